@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds target/noop.wasm and target/graylane.wasm: profile `module`, no path of this machine in them, packed.
+#
+#   setup/module.sh [noop] [graylane]      both when none is named
+. "$(dirname "$0")/shell.sh"
+
+[ $# -gt 0 ] || set -- noop graylane
+lists=setup/pack
+raw=$CARGO_TARGET_DIR/wasm32-wasip1/module
+
+# Paths that rustc would write into the module (panic locations), and what stands there instead. Later ones win.
+remap=()
+forbid=()
+remap_path() { # remap_path FROM TO
+  remap+=("--remap-path-prefix=$1=$2")
+  forbid+=(--forbid "$1/")
+}
+remap_path "$root" /graylane
+remap_path "$CARGO_TARGET_DIR" /target
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+remap_path "$cargo_home" /cargo
+for sources in "$cargo_home"/registry/src/*/; do
+  [ -d "$sources" ] || continue
+  sources=${sources%/}
+  remap_path "$sources" /deps
+  forbid+=(--forbid "$(basename "$sources")") # a registry's folder is named after its host
+done
+remap_path "$cargo_home/git/checkouts" /deps
+sysroot=$(rustc --print sysroot)
+commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
+remap_path "$sysroot/lib/rustlib/src/rust" "/rustc/$commit"
+
+IFS=$'\x1f'
+GRAYLANE_WASM_FLAGS="${remap[*]}"
+unset IFS
+export GRAYLANE_WASM_FLAGS
+
+packages=()
+for module in "$@"; do
+  case $module in
+    graylane) packages+=(-p graylane) ;;
+    *) packages+=(-p "graylane-$module") ;;
+  esac
+done
+setup/wasm-cargo.sh build --quiet --profile module --lib "${packages[@]}"
+cargo build --quiet -p graylane-pack
+pack=$CARGO_TARGET_DIR/debug/graylane-pack
+
+for module in "$@"; do
+  case $module in
+    graylane) linked=$raw/graylane.wasm ;;
+    *) linked=$raw/graylane_$module.wasm ;;
+  esac
+  packed=$target/$module.wasm
+  fresh=yes
+  for input in "$linked" "$pack" "$lists/module.exports" "$lists/module.forbidden"; do
+    [ "$packed" -nt "$input" ] || fresh=
+  done
+  [ -z "$fresh" ] || continue
+  "$pack" "$linked" "$packed" --exports "$lists/module.exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
+done
