@@ -2,6 +2,8 @@
 # Builds target/noop.wasm and target/graylane.wasm: profile `module`, no path of this machine in them, packed.
 #
 #   setup/module.sh [noop] [graylane]      both when none is named
+#
+# GRAYLANE_PACK names a graylane-pack that is built already.
 . "$(dirname "$0")/shell.sh"
 
 [ $# -gt 0 ] || set -- noop graylane
@@ -15,6 +17,7 @@ remap_path() { # remap_path FROM TO
   remap+=("--remap-path-prefix=$1=$2")
   forbid+=(--forbid "$1/")
 }
+[ "${HOME:-/}" = / ] || forbid+=(--forbid "$HOME/")
 remap_path "$root" /graylane
 remap_path "$CARGO_TARGET_DIR" /target
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
@@ -26,8 +29,8 @@ for sources in "$cargo_home"/registry/src/*/; do
   forbid+=(--forbid "$(basename "$sources")") # a registry's folder is named after its host
 done
 remap_path "$cargo_home/git/checkouts" /deps
-sysroot=$(rustc --print sysroot)
-commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
+sysroot=$("$rustc" --print sysroot)
+commit=$("$rustc" -vV | sed -n 's/^commit-hash: //p')
 remap_path "$sysroot/lib/rustlib/src/rust" "/rustc/$commit"
 
 IFS=$'\x1f'
@@ -35,16 +38,17 @@ GRAYLANE_WASM_FLAGS="${remap[*]}"
 unset IFS
 export GRAYLANE_WASM_FLAGS
 
-packages=()
+packages=() quiet=--quiet
 for module in "$@"; do
   case $module in
     graylane) packages+=(-p graylane) ;;
     *) packages+=(-p "graylane-$module") ;;
   esac
+  [ -f "$target/$module.wasm" ] || quiet='' # the first time takes long enough to be shown
 done
-setup/wasm-cargo.sh build --quiet --profile module --lib "${packages[@]}"
-cargo build --quiet -p graylane-pack
-pack=$CARGO_TARGET_DIR/debug/graylane-pack
+setup/wasm-cargo.sh build ${quiet:+"$quiet"} --profile module --lib "${packages[@]}"
+pack=${GRAYLANE_PACK:-$CARGO_TARGET_DIR/debug/graylane-pack}
+[ -n "${GRAYLANE_PACK:-}" ] || cargo build ${quiet:+"$quiet"} -p graylane-pack
 
 for module in "$@"; do
   case $module in
@@ -57,5 +61,6 @@ for module in "$@"; do
     [ "$packed" -nt "$input" ] || fresh=
   done
   [ -z "$fresh" ] || continue
+  mkdir -p "$target"
   "$pack" "$linked" "$packed" --exports "$lists/module.exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
 done

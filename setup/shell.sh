@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what is set here is for the scripts
 # Sourced first by every script of this folder: strict mode, where things live, how to speak and how to fail.
 set -euo pipefail
 export LC_ALL=C
@@ -9,10 +9,10 @@ cd "$root" || exit 1 # so that rust-toolchain.toml decides
 
 # What set-up leaves and the finished modules always stand in the clone; what cargo builds may stand elsewhere.
 target=$root/target
-# shellcheck disable=SC2034 # for the scripts
 made=$target/setup
 case ${CARGO_TARGET_DIR:=$target} in /*) ;; *) CARGO_TARGET_DIR=$root/$CARGO_TARGET_DIR ;; esac
 export CARGO_TARGET_DIR
+rustc=${RUSTC:-rustc} # as cargo chooses it
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
 # die WHAT-IS-WRONG COMMAND-THAT-MENDS-IT...

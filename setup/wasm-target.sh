@@ -18,7 +18,6 @@
 triple=wasm32-wasip1
 sysroot=$target/wasm-sysroot
 found=$made/wasm-target
-rustc=${RUSTC:-rustc}
 pinned=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 
 about=$("$rustc" -vV 2>&1) || die "rustc does not start: $(head -n 1 <<<"$about")" \

@@ -1,0 +1,65 @@
+# Everything that a person or CI does with graylane. `make help` lists it.
+#
+# Each target does the set-up that it needs. Only target/ is written to, with one exception that set-up announces: where
+# Rust comes from rustup, it adds the wasm target to the toolchain (GRAYLANE_NO_RUSTUP=1 forbids it). CARGO_TARGET_DIR
+# is respected for what cargo builds; the finished modules and what set-up finds stand in target/ all the same.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench clean
+.NOTPARALLEL:
+
+# What set-up found, as a whole path: cargo runs tests in folders of their own.
+WITH_ENVOY = ENVOY="$$(cat target/setup/envoy)"
+# The first build shows its progress, later ones only what they have to say.
+QUIET = $(if $(wildcard target/debug/graylane-demo),--quiet)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## find or bring what is needed: the wasm target, Envoy
+	@setup/wasm-target.sh
+	@setup/envoy.sh
+
+module: setup ## build target/graylane.wasm and target/noop.wasm alone
+	@setup/module.sh
+
+build: module ## build everything: the modules, the tools, the demo
+	cargo build --workspace
+
+demo: setup ## tell the whole story on a real Envoy and check it
+	@setup/module.sh graylane
+	@$(WITH_ENVOY) cargo run $(QUIET) -p graylane-demo -- demo
+
+run: setup ## start Envoy, the module and services behind it, and leave them up to try
+	@setup/module.sh graylane
+	@$(WITH_ENVOY) cargo run $(QUIET) -p graylane-demo -- run
+
+run-func-e: setup ## start envoy/lane-header.yaml under func-e (needs Go)
+	@setup/module.sh graylane
+	@setup/func-e.sh run
+
+test: module ## all tests, on a real Envoy
+	$(WITH_ENVOY) cargo test --workspace
+	@setup/func-e.sh test
+	@setup/uncovered.sh
+
+test-oldest: module ## the tests again, on the oldest supported Envoy
+	@setup/envoy.sh oldest
+	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace
+
+reproducible: setup ## build the modules twice in different places and compare them
+	@setup/reproducible.sh
+
+test-setup: ## build the wasm target's std from source, as where rustup cannot help
+	@setup/wasm-target-test.sh
+
+lint: setup ## formatting, lints, documentation, dead links, what must not be in the tree
+	@setup/lint.sh
+
+bench: module ## what a request costs
+	@$(WITH_ENVOY) cargo bench --workspace
+
+clean: ## remove target/, and nothing else
+	rm -rf target
+	@[ -z "$$CARGO_TARGET_DIR" ] || echo "left alone: CARGO_TARGET_DIR=$$CARGO_TARGET_DIR"

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Builds the modules twice, from two copies of the tree in folders of different names and depths and under different
+# cargo homes, and compares them byte by byte.
+#
+#   setup/reproducible.sh [noop] [graylane]      both when none is named
+. "$(dirname "$0")/shell.sh"
+
+[ $# -gt 0 ] || set -- noop graylane
+cargo build --quiet -p graylane-pack
+export GRAYLANE_PACK=$CARGO_TARGET_DIR/debug/graylane-pack
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset CARGO_TARGET_DIR # each copy builds into its own
+
+# A cargo home of another name, with the same content: what it has fetched is fetched once.
+real=${CARGO_HOME:-$HOME/.cargo}
+mkdir -p "$work/home of another" "$work/one" "$work/some/where/else"
+for entry in "$real"/* "$real"/.[!.]*; do
+  [ -e "$entry" ] && ln -s "$entry" "$work/home of another/"
+done
+
+build_in() { # build_in FOLDER CARGO-HOME MODULE...
+  local to=$1 home=$2
+  shift 2
+  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+    if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+  done | xargs -0 cp --parents -t "$to"
+  mkdir -p "$to/target"
+  if [ -d "$target/wasm-sysroot" ]; then cp -a "$target/wasm-sysroot" "$to/target/"; fi
+  say "builds in $to, cargo home $home"
+  (cd "$to" && export CARGO_HOME=$home && setup/wasm-target.sh && setup/module.sh "$@")
+}
+build_in "$work/one" "$real" "$@"
+build_in "$work/some/where/else" "$work/home of another" "$@"
+
+for module in "$@"; do
+  one=$work/one/target/$module.wasm other=$work/some/where/else/target/$module.wasm
+  cmp "$one" "$other" || die "$module.wasm differs between two builds of the same tree"
+  say "$module.wasm is the same in both: $(sha256sum <"$one" | cut -d' ' -f1)"
+done
