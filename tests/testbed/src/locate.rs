@@ -1,0 +1,92 @@
+//! Where the parts are: the repository, the modules, the Envoy binaries.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The top of the repository.
+pub fn root() -> &'static Path {
+    // This crate stands in `tests/testbed`.
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// The finished module: `GRAYLANE_WASM`, else `target/graylane.wasm`.
+///
+/// # Errors
+/// When there is none; the error names the command that makes it.
+pub fn module() -> Result<PathBuf> {
+    built("GRAYLANE_WASM", "target/graylane.wasm")
+}
+
+/// The filter that does nothing: `GRAYLANE_NOOP_WASM`, else `target/noop.wasm`.
+///
+/// # Errors
+/// When there is none; the error names the command that makes it.
+pub fn noop_module() -> Result<PathBuf> {
+    built("GRAYLANE_NOOP_WASM", "target/noop.wasm")
+}
+
+/// The Envoy to test with: `ENVOY`, else the one that set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+pub fn envoy_binary() -> Result<PathBuf> {
+    recorded("ENVOY", "target/setup/envoy", "make setup")
+}
+
+/// The oldest Envoy that the project states: `ENVOY_OLDEST`, else the one that set-up was asked to bring.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+pub fn oldest_envoy_binary() -> Result<PathBuf> {
+    recorded("ENVOY_OLDEST", "target/setup/envoy-oldest", "make setup-oldest")
+}
+
+fn built(variable: &str, default: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return existing(Path::new(&path), &format!("{variable} names it"));
+    }
+    existing(&root().join(default), "`make build` makes it")
+}
+
+/// A path that the environment gives, else the one that a file of one line holds.
+fn recorded(variable: &str, record: &str, command: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return existing(Path::new(&path), &format!("{variable} names it"));
+    }
+    let Ok(line) = std::fs::read_to_string(root().join(record)) else {
+        bail!("no Envoy: set {variable} to its path, or run `{command}`, which writes {record}");
+    };
+    existing(Path::new(line.trim()), &format!("{record} names it; `{command}` mends that"))
+}
+
+fn existing(path: &Path, hint: &str) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .ok()
+        .filter(|path| path.is_file())
+        .with_context(|| format!("{} is missing ({hint})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_holds_the_workspace() {
+        assert!(root().join("Cargo.toml").is_file());
+        assert!(root().join("tests/testbed/Cargo.toml").is_file());
+    }
+
+    #[test]
+    fn a_missing_envoy_names_the_way_out() {
+        let error = recorded("ENVOY_OF_NO_ONE", "target/setup/none", "make setup").unwrap_err().to_string();
+        assert!(error.contains("ENVOY_OF_NO_ONE") && error.contains("make setup"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_module_names_the_way_out() {
+        let error = built("GRAYLANE_OF_NO_ONE", "target/none.wasm").unwrap_err().to_string();
+        assert!(error.contains("target/none.wasm is missing (`make build` makes it)"), "{error}");
+    }
+}
