@@ -1,0 +1,75 @@
+//! Networks of source addresses in CIDR notation.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// A network: an address and how many of its leading bits count. IPv4 is kept as its IPv6-mapped form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Network {
+    bits: u128,
+    mask: u128,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, `::1/128` or a single address; `None` when it is neither.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let length = match length {
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse::<u32>().ok()?,
+            Some(_) => return None,
+            None => width,
+        };
+        let host_bits = width.checked_sub(length)?;
+        let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
+        Some(Network { bits: bits(address) & mask, mask })
+    }
+
+    /// Whether `address` lies in the network.
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        bits(address) & self.mask == self.bits
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    let v6: Ipv6Addr = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    v6.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(network: &str, address: &str) -> bool {
+        Network::parse(network).unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn holds_the_addresses_under_its_prefix() {
+        assert!(contains("10.0.0.0/8", "10.255.1.2"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.1"));
+        assert!(contains("10.1.2.3", "10.1.2.3"));
+        assert!(!contains("10.1.2.3", "10.1.2.4"));
+        assert!(contains("0.0.0.0/0", "192.0.2.1"));
+        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("2001:db8::/32", "2001:db8:ffff::1"));
+        assert!(!contains("2001:db8::/32", "2001:db9::1"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("10.0.0.0/8", "::ffff:10.0.0.1"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_network() {
+        for text in
+            ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/+8", "host", "10.0.0.0/8/8"]
+        {
+            assert_eq!(Network::parse(text), None, "{text}");
+        }
+    }
+}

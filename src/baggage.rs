@@ -1,0 +1,131 @@
+//! The W3C `baggage` header, as far as the traffic label rides in it: one member, `traffic-label`.
+//!
+//! Format: <https://www.w3.org/TR/baggage/>: members between commas, properties after a semicolon, values
+//! percent-encoded. Members of others are kept byte for byte.
+
+use std::borrow::Cow;
+
+use crate::headers;
+use crate::limits;
+use crate::request::Headers;
+
+/// The value of our member, decoded; `None` when the baggage has none.
+pub(crate) fn label(request: &Headers) -> Option<Cow<'_, [u8]>> {
+    members(request).find(|member| is_ours(member)).map(|member| {
+        let value = member.splitn(2, |byte| *byte == b'=').nth(1).unwrap_or_default();
+        let value = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        decode(value.trim_ascii())
+    })
+}
+
+/// The baggage without our member: `None` when it had none, an empty text when nothing else was in it.
+pub(crate) fn without_label(request: &Headers) -> Option<Vec<u8>> {
+    members(request).any(is_ours).then(|| others(request))
+}
+
+/// The baggage with our member set to `label`.
+pub(crate) fn with_label(request: &Headers, label: &[u8]) -> Vec<u8> {
+    let mut out = others(request);
+    if !out.is_empty() {
+        out.push(b',');
+    }
+    out.extend_from_slice(headers::LABEL_MEMBER.as_bytes());
+    out.push(b'=');
+    encode(label, &mut out);
+    out
+}
+
+fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
+    let lines = request.all(headers::BAGGAGE);
+    lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+fn is_ours(member: &[u8]) -> bool {
+    let key = member.split(|byte| *byte == b'=').next().unwrap_or_default();
+    key.trim_ascii() == headers::LABEL_MEMBER.as_bytes()
+}
+
+fn others(request: &Headers) -> Vec<u8> {
+    let mut out = Vec::new();
+    for member in members(request).filter(|member| !member.is_empty() && !is_ours(member)) {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(member);
+    }
+    out
+}
+
+/// Percent-decodes; a broken escape stays as it stands. What is longer than any label may be is not decoded.
+fn decode(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.len() > 3 * limits::LABEL || !value.contains(&b'%') {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(byte_of_hex);
+        out.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    Cow::Owned(out)
+}
+
+fn byte_of_hex(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0_u8, |byte, digit| {
+        let value = char::from(*digit).to_digit(16)?;
+        Some(byte << 4 | u8::try_from(value).ok()?)
+    })
+}
+
+/// Percent-encodes what a baggage value may not hold. Of a label's bytes that is the semicolon alone.
+fn encode(label: &[u8], out: &mut Vec<u8>) {
+    for byte in label {
+        match byte {
+            0x21..=0x7e if !matches!(byte, b'"' | b'%' | b',' | b';' | b'\\') => out.push(*byte),
+            _ => {
+                out.push(b'%');
+                for digit in [byte >> 4, byte & 15] {
+                    out.push(if digit < 10 { b'0' + digit } else { b'A' + digit - 10 });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn baggage(lines: &[&str]) -> Headers {
+        lines.iter().map(|line| ("baggage", *line)).collect()
+    }
+
+    #[test]
+    fn finds_and_decodes_our_member_among_others() {
+        let request =
+            baggage(&["userId=alice;p=1", " traffic-label = env%3Dgray%3Bversion=v2 ;x, other=%41"]);
+        assert_eq!(label(&request).as_deref(), Some(b"env=gray;version=v2".as_slice()));
+        assert_eq!(label(&baggage(&["not-traffic-label=1"])), None);
+    }
+
+    #[test]
+    fn keeps_members_of_others_byte_for_byte() {
+        let request = baggage(&["userId=al%20ice;p=1,traffic-label=x", "other=1"]);
+        assert_eq!(without_label(&request).as_deref(), Some(b"userId=al%20ice;p=1,other=1".as_slice()));
+        assert_eq!(with_label(&request, b"a=1;b=2"), b"userId=al%20ice;p=1,other=1,traffic-label=a=1%3Bb=2");
+    }
+
+    #[test]
+    fn without_our_member_there_is_nothing_to_remove() {
+        assert_eq!(without_label(&baggage(&["userId=alice"])), None);
+        assert_eq!(without_label(&baggage(&["traffic-label=x"])), Some(Vec::new()));
+    }
+
+    #[test]
+    fn leaves_broken_escapes_as_they_stand() {
+        assert_eq!(decode(b"%4"), b"%4".as_slice());
+        assert_eq!(decode(b"%zz%41%"), b"%zzA%".as_slice());
+        assert_eq!(decode(b"%"), b"%".as_slice());
+    }
+}

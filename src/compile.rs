@@ -1,0 +1,217 @@
+//! Policy -> Plan: the only place that sees both. It checks everything and reports every mistake at once.
+//!
+//! A mistake does not stop it: the part at fault is left out, the rest is still checked, and the plan is thrown
+//! away at the end. What it returns without errors cannot fail any more.
+
+mod check;
+mod condition;
+mod matching;
+mod release;
+mod split;
+
+use std::sync::Arc;
+
+use crate::address::Network;
+use crate::error::{Path, PolicyErrors, Problem, Quoted};
+use crate::headers;
+use crate::index::Index;
+use crate::limits;
+use crate::node::Node;
+use crate::plan::{Claims, Names, Plan, Segment, Source};
+use crate::policy::{self, IdSource, PluginConfig, Policy, Trust};
+use crate::read::read;
+
+use matching::Routes;
+
+/// The language level that this engine speaks.
+pub const LANGUAGE: u32 = 1;
+
+/// Compiles a policy.
+///
+/// # Errors
+/// Every mistake in it, with paths from the policy's root.
+pub fn compile(policy: &Policy) -> Result<Plan, PolicyErrors> {
+    let mut errors = PolicyErrors::default();
+    let plan = compile_at(policy, &Path::Root, &mut errors);
+    errors.into_result(plan)
+}
+
+/// Reads and compiles a policy from a document tree.
+///
+/// # Errors
+/// Every mistake of form and of meaning in it, with paths from the policy's root.
+pub fn compile_node(node: &Node<'_>) -> Result<Plan, PolicyErrors> {
+    let mut errors = PolicyErrors::default();
+    let policy: Policy = read(node, &Path::Root, &mut errors);
+    let plan = compile_at(&policy, &Path::Root, &mut errors);
+    errors.into_result(plan)
+}
+
+/// What a plugin was configured with.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Whom the listener believes; nobody where the configuration does not say.
+    pub trust: Trust,
+    /// The plan, or every mistake in the configuration.
+    pub plan: Result<Plan, PolicyErrors>,
+}
+
+/// Reads and compiles the configuration of a plugin: JSON as in [`PluginConfig`].
+pub fn load(json: &[u8]) -> Loaded {
+    let mut errors = PolicyErrors::default();
+    let node: Node<'_> = match serde_json::from_slice(json) {
+        Ok(node) => node,
+        Err(fault) => {
+            errors.add(
+                &Path::Root,
+                Problem::Syntax,
+                "",
+                format_args!("the configuration must be JSON: {fault}"),
+            );
+            return Loaded { trust: Trust::Edge, plan: Err(errors) };
+        }
+    };
+    let config: PluginConfig = read(&node, &Path::Root, &mut errors);
+    let trust_path = Path::Root.key("trust");
+    if config.trust.is_none() {
+        let allowed = "edge (clients are outside) or mesh (the hop before is one of ours)";
+        errors.add(&trust_path, Problem::Required, "", allowed);
+    }
+    let plan = compile_at(&config.policy, &Path::Root.key("policy"), &mut errors);
+    Loaded { trust: config.trust.unwrap_or(Trust::Edge), plan: errors.into_result(plan) }
+}
+
+fn compile_at(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) -> Plan {
+    language(policy, path, errors);
+    let names = names(&policy.names, &path.key("names"), errors);
+    let (segments, index) = releases(&policy.releases, &path.key("releases"), errors);
+    let overrides = |list: fn(&policy::Overrides) -> &Vec<String>| {
+        policy.releases.iter().flat_map(move |release| list(&release.overrides))
+    };
+    let headers = overrides(|overrides| &overrides.headers).map(|name| name.to_ascii_lowercase());
+    let rules = policy.releases.iter().filter_map(|release| release.overrides.rules.as_ref());
+    let headers: Vec<String> = headers.chain(rules.map(|name| name.to_ascii_lowercase())).collect();
+    let cookies = overrides(|overrides| &overrides.cookies).map(String::as_str);
+    let claims = Claims::new(&names, headers.iter().map(String::as_str), cookies);
+    let count = claims.headers.len() + claims.cookies.len();
+    if count > limits::OVERRIDE_NAMES {
+        let allowed = format_args!(
+            "all releases together may name {} override headers and cookies",
+            limits::OVERRIDE_NAMES
+        );
+        errors.add(&path.key("releases"), Problem::TooMany, count, allowed);
+    }
+    let identity = path.key("identity");
+    Plan {
+        version: policy.version,
+        off: policy.off,
+        sources: sources(&policy.identity.sources, &names, &identity.key("sources"), errors),
+        id_cookie: policy
+            .identity
+            .cookie
+            .as_ref()
+            .map(|cookie| check::cookie(cookie, "gray_id", &identity.key("cookie"), errors)),
+        trusted: trusted(&policy.trusted_sources, &path.key("trustedSources"), errors),
+        names,
+        claims,
+        index,
+        segments,
+    }
+}
+
+fn language(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) {
+    let path = path.key("language");
+    match policy.language {
+        Some(LANGUAGE) => {}
+        Some(level) => {
+            errors.add(&path, Problem::Unsupported, level, format_args!("this engine speaks {LANGUAGE}"));
+        }
+        None => errors.add(&path, Problem::Required, "", format_args!("write {LANGUAGE}")),
+    }
+}
+
+fn names(written: &policy::Names, path: &Path<'_>, errors: &mut PolicyErrors) -> Names {
+    let mut taken: Vec<String> = Vec::new();
+    let mut name = |key: &str, written: &Option<String>, default: &str| -> Box<str> {
+        let path = path.key(key);
+        let name = match written {
+            Some(name) => check::header_name(name, &path, errors).unwrap_or_default(),
+            None => default.to_owned(),
+        };
+        if taken.contains(&name) {
+            errors.add(&path, Problem::Duplicate, Quoted(&name), "each of the names must be another header");
+        }
+        taken.push(name.clone());
+        name.into()
+    };
+    Names {
+        lane: name("lane", &written.lane, headers::LANE),
+        cluster: name("cluster", &written.cluster, headers::CLUSTER),
+        slot: name("slot", &written.slot, headers::SLOT),
+        id: name("id", &written.id, headers::ID),
+        label: name("label", &written.label, headers::LABEL),
+        group: name("group", &written.group, headers::GROUP),
+        experiment: name("experiment", &written.experiment, headers::EXPERIMENT),
+    }
+}
+
+fn sources(written: &[IdSource], names: &Names, path: &Path<'_>, errors: &mut PolicyErrors) -> Box<[Source]> {
+    if written.is_empty() {
+        let standard = [
+            Source::Header(names.id.clone()),
+            Source::Query("gray_id".into()),
+            Source::Cookie("gray_id".into()),
+        ];
+        return standard.into();
+    }
+    let source = |(index, source): (usize, &IdSource)| {
+        let path = path.index(index);
+        match source {
+            IdSource::Header(name) => {
+                check::header_name(name, &path.key("header"), errors).map(|name| Source::Header(name.into()))
+            }
+            IdSource::Query(name) => {
+                check::token(name, &path.key("query"), errors).map(|name| Source::Query(name.into()))
+            }
+            IdSource::Cookie(name) => {
+                check::token(name, &path.key("cookie"), errors).map(|name| Source::Cookie(name.into()))
+            }
+        }
+    };
+    written.iter().enumerate().filter_map(source).collect()
+}
+
+fn trusted(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Box<[Network]> {
+    let network = |(index, text): (usize, &String)| {
+        let network = Network::parse(text);
+        if network.is_none() {
+            let allowed = "an address or a network: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
+            errors.add(&path.index(index), Problem::Invalid, Quoted(text), allowed);
+        }
+        network
+    };
+    written.iter().enumerate().filter_map(network).collect()
+}
+
+fn releases(
+    written: &[policy::Release],
+    path: &Path<'_>,
+    errors: &mut PolicyErrors,
+) -> (Vec<Arc<Segment>>, Index) {
+    let mut routes = Routes::default();
+    let mut segments = Vec::with_capacity(written.len());
+    let mut names = std::collections::HashMap::with_capacity(written.len());
+    for (position, release) in (0_u32..).zip(written) {
+        let path = path.index(position as usize);
+        if let Some(name) = &release.name
+            && let Some(first) = names.insert(name.as_str(), position)
+        {
+            let allowed = format_args!("releases[{first}] has this name already");
+            errors.add(&path.key("name"), Problem::Duplicate, Quoted(name), allowed);
+        }
+        let segment = release::compile(release, &path, errors);
+        routes.add(release, position, segment.routes, &path, errors);
+        segments.push(Arc::new(segment));
+    }
+    (segments, routes.into_index())
+}

@@ -1,0 +1,266 @@
+//! Decision -> effects, as values. The host applies them; nothing here does anything.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use crate::baggage;
+use crate::decision::{Decision, Entry, Reason};
+use crate::headers;
+use crate::identity::GrayId;
+use crate::plan::{LaneId, Plan, Segment};
+use crate::policy::Follow;
+use crate::request::Request;
+
+/// A change to the headers of a request or a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit<'a> {
+    /// The header.
+    pub name: Cow<'a, str>,
+    /// What happens to it.
+    pub change: Change<'a>,
+}
+
+/// What happens to a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// It stands once, with this value, however often it stood before.
+    Set(Cow<'a, [u8]>),
+    /// It stands once more, with this value.
+    Append(Cow<'a, [u8]>),
+    /// It does not stand any more.
+    Remove,
+}
+
+impl Edit<'_> {
+    /// The edit on its own, free of the request and the plan.
+    pub fn into_owned(self) -> Edit<'static> {
+        let change = match self.change {
+            Change::Set(value) => Change::Set(Cow::Owned(value.into_owned())),
+            Change::Append(value) => Change::Append(Cow::Owned(value.into_owned())),
+            Change::Remove => Change::Remove,
+        };
+        Edit { name: Cow::Owned(self.name.into_owned()), change }
+    }
+}
+
+fn set<'a>(name: &'a str, value: impl Into<Cow<'a, [u8]>>) -> Edit<'a> {
+    Edit { name: Cow::Borrowed(name), change: Change::Set(value.into()) }
+}
+
+/// What is counted of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// A release decided, for this reason.
+    Decided(Reason),
+    /// No release governs the request, or everything is off.
+    Ungoverned,
+    /// Claims that were removed.
+    Stripped,
+    /// Pairs of a traffic label that were dropped.
+    LabelPairsDropped,
+}
+
+impl Counter {
+    /// Every counter.
+    pub fn all() -> impl Iterator<Item = Counter> {
+        let others = [Counter::Ungoverned, Counter::Stripped, Counter::LabelPairsDropped];
+        Reason::ALL.into_iter().map(Counter::Decided).chain(others)
+    }
+}
+
+/// What a decision does: to the request, to the response, to the counters.
+#[derive(Debug, Clone)]
+pub struct Effects<'a> {
+    /// Edits of the request headers, each header at most once.
+    pub request: Vec<Edit<'a>>,
+    /// Edits of the response headers, to be kept until the response comes.
+    pub response: Vec<Edit<'a>>,
+    /// The decision as one line of text, for the access log; empty when nothing governs the request.
+    pub summary: Vec<u8>,
+}
+
+/// The effects of `decision` on `request`.
+pub fn effects<'a>(plan: &'a Plan, request: &'a impl Request, decision: &'a Decision<'_>) -> Effects<'a> {
+    let mut effects = Effects { request: Vec::new(), response: Vec::new(), summary: Vec::new() };
+    let writer = Writer { plan, request, decision };
+    if !decision.entries.is_empty() {
+        effects.summary = writer.summary();
+    }
+    if decision.is_governed() {
+        effects.request.reserve(10);
+        writer.lane(&mut effects);
+        writer.identity(&mut effects);
+        writer.groups(&mut effects);
+        writer.label(&mut effects);
+    }
+    writer.strip(&mut effects.request);
+    if decision.admission.believed && request.headers().has(headers::DEBUG) && !effects.summary.is_empty() {
+        effects.response.push(set(headers::DECISION, effects.summary.clone()));
+    }
+    effects
+}
+
+/// What is counted of `decision`, with how many.
+pub fn counts(decision: &Decision<'_>) -> impl Iterator<Item = (Counter, u64)> {
+    let decided = decision.entries.iter().map(|entry| (Counter::Decided(entry.reason), 1));
+    let others = [
+        (Counter::Ungoverned, u64::from(decision.entries.is_empty())),
+        (Counter::Stripped, decision.admission.stripped() as u64),
+        (Counter::LabelPairsDropped, u64::from(decision.label.dropped())),
+    ];
+    decided.chain(others).filter(|(_, count)| *count > 0)
+}
+
+struct Writer<'a, 'd, R> {
+    plan: &'a Plan,
+    request: &'a R,
+    decision: &'a Decision<'d>,
+}
+
+impl<'a, R: Request> Writer<'a, '_, R> {
+    /// The releases that chose a lane, the one that routes first.
+    fn chosen(&self) -> impl Iterator<Item = (&'a Segment, &'a Entry, LaneId)> + Clone + use<'a, R> {
+        let (plan, decision) = (self.plan, self.decision);
+        decision.entries.iter().filter_map(|entry| Some((plan.release(entry.release)?, entry, entry.served?)))
+    }
+
+    /// The headers that routes look at, and the lane for the client.
+    fn lane(&self, effects: &mut Effects<'a>) {
+        let names = self.plan.names();
+        let Some((segment, _, served)) = self.chosen().find(|(segment, ..)| segment.routes) else { return };
+        let Some(lane) = segment.lane(served) else { return };
+        let name = segment.text(lane.name);
+        effects.request.push(set(&names.lane, name));
+        if let Some(cluster) = segment.lane_cluster(served) {
+            effects.request.push(set(&names.cluster, cluster));
+        }
+        if let Some(slot) = lane.weighted_slot {
+            effects.request.push(set(&names.slot, slot.to_string().into_bytes()));
+        }
+        if segment.respond.lane {
+            effects.response.push(set(&names.lane, name));
+        }
+    }
+
+    /// The gray id for the next hop, and a fresh one for the client.
+    fn identity(&self, effects: &mut Effects<'a>) {
+        match &self.decision.id {
+            None | Some(GrayId::Sent { in_header: true, .. }) => {}
+            Some(id) => effects.request.push(set(&self.plan.names().id, id.as_bytes())),
+        }
+        if let (Some(GrayId::Fresh(id)), Some(cookie)) = (&self.decision.id, &self.plan.id_cookie) {
+            effects.response.push(append_cookie(cookie.set(id)));
+        }
+    }
+
+    /// The groups of AB tests, upstream and downstream.
+    fn groups(&self, effects: &mut Effects<'a>) {
+        let names = self.plan.names();
+        let experiments = || self.chosen().filter(|(segment, ..)| segment.mode == crate::plan::Mode::Ab);
+        let before = self.request.headers().get(&*names.group).filter(|_| self.decision.admission.believed);
+        let alone = before.is_none() && experiments().count() == 1;
+        let (mut groups, mut ids) = (before.unwrap_or_default().to_vec(), Vec::new());
+        for (segment, entry, _) in experiments() {
+            let group = segment.lane_name(entry.assigned.unwrap_or(segment.base));
+            if alone {
+                groups.extend_from_slice(group);
+            } else {
+                extend_list(&mut groups, &[segment.name(), b"=", group]);
+            }
+            if segment.respond.experiment {
+                let revision = segment.revision().to_string();
+                extend_list(&mut ids, &[segment.name(), b";group=", group, b";rev=", revision.as_bytes()]);
+            }
+            if let Some(cookie) = &segment.group_cookie
+                && self.request.headers().cookie(cookie.name.as_bytes()) != Some(group)
+            {
+                effects.response.push(append_cookie(cookie.set(group)));
+            }
+        }
+        if experiments().next().is_some() {
+            effects.request.push(set(&names.group, groups));
+        }
+        if !ids.is_empty() {
+            effects.response.push(set(&names.experiment, ids));
+        }
+    }
+
+    /// The traffic label with the lane's labels merged in, in its header and in the baggage.
+    fn label(&self, effects: &mut Effects<'a>) {
+        let headers = self.request.headers();
+        let label = &self.decision.label;
+        let lanes = self.chosen().filter_map(|(segment, _, served)| Some((segment, segment.lane(served)?)));
+        let labels = lanes.flat_map(|(segment, lane)| {
+            let written = segment.labels_of(lane).iter().filter(|label| !label.implied);
+            written.map(move |label| {
+                let key = if segment.follow == Follow::Own { label.own_key } else { label.key };
+                (segment.text(key), segment.text(label.value))
+            })
+        });
+        let changes = labels.clone().any(|(key, value)| label.get(key) != Some(value));
+        let came_in_baggage_alone = !label.is_empty() && !headers.has(&*self.plan.names().label);
+        if changes || label.dropped() > 0 || came_in_baggage_alone {
+            let text = label.merge(labels);
+            effects.request.push(set(headers::BAGGAGE, baggage::with_label(headers, &text)));
+            effects.request.push(set(&self.plan.names().label, text));
+        }
+    }
+
+    /// Removes what was not believed, unless it is set anyway.
+    fn strip(&self, edits: &mut Vec<Edit<'a>>) {
+        let admission = &self.decision.admission;
+        let is_set = |edits: &[Edit<'a>], name: &str| edits.iter().any(|edit| edit.name == name);
+        for name in &admission.removed {
+            if !is_set(edits, name) {
+                edits.push(Edit { name: Cow::Borrowed(name), change: Change::Remove });
+            }
+        }
+        for (name, left) in [(headers::COOKIE, &admission.cookies), (headers::BAGGAGE, &admission.baggage)] {
+            let Some(left) = left.as_deref().filter(|_| !is_set(edits, name)) else { continue };
+            let change = if left.is_empty() { Change::Remove } else { Change::Set(left.into()) };
+            edits.push(Edit { name: Cow::Borrowed(name), change });
+        }
+    }
+
+    /// `user-svc;lane=v2;reason=split;bucket=1234`, one for each release, separated by commas.
+    fn summary(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        for entry in &self.decision.entries {
+            let Some(segment) = self.plan.release(entry.release) else { continue };
+            extend_list(&mut out, &[segment.name()]);
+            if let Some(assigned) = entry.assigned {
+                out.extend_from_slice(b";lane=");
+                out.extend_from_slice(segment.lane_name(assigned));
+            }
+            if let Some(served) = entry.served.filter(|served| Some(*served) != entry.assigned) {
+                out.extend_from_slice(b";served=");
+                out.extend_from_slice(segment.lane_name(served));
+            }
+            out.extend_from_slice(b";reason=");
+            out.extend_from_slice(entry.reason.as_str().as_bytes());
+            if let Some(rule) = entry.rule {
+                out.extend_from_slice(b";rule=");
+                out.extend_from_slice(segment.rule_name(rule));
+            }
+            if let Some(bucket) = entry.bucket {
+                // Writing into memory does not fail.
+                let _ = write!(out, ";bucket={}", bucket.get());
+            }
+        }
+        out
+    }
+}
+
+fn append_cookie<'a>(value: Vec<u8>) -> Edit<'a> {
+    Edit { name: Cow::Borrowed(headers::SET_COOKIE), change: Change::Append(Cow::Owned(value)) }
+}
+
+/// Appends an element to a comma-separated list.
+fn extend_list(list: &mut Vec<u8>, element: &[&[u8]]) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    for part in element {
+        list.extend_from_slice(part);
+    }
+}

@@ -1,0 +1,230 @@
+//! What is wrong with a policy: every mistake at once, each with its path, the value and what is allowed.
+//!
+//! The wording follows Kubernetes' field errors (`path: Invalid value: "x": must be …`), which the people
+//! who write policies already read. This module knows nothing of policies; it may be used by any of them.
+
+use core::fmt;
+
+/// Where in a document a value stands: `releases[1].rules[0].when`.
+///
+/// A chain of borrowed steps, so that walking a document without mistakes allocates nothing; it becomes
+/// text only when an error is recorded.
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'a> {
+    /// The document itself.
+    Root,
+    /// A key of a map.
+    Key(&'a Path<'a>, &'a str),
+    /// An element of a list, counted from 0.
+    Index(&'a Path<'a>, usize),
+}
+
+impl<'a> Path<'a> {
+    /// The path of the value under `key`.
+    #[must_use]
+    pub fn key(&'a self, key: &'a str) -> Self {
+        Path::Key(self, key)
+    }
+
+    /// The path of the element at `index`.
+    #[must_use]
+    pub fn index(&'a self, index: usize) -> Self {
+        Path::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Key(Path::Root, key) => write_key(out, key),
+            Path::Key(parent, key) => {
+                write!(out, "{parent}.")?;
+                write_key(out, key)
+            }
+            Path::Index(parent, index) => write!(out, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A key that holds a dot or a bracket is quoted, so that a path can be read back.
+fn write_key(out: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
+    if key.contains(['.', '[', ']', ' ']) { write!(out, "\"{key}\"") } else { out.write_str(key) }
+}
+
+/// The kind of a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// The text is not a document at all: a syntax error.
+    Syntax,
+    /// A value that must be there is not.
+    Required,
+    /// The value is of the right kind, but not allowed.
+    Invalid,
+    /// The value is of the wrong type.
+    Type,
+    /// A key that the policy language does not have.
+    UnknownField,
+    /// A word that is none of the allowed ones.
+    Unsupported,
+    /// The same thing twice.
+    Duplicate,
+    /// A name that nothing bears.
+    NotFound,
+    /// The value is allowed, but not here.
+    Forbidden,
+    /// More than the stated limit.
+    TooMany,
+    /// Longer than the stated limit.
+    TooLong,
+}
+
+impl Problem {
+    /// The problem in the words that Kubernetes uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Problem::Syntax => "Syntax error",
+            Problem::Required => "Required value",
+            Problem::Invalid => "Invalid value",
+            Problem::Type => "Wrong type",
+            Problem::UnknownField => "Unknown field",
+            Problem::Unsupported => "Unsupported value",
+            Problem::Duplicate => "Duplicate value",
+            Problem::NotFound => "Not found",
+            Problem::Forbidden => "Forbidden",
+            Problem::TooMany => "Too many",
+            Problem::TooLong => "Too long",
+        }
+    }
+}
+
+/// One mistake in a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where: `releases[1].canary.stable`; empty for the document itself.
+    pub path: String,
+    /// What kind of mistake.
+    pub problem: Problem,
+    /// The offending value as it would be written in JSON; empty where there is none.
+    pub value: String,
+    /// What is allowed there, as a phrase: `must be between 0 and 100`.
+    pub allowed: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(out, "{}: ", self.path)?;
+        }
+        out.write_str(self.problem.as_str())?;
+        if !self.value.is_empty() {
+            write!(out, ": {}", self.value)?;
+        }
+        if !self.allowed.is_empty() {
+            write!(out, ": {}", self.allowed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Every mistake of a document, in the order in which they were found. Never empty once returned as an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyErrors {
+    errors: Vec<FieldError>,
+}
+
+/// How much of an offending value is shown, in bytes; the rest is cut.
+const SHOWN: usize = 80;
+
+impl PolicyErrors {
+    /// Records one mistake. `value` is shown as given, cut when it is long.
+    pub fn add(
+        &mut self,
+        path: &Path<'_>,
+        problem: Problem,
+        value: impl fmt::Display,
+        allowed: impl fmt::Display,
+    ) {
+        let mut value = value.to_string();
+        if value.len() > SHOWN {
+            let cut = (0..=SHOWN).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+            value.truncate(cut);
+            value.push('…');
+        }
+        self.errors.push(FieldError { path: path.to_string(), problem, value, allowed: allowed.to_string() });
+    }
+
+    /// `Ok(value)` when nothing was recorded, else all of it.
+    ///
+    /// # Errors
+    /// Every mistake recorded so far.
+    pub fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.errors.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// The number of mistakes.
+    pub fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// The mistakes, in the order in which they were found.
+    pub fn iter(&self) -> core::slice::Iter<'_, FieldError> {
+        self.errors.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a PolicyErrors {
+    type Item = &'a FieldError;
+    type IntoIter = core::slice::Iter<'a, FieldError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for PolicyErrors {
+    /// One mistake a line.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.errors.iter().enumerate() {
+            if index > 0 {
+                out.write_str("\n")?;
+            }
+            write!(out, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyErrors {}
+
+/// Text as it would stand in JSON, for the value of an error.
+#[derive(Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}\"", self.0)
+    }
+}
+
+/// Words as a list for an error: `a, b, c`.
+#[derive(Debug)]
+pub struct OneOf<'a, T>(pub &'a [T]);
+
+impl<T: AsRef<str>> fmt::Display for OneOf<'_, T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("allowed: ")?;
+        for (index, word) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.write_str(", ")?;
+            }
+            out.write_str(word.as_ref())?;
+        }
+        Ok(())
+    }
+}

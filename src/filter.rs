@@ -1,0 +1,13 @@
+//! The module in Envoy: hands requests to the engine and the engine's effects to the host. Compiled for wasm only.
+//!
+//! - `entry` registers the root context;
+//! - `root` reads the configuration and decides what becomes of a bad one;
+//! - `http` is the way of one request;
+//! - `metrics` names and counts;
+//! - `host` makes every host call there is.
+
+mod entry;
+mod host;
+mod http;
+mod metrics;
+mod root;

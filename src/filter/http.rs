@@ -1,0 +1,68 @@
+//! The way of one request through the module: read, decide, apply; and on the way back what the client is told.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use super::host;
+use super::root::Runtime;
+use crate::decision::decide;
+use crate::effect::{Edit, effects};
+use crate::request::{Headers, Request};
+
+/// Under which name the decision stands in the filter state.
+const FILTER_STATE: &str = "graylane";
+
+/// One request and its response.
+pub(super) struct Http {
+    runtime: Option<Rc<Runtime>>,
+    response: Vec<Edit<'static>>,
+}
+
+impl Http {
+    /// A request under the configuration that is in force now, to its end.
+    pub(super) fn new(runtime: Option<Rc<Runtime>>) -> Self {
+        Http { runtime, response: Vec::new() }
+    }
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        if let Some(runtime) = &self.runtime {
+            let request = Incoming { headers: host::request_headers() };
+            let decision = decide(&runtime.plan, runtime.trust, &request, host::random);
+            let effects = effects(&runtime.plan, &request, &decision);
+            host::edit_request(&effects.request, &request.headers);
+            if !effects.summary.is_empty() {
+                host::set_filter_state(FILTER_STATE, &effects.summary);
+            }
+            runtime.metrics.count(&decision);
+            self.response = effects.response.into_iter().map(Edit::into_owned).collect();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        host::edit_response(&self.response);
+        Action::Continue
+    }
+}
+
+/// The request as the host shows it.
+struct Incoming {
+    headers: Headers,
+}
+
+impl Request for Incoming {
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        host::source_address()
+    }
+}

@@ -1,0 +1,94 @@
+//! The metrics of the module. All are named at configure time; nothing in a name comes from a request.
+
+use super::host::{self, Metric};
+use crate::decision::Decision;
+use crate::effect::{Counter, counts};
+
+/// What is counted per request.
+#[derive(Debug, Default)]
+pub(super) struct RequestMetrics {
+    counters: Vec<(Counter, Metric)>,
+}
+
+impl RequestMetrics {
+    /// Names them.
+    pub(super) fn define() -> Self {
+        let named = Counter::all().filter_map(|counter| Some((counter, host::counter(&name_of(counter))?)));
+        RequestMetrics { counters: named.collect() }
+    }
+
+    /// Counts a decision.
+    pub(super) fn count(&self, decision: &Decision<'_>) {
+        for (counter, count) in counts(decision) {
+            if let Some((_, metric)) = self.counters.iter().find(|(known, _)| *known == counter) {
+                metric.add(count);
+            }
+        }
+    }
+}
+
+fn name_of(counter: Counter) -> String {
+    match counter {
+        Counter::Decided(reason) => format!("graylane.decisions.{reason}"),
+        Counter::Ungoverned => "graylane.ungoverned".to_owned(),
+        Counter::Stripped => "graylane.stripped".to_owned(),
+        Counter::LabelPairsDropped => "graylane.label_pairs_dropped".to_owned(),
+    }
+}
+
+/// What is told of the policy, for each plugin by its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PolicyMetrics {
+    /// 1 once this process has accepted a policy for the plugin. It outlives every VM, and so tells a bad update
+    /// from a bad first policy.
+    accepted: Option<Metric>,
+    /// 1 while traffic runs without a policy because the first one was refused.
+    missing: Option<Metric>,
+    /// The version of the policy in force.
+    version: Option<Metric>,
+    /// Policies refused while an older one stayed in force.
+    refused: Option<Metric>,
+}
+
+impl PolicyMetrics {
+    /// Names those of the plugin.
+    pub(super) fn define(plugin: &str) -> Self {
+        let gauge = |what: &str| host::gauge(&format!("graylane.policy_{what}.{plugin}"));
+        PolicyMetrics {
+            accepted: gauge("accepted"),
+            missing: gauge("missing"),
+            version: gauge("version"),
+            refused: host::counter(&format!("graylane.policy_refused.{plugin}")),
+        }
+    }
+
+    /// Whether this process has accepted a policy for the plugin before.
+    pub(super) fn has_accepted(&self) -> bool {
+        self.accepted.is_some_and(|gauge| gauge.get() > 0)
+    }
+
+    /// A policy is in force.
+    pub(super) fn accept(&self, version: u64) {
+        set(self.accepted, 1);
+        set(self.missing, 0);
+        set(self.version, version);
+    }
+
+    /// A policy was refused and an older one stays.
+    pub(super) fn refuse(&self) {
+        if let Some(counter) = self.refused {
+            counter.add(1);
+        }
+    }
+
+    /// The first policy was refused; traffic runs without one.
+    pub(super) fn miss(&self) {
+        set(self.missing, 1);
+    }
+}
+
+fn set(gauge: Option<Metric>, value: u64) {
+    if let Some(gauge) = gauge {
+        gauge.set(value);
+    }
+}

@@ -1,0 +1,56 @@
+//! Where the gray id comes from: the first source that holds a good one, else a fresh UUID.
+
+use uuid::fmt::Hyphenated;
+
+use crate::limits;
+use crate::plan::{Plan, Source};
+use crate::request::Headers;
+
+/// Who is being split: the bucketing key.
+#[derive(Debug, Clone)]
+pub enum GrayId<'a> {
+    /// It stood in the request. The flag says whether it already stands in the header that is passed on.
+    Sent {
+        /// The id, byte for byte.
+        id: &'a [u8],
+        /// Whether the header that is passed on already holds it.
+        in_header: bool,
+    },
+    /// Nobody sent one: a UUID version 4.
+    Fresh([u8; Hyphenated::LENGTH]),
+}
+
+impl GrayId<'_> {
+    /// The id as it is hashed and passed on.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            GrayId::Sent { id, .. } => id,
+            GrayId::Fresh(id) => id,
+        }
+    }
+
+    /// A UUID version 4 from 16 random bytes.
+    pub fn fresh(random: [u8; 16]) -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid::Builder::from_random_bytes(random).into_uuid().hyphenated().encode_lower(&mut text);
+        GrayId::Fresh(text)
+    }
+}
+
+/// The id that the request brought along, from the plan's sources in their order.
+pub(crate) fn find<'a>(plan: &Plan, request: &'a Headers) -> Option<GrayId<'a>> {
+    plan.sources().iter().find_map(|source| {
+        let (id, in_header) = match source {
+            // An id that stands twice is no identity.
+            Source::Header(name) => (request.single(&**name)?, **name == *plan.names().id),
+            Source::Query(name) => (request.query(name.as_bytes())?, false),
+            Source::Cookie(name) => (request.cookie(name.as_bytes())?, false),
+        };
+        is_id(id).then_some(GrayId::Sent { id, in_header })
+    })
+}
+
+/// Whether `id` may be an identity: 1 to 256 bytes without control characters, so that it can be passed on.
+fn is_id(id: &[u8]) -> bool {
+    (1..=limits::ID).contains(&id.len()) && !id.iter().any(u8::is_ascii_control)
+}

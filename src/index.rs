@@ -1,0 +1,363 @@
+//! Host and path -> the releases that govern a request. The cost depends on the request (dots in its host,
+//! slashes in its path), not on the number of releases.
+//!
+//! Two tables: patterns of hosts, and patterns of paths under one host pattern. A request asks for each pattern
+//! that could match it, the most specific first: the host with its port, the host, its suffixes from long to
+//! short, any host; and under each of those the whole path, its segment prefixes from long to short, any path.
+//! The running hash of a host from its end and of a path from its start gives every candidate for free.
+
+use arrayvec::ArrayVec;
+
+use crate::limits;
+use crate::plan::position;
+
+/// The releases of a request, best match first: positions in the policy.
+pub(crate) type Governing = ArrayVec<u32, { limits::GOVERNING }>;
+
+/// A pattern of hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostPattern {
+    /// Lower case, without port and `*.`; empty for any host.
+    pub(crate) host: Box<[u8]>,
+    pub(crate) kind: HostKind,
+    /// 0 for any port.
+    pub(crate) port: u16,
+}
+
+/// How a host pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HostKind {
+    Any,
+    Suffix,
+    Exact,
+}
+
+/// A pattern of paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PathPattern {
+    /// Empty for any path; a prefix has no slash at its end.
+    pub(crate) path: Box<[u8]>,
+    pub(crate) kind: PathKind,
+}
+
+/// How a path pattern matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathKind {
+    /// Whole segments from the start; the empty prefix matches every path.
+    Prefix,
+    Exact,
+}
+
+/// The index of a plan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    hosts: Table<HostEntry>,
+    paths: Table<PathEntry>,
+    has_ports: bool,
+}
+
+#[derive(Debug, Clone)]
+struct HostEntry {
+    pattern: HostPattern,
+    has_exact: bool,
+    /// Bit `n` is set when a prefix of `n` segments stands under this host.
+    depths: u64,
+}
+
+#[derive(Debug, Clone)]
+struct PathEntry {
+    host: u32,
+    pattern: PathPattern,
+    /// The one release that routes.
+    router: Option<u32>,
+    /// AB tests that only name a group.
+    groups: ArrayVec<u32, { limits::GOVERNING - 1 }>,
+}
+
+/// Why a release cannot be indexed as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// Another release routes the same host and path: its position.
+    Routed(u32),
+    /// Too many AB tests on the same host and path.
+    TooManyGroups,
+}
+
+impl Index {
+    /// Adds a release under one host and one path pattern.
+    pub(crate) fn add(
+        &mut self,
+        host: &HostPattern,
+        path: &PathPattern,
+        release: u32,
+        routes: bool,
+    ) -> Result<(), Conflict> {
+        self.has_ports |= host.port != 0;
+        let host_at = self.host_entry(host);
+        if let Some(entry) = self.hosts.entries.get_mut(host_at as usize) {
+            match path.kind {
+                PathKind::Exact => entry.has_exact = true,
+                PathKind::Prefix => entry.depths |= 1 << depth(&path.path),
+            }
+        }
+        let entry = self.path_entry(host_at, path);
+        match (routes, entry.router) {
+            (true, Some(other)) if other != release => return Err(Conflict::Routed(other)),
+            (true, _) => entry.router = Some(release),
+            (false, _) if entry.groups.contains(&release) => {}
+            (false, _) => entry.groups.try_push(release).map_err(|_| Conflict::TooManyGroups)?,
+        }
+        Ok(())
+    }
+
+    fn host_entry(&mut self, pattern: &HostPattern) -> u32 {
+        let hash = mix(reverse_hash(&pattern.host), pattern.kind as u32, u32::from(pattern.port));
+        let new = || HostEntry { pattern: pattern.clone(), has_exact: false, depths: 0 };
+        self.hosts.find_or_insert(hash, |entry| entry.pattern == *pattern, new)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "compile time, not the request path: the entry was just inserted"
+    )]
+    fn path_entry(&mut self, host: u32, pattern: &PathPattern) -> &mut PathEntry {
+        let hash = mix(hash_of(&pattern.path), pattern.kind as u32, host);
+        let new = || PathEntry { host, pattern: pattern.clone(), router: None, groups: ArrayVec::new() };
+        let at =
+            self.paths.find_or_insert(hash, |entry| entry.host == host && entry.pattern == *pattern, new);
+        &mut self.paths.entries[at as usize]
+    }
+
+    /// The releases that govern a request to `host` (as the client wrote it) and `path` (without query).
+    pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> Governing {
+        let mut found = Search { index: self, path, router: None, groups: Governing::new() };
+        let (host, port) = split_port(host);
+        let boundaries = host_boundaries(host);
+        if let Some((whole, suffixes)) = boundaries.split_last() {
+            found.host(HostKind::Exact, host, *whole, port);
+            for boundary in suffixes.iter().rev() {
+                let suffix = host.get(host.len() - usize::from(boundary.len)..).unwrap_or_default();
+                found.host(HostKind::Suffix, suffix, *boundary, port);
+            }
+        }
+        found.host(HostKind::Any, &[], Boundary { len: 0, hash: START }, port);
+        found.into_governing()
+    }
+}
+
+/// A point at which a pattern may end: the length up to there and the running hash.
+#[derive(Clone, Copy)]
+struct Boundary {
+    len: u16,
+    hash: u32,
+}
+
+struct Search<'a> {
+    index: &'a Index,
+    path: &'a [u8],
+    router: Option<u32>,
+    groups: Governing,
+}
+
+impl Search<'_> {
+    fn host(&mut self, kind: HostKind, host: &[u8], at: Boundary, port: u16) {
+        if port != 0 && self.index.has_ports {
+            self.host_with_port(kind, host, at, port);
+        }
+        self.host_with_port(kind, host, at, 0);
+    }
+
+    fn host_with_port(&mut self, kind: HostKind, host: &[u8], at: Boundary, port: u16) {
+        let same = |entry: &HostEntry| {
+            let pattern = &entry.pattern;
+            pattern.kind == kind && pattern.port == port && pattern.host.eq_ignore_ascii_case(host)
+        };
+        if let Some((position, entry)) =
+            self.index.hosts.find(mix(at.hash, kind as u32, u32::from(port)), same)
+        {
+            self.paths(position, entry);
+        }
+    }
+
+    fn paths(&mut self, host: u32, entry: &HostEntry) {
+        let boundaries = path_boundaries(self.path, entry.depths);
+        if entry.has_exact {
+            self.path(host, PathKind::Exact, self.path, hash_of(self.path));
+        }
+        for (depth, boundary) in boundaries.iter().enumerate().rev() {
+            if entry.depths & 1 << depth != 0 {
+                let prefix = self.path.get(..usize::from(boundary.len)).unwrap_or_default();
+                self.path(host, PathKind::Prefix, prefix, boundary.hash);
+            }
+        }
+    }
+
+    fn path(&mut self, host: u32, kind: PathKind, path: &[u8], hash: u32) {
+        let same = |entry: &PathEntry| {
+            entry.host == host && entry.pattern.kind == kind && *entry.pattern.path == *path
+        };
+        if let Some((_, entry)) = self.index.paths.find(mix(hash, kind as u32, host), same) {
+            self.router = self.router.or(entry.router);
+            for group in &entry.groups {
+                // One place is kept for the release that routes.
+                if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(group) {
+                    self.groups.push(*group);
+                }
+            }
+        }
+    }
+
+    fn into_governing(self) -> Governing {
+        self.router.into_iter().chain(self.groups).collect()
+    }
+}
+
+/// The host without its port and without the dot that may stand at its end, and the port (0 when none is given).
+fn split_port(host: &[u8]) -> (&[u8], u16) {
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    let port = colon.and_then(|at| port_of(host.get(at + 1..)?));
+    let host = if port.is_some() { host.get(..colon.unwrap_or_default()).unwrap_or_default() } else { host };
+    (host.strip_suffix(b".").unwrap_or(host), port.unwrap_or(0))
+}
+
+/// A port in digits; `None` for anything else, the last part of a bare IPv6 address included.
+fn port_of(digits: &[u8]) -> Option<u16> {
+    let text =
+        std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+/// Where suffixes of a host start, from the shortest to the whole host.
+fn host_boundaries(host: &[u8]) -> ArrayVec<Boundary, { limits::HOST_DEPTH }> {
+    let mut boundaries = ArrayVec::new();
+    let mut hash = START;
+    let Ok(whole) = u16::try_from(host.len()) else { return boundaries };
+    for (len, byte) in (0_u16..).zip(host.iter().rev()) {
+        if *byte == b'.' && boundaries.len() + 1 < limits::HOST_DEPTH {
+            boundaries.push(Boundary { len, hash });
+        }
+        hash = step(hash, byte.to_ascii_lowercase());
+    }
+    boundaries.push(Boundary { len: whole, hash });
+    boundaries
+}
+
+/// Where prefixes of whole segments end: the n-th is that of n segments. Only as many as `depths` has bits for.
+fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PATH_DEPTH + 1 }> {
+    let mut boundaries = ArrayVec::new();
+    let wanted = (64 - depths.leading_zeros()) as usize;
+    if wanted == 0 {
+        return boundaries;
+    }
+    boundaries.push(Boundary { len: 0, hash: START });
+    let mut hash = START;
+    for (len, byte) in (0_u16..=u16::MAX).zip(path) {
+        if *byte == b'/' && len > 0 {
+            if boundaries.len() >= wanted {
+                return boundaries;
+            }
+            boundaries.push(Boundary { len, hash });
+        }
+        hash = step(hash, *byte);
+    }
+    if let Ok(len) = u16::try_from(path.len())
+        && boundaries.len() < wanted
+        && len > 0
+    {
+        boundaries.push(Boundary { len, hash });
+    }
+    boundaries
+}
+
+/// The number of segments of a prefix without a slash at its end.
+pub(crate) fn depth(prefix: &[u8]) -> usize {
+    prefix.split(|byte| *byte == b'/').count() - 1
+}
+
+fn hash_of(path: &[u8]) -> u32 {
+    path.iter().copied().fold(START, step)
+}
+
+fn reverse_hash(host: &[u8]) -> u32 {
+    host.iter().rev().copied().fold(START, step)
+}
+
+/// FNV-1a, 32 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>. Only policies put keys into the tables, so a
+/// client cannot make them collide.
+const START: u32 = 0x811c_9dc5;
+
+fn step(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+fn mix(hash: u32, kind: u32, scope: u32) -> u32 {
+    let mixed = (hash ^ scope.wrapping_mul(0x9e37_79b9)).wrapping_add(kind.wrapping_mul(0x85eb_ca6b));
+    (mixed ^ mixed >> 15).wrapping_mul(0x2c1b_3c6d)
+}
+
+/// Entries found by hash: open addressing over positions, at most half full.
+#[derive(Debug, Clone)]
+struct Table<T> {
+    entries: Vec<T>,
+    hashes: Vec<u32>,
+    /// Position + 1 in `entries`, 0 for free; the length is a power of two.
+    places: Vec<u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { entries: Vec::new(), hashes: Vec::new(), places: vec![0; 8] }
+    }
+}
+
+impl<T> Table<T> {
+    fn find(&self, hash: u32, same: impl Fn(&T) -> bool) -> Option<(u32, &T)> {
+        // At least half of the places are free, so this ends.
+        for place in self.probe(hash) {
+            let position = self.places.get(place)?.checked_sub(1)?;
+            if self.hashes.get(position as usize) == Some(&hash) {
+                let entry = self.entries.get(position as usize)?;
+                if same(entry) {
+                    return Some((position, entry));
+                }
+            }
+        }
+        None
+    }
+
+    fn find_or_insert(&mut self, hash: u32, same: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u32 {
+        if let Some((position, _)) = self.find(hash, same) {
+            return position;
+        }
+        if (self.entries.len() + 1) * 2 > self.places.len() {
+            self.grow();
+        }
+        let position = position(self.entries.len());
+        self.entries.push(new());
+        self.hashes.push(hash);
+        self.take_place(hash, position);
+        position
+    }
+
+    fn grow(&mut self) {
+        self.places = vec![0; self.places.len() * 2];
+        for position in 0..position(self.hashes.len()) {
+            let hash = self.hashes.get(position as usize).copied().unwrap_or_default();
+            self.take_place(hash, position);
+        }
+    }
+
+    fn take_place(&mut self, hash: u32, position: u32) {
+        let free = self.probe(hash).find(|place| self.places.get(*place) == Some(&0));
+        if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
+            *place = position + 1;
+        }
+    }
+
+    /// The places at which an entry may stand, in order, each once.
+    fn probe(&self, hash: u32) -> impl Iterator<Item = usize> + use<T> {
+        let len = self.places.len();
+        let first = hash as usize;
+        (0..len).map(move |offset| first.wrapping_add(offset) & (len - 1))
+    }
+}

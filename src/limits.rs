@@ -1,0 +1,27 @@
+//! Every limit on size, once. A policy beyond one is refused with its path; request data beyond one is passed over
+//! and counted, and never fails the request.
+
+/// Lanes of one release.
+pub const LANES: usize = 32;
+/// Bytes of a name of a release, lane or rule.
+pub const NAME: usize = 63;
+/// Bytes of a salt.
+pub const SALT: usize = 128;
+/// Bytes of a gray id. A longer one is passed over as if it were absent.
+pub const ID: usize = 256;
+/// Bytes of a traffic label or of a rules header. A longer one is dropped whole.
+pub const LABEL: usize = 4096;
+/// Pairs of a traffic label. Those beyond are dropped.
+pub const LABEL_PAIRS: usize = 32;
+/// Bytes of a key in a traffic label.
+pub const LABEL_KEY: usize = 128;
+/// Bytes of a value in a traffic label.
+pub const LABEL_VALUE: usize = 256;
+/// Releases that may govern one request: one that routes, the rest AB tests that only name a group.
+pub const GOVERNING: usize = 8;
+/// Segments of a path prefix in a match.
+pub const PATH_DEPTH: usize = 32;
+/// Labels (parts between dots) of a host.
+pub const HOST_DEPTH: usize = 128;
+/// Header and cookie names of overrides in a whole policy.
+pub const OVERRIDE_NAMES: usize = 32;

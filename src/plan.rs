@@ -1,0 +1,340 @@
+//! The compiled form of a policy: what runs per request.
+//!
+//! A plan is an index and one [`Segment`] per release. A segment is a few flat lists of small records that refer
+//! to each other by position and to one block of text by [`Text`]: no closures, no pointers. So a segment can be
+//! replaced while the others stay, and a plan can be written as bytes and taken over without its policy.
+//! Everything in a plan was checked by [`compile`](mod@crate::compile); nothing here can fail.
+
+use std::sync::Arc;
+
+use crate::address::Network;
+use crate::condition::Test;
+use crate::headers;
+use crate::index::Index;
+use crate::policy::Follow;
+use crate::split::Slot;
+
+/// A piece of a segment's text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+}
+
+/// A run of records in one of a segment's lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// The records of `list` that the span covers.
+    pub(crate) fn of<T>(self, list: &[T]) -> &[T] {
+        list.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// A length or position as records keep it. A policy ends long before 4 GiB.
+pub(crate) fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// A lane of a release, by its position in the policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct LaneId(pub(crate) u8);
+
+/// The three modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Groups with weights.
+    Ab,
+    /// A stable lane and candidates with a percentage.
+    Canary,
+    /// Two lanes, one active.
+    BlueGreen,
+}
+
+/// The header names that a policy uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The lane, see [`headers::LANE`].
+    pub lane: Box<str>,
+    /// The cluster, see [`headers::CLUSTER`].
+    pub cluster: Box<str>,
+    /// The number in weighted clusters, see [`headers::SLOT`].
+    pub slot: Box<str>,
+    /// The gray id, see [`headers::ID`].
+    pub id: Box<str>,
+    /// The traffic label, see [`headers::LABEL`].
+    pub label: Box<str>,
+    /// The AB group, see [`headers::GROUP`].
+    pub group: Box<str>,
+    /// The experiment, see [`headers::EXPERIMENT`].
+    pub experiment: Box<str>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            lane: headers::LANE.into(),
+            cluster: headers::CLUSTER.into(),
+            slot: headers::SLOT.into(),
+            id: headers::ID.into(),
+            label: headers::LABEL.into(),
+            group: headers::GROUP.into(),
+            experiment: headers::EXPERIMENT.into(),
+        }
+    }
+}
+
+/// A place where a gray id may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Header(Box<str>),
+    Query(Box<str>),
+    Cookie(Box<str>),
+}
+
+/// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    pub(crate) name: Box<str>,
+    pub(crate) attributes: Box<str>,
+}
+
+impl Cookie {
+    /// The value of a `set-cookie` header that sets it to `value`.
+    pub(crate) fn set(&self, value: &[u8]) -> Vec<u8> {
+        [self.name.as_bytes(), b"=", value, self.attributes.as_bytes()].concat()
+    }
+}
+
+/// The compiled form of a policy.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) version: u64,
+    pub(crate) off: bool,
+    pub(crate) names: Names,
+    pub(crate) sources: Box<[Source]>,
+    pub(crate) id_cookie: Option<Cookie>,
+    pub(crate) trusted: Box<[Network]>,
+    pub(crate) claims: Claims,
+    pub(crate) index: Index,
+    pub(crate) segments: Vec<Arc<Segment>>,
+}
+
+/// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Claims {
+    /// Headers: group, label and every override of the policy, besides those by custom.
+    pub(crate) headers: Box<[Box<str>]>,
+    /// Cookies that override.
+    pub(crate) cookies: Box<[Box<str>]>,
+}
+
+impl Default for Plan {
+    /// The plan of no policy: it governs nothing and believes nobody.
+    fn default() -> Self {
+        let names = Names::default();
+        Plan {
+            version: 0,
+            off: false,
+            sources: Box::default(),
+            id_cookie: None,
+            trusted: Box::default(),
+            claims: Claims::new(&names, [], []),
+            names,
+            index: Index::default(),
+            segments: Vec::new(),
+        }
+    }
+}
+
+impl Claims {
+    /// The claims of a policy with these names and overrides.
+    pub(crate) fn new<'a>(
+        names: &'a Names,
+        headers: impl IntoIterator<Item = &'a str>,
+        cookies: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let own = [&*names.group, &*names.label].into_iter().chain(headers::OVERRIDES);
+        Claims { headers: distinct(own.chain(headers)), cookies: distinct(cookies) }
+    }
+}
+
+fn distinct<'a>(words: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
+    let mut list: Vec<Box<str>> = Vec::new();
+    for word in words {
+        if !list.iter().any(|known| **known == *word) {
+            list.push(word.into());
+        }
+    }
+    list.into()
+}
+
+impl Plan {
+    /// The version of the policy.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The header names in use.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The number of releases.
+    pub fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether there is no release.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The release at `position` in the policy.
+    pub fn release(&self, position: u32) -> Option<&Segment> {
+        self.segments.get(position as usize).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+}
+
+/// One release, compiled.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    pub(crate) text: Box<[u8]>,
+    pub(crate) name: Text,
+    pub(crate) revision: u32,
+    pub(crate) off: bool,
+    pub(crate) mode: Mode,
+    /// Whether it picks the lane of the request; otherwise it only names a group.
+    pub(crate) routes: bool,
+    pub(crate) follow: Follow,
+    /// The lane of whoever nothing else places: stable, control or active.
+    pub(crate) base: LaneId,
+    /// The salt of the split; blue-green has none.
+    pub(crate) salt: Option<Text>,
+    pub(crate) slots: Box<[Slot]>,
+    pub(crate) lanes: Box<[Lane]>,
+    pub(crate) rules: Box<[Rule]>,
+    pub(crate) overrides: Overrides,
+    pub(crate) group_cookie: Option<Cookie>,
+    pub(crate) respond: Respond,
+    /// The labels of all lanes.
+    pub(crate) labels: Box<[LanePair]>,
+    /// The fallbacks of all lanes.
+    pub(crate) fallbacks: Box<[LaneId]>,
+    /// The tests of all conditions.
+    pub(crate) tests: Box<[Test]>,
+    /// Words that records list: names of override headers, elements of sets.
+    pub(crate) words: Box<[Text]>,
+}
+
+/// What the client is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Respond {
+    pub(crate) lane: bool,
+    pub(crate) experiment: bool,
+}
+
+/// A lane, compiled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lane {
+    pub(crate) name: Text,
+    /// Empty when the lane names none.
+    pub(crate) cluster: Text,
+    pub(crate) weighted_slot: Option<u32>,
+    pub(crate) labels: Span,
+    pub(crate) unavailable: bool,
+    pub(crate) fallbacks: Span,
+}
+
+/// One label of a lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LanePair {
+    pub(crate) key: Text,
+    /// `{release}.{key}`, the key in a label that speaks of this release alone.
+    pub(crate) own_key: Text,
+    pub(crate) value: Text,
+    /// A lane without labels answers to `version={its name}`; such a label is matched, not written.
+    pub(crate) implied: bool,
+}
+
+/// A rule, compiled: tests that must all hold, and the lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) name: Text,
+    pub(crate) tests: Span,
+    pub(crate) lane: LaneId,
+}
+
+/// What may force a lane; spans are over the segment's words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Overrides {
+    pub(crate) headers: Span,
+    pub(crate) rules: Option<Text>,
+    pub(crate) cookies: Span,
+}
+
+impl Segment {
+    /// The name of the release.
+    pub fn name(&self) -> &[u8] {
+        self.text(self.name)
+    }
+
+    /// The mode of the release.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The revision of the release.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The name of a lane.
+    pub fn lane_name(&self, lane: LaneId) -> &[u8] {
+        self.lane(lane).map_or(&[], |lane| self.text(lane.name))
+    }
+
+    /// The cluster of a lane, if it names one.
+    pub fn lane_cluster(&self, lane: LaneId) -> Option<&[u8]> {
+        self.lane(lane).map(|lane| self.text(lane.cluster)).filter(|cluster| !cluster.is_empty())
+    }
+
+    /// The name of a rule, by its position.
+    pub fn rule_name(&self, rule: u16) -> &[u8] {
+        self.rules.get(usize::from(rule)).map_or(&[], |rule| self.text(rule.name))
+    }
+
+    pub(crate) fn text(&self, text: Text) -> &[u8] {
+        let start = text.start as usize;
+        self.text.get(start..start + text.len as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn lane(&self, lane: LaneId) -> Option<&Lane> {
+        self.lanes.get(usize::from(lane.0))
+    }
+
+    /// The lanes with their ids.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
+        (0..=u8::MAX).map(LaneId).zip(self.lanes.iter())
+    }
+
+    pub(crate) fn lane_named(&self, name: &[u8]) -> Option<LaneId> {
+        self.lanes().find(|(_, lane)| self.text(lane.name) == name).map(|(id, _)| id)
+    }
+
+    pub(crate) fn labels_of(&self, lane: &Lane) -> &[LanePair] {
+        lane.labels.of(&self.labels)
+    }
+
+    pub(crate) fn words(&self, span: Span) -> impl Iterator<Item = &[u8]> + Clone {
+        span.of(&self.words).iter().map(|word| self.text(*word))
+    }
+}

@@ -1,0 +1,173 @@
+//! The read-only view of a request that a decision may consult. Bytes, never text: a header may hold any byte.
+
+use std::net::IpAddr;
+
+use crate::headers;
+
+/// What a decision may ask about a request. Headers are at hand; the rest is asked of the host only when needed.
+pub trait Request {
+    /// All headers, pseudo-headers (`:authority`, `:path`) included.
+    fn headers(&self) -> &Headers;
+
+    /// The address of whoever sent the request, as the listener knows it; `None` when it does not.
+    fn source_address(&self) -> Option<IpAddr>;
+}
+
+/// The headers of a request in the order in which they came; a name may stand several times.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    pairs: Vec<(String, Vec<u8>)>,
+}
+
+impl From<Vec<(String, Vec<u8>)>> for Headers {
+    /// Names must be lower case, as they are inside Envoy.
+    fn from(pairs: Vec<(String, Vec<u8>)>) -> Self {
+        Headers { pairs }
+    }
+}
+
+impl<N: Into<String>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        Headers { pairs: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+}
+
+impl Headers {
+    /// The first value of `name`.
+    pub fn get(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&[u8]> {
+        self.all(name).next()
+    }
+
+    /// The value of `name` if it stands exactly once and is not empty.
+    pub fn single(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&[u8]> {
+        let mut values = self.all(name);
+        let first = values.next().filter(|value| !value.is_empty())?;
+        values.next().is_none().then_some(first)
+    }
+
+    /// Every value of `name`, in order.
+    pub fn all<'a, 'n, N: AsRef<[u8]> + ?Sized>(
+        &'a self,
+        name: &'n N,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
+        let name = name.as_ref();
+        self.pairs
+            .iter()
+            .filter(move |(other, _)| other.as_bytes() == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// Whether `name` stands at least once.
+    pub fn has(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// The host as the client wrote it, port included; empty when it sent none.
+    pub fn host(&self) -> &[u8] {
+        self.get(headers::AUTHORITY).unwrap_or_default()
+    }
+
+    /// The path without its query.
+    pub fn path(&self) -> &[u8] {
+        self.path_and_query().0
+    }
+
+    /// The value of a query parameter, as written; the first if it stands several times.
+    pub fn query(&self, name: &[u8]) -> Option<&[u8]> {
+        let query = self.path_and_query().1;
+        let parameters = query.split(|byte| *byte == b'&').filter_map(|parameter| split_at(parameter, b'='));
+        first_named(parameters, name)
+    }
+
+    /// The value of a cookie; the first if it stands several times, over all `cookie` headers.
+    pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
+        first_named(self.cookies().filter_map(|cookie| split_at(cookie, b'=')), name)
+    }
+
+    /// The cookies without those of the given names, as one header value: `None` when none of them was there.
+    pub fn without_cookies<'n>(&self, names: &(impl Iterator<Item = &'n [u8]> + Clone)) -> Option<Vec<u8>> {
+        let gone = |cookie: &[u8]| {
+            split_at(cookie, b'=').is_some_and(|(found, _)| names.clone().any(|name| name == found))
+        };
+        if !self.cookies().any(gone) {
+            return None;
+        }
+        let mut out = Vec::new();
+        for cookie in self.cookies().filter(|cookie| !cookie.is_empty() && !gone(cookie)) {
+            if !out.is_empty() {
+                out.extend_from_slice(b"; ");
+            }
+            out.extend_from_slice(cookie);
+        }
+        Some(out)
+    }
+
+    fn cookies(&self) -> impl Iterator<Item = &[u8]> {
+        self.all(headers::COOKIE).flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii)
+    }
+
+    /// The path and the query, the fragment cut off.
+    fn path_and_query(&self) -> (&[u8], &[u8]) {
+        let whole = self.get(headers::PATH).unwrap_or_default();
+        let whole = whole.split(|byte| *byte == b'#').next().unwrap_or_default();
+        split_at(whole, b'?').unwrap_or((whole, &[]))
+    }
+}
+
+/// What stands before and after the first `mark`.
+fn split_at(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+fn first_named<'a>(mut pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, name: &[u8]) -> Option<&'a [u8]> {
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> Headers {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn finds_a_cookie_in_any_line_and_takes_the_first() {
+        let request = headers(&[("cookie", "a=1; b=2;c"), ("cookie", "  d=4=5; a=9")]);
+        assert_eq!(request.cookie(b"a"), Some(b"1".as_slice()));
+        assert_eq!(request.cookie(b"b"), Some(b"2".as_slice()));
+        assert_eq!(request.cookie(b"c"), None);
+        assert_eq!(request.cookie(b"d"), Some(b"4=5".as_slice()));
+    }
+
+    #[test]
+    fn removes_cookies_by_name_and_keeps_the_others() {
+        let request = headers(&[("cookie", "a=1; ab_group=B;c"), ("cookie", "ab_group=A; d=4")]);
+        let names = [b"ab_group".as_slice()];
+        assert_eq!(request.without_cookies(&names.into_iter()).as_deref(), Some(b"a=1; c; d=4".as_slice()));
+        assert_eq!(request.without_cookies(&[b"x".as_slice()].into_iter()), None);
+    }
+
+    #[test]
+    fn reads_the_query_as_written() {
+        let request = headers(&[(":path", "/a/b?x=1&gray_id=u%207&gray_id=2#gray_id=3")]);
+        assert_eq!(request.path(), b"/a/b");
+        assert_eq!(request.query(b"gray_id"), Some(b"u%207".as_slice()));
+        assert_eq!(request.query(b"y"), None);
+        assert_eq!(headers(&[(":path", "/a")]).query(b"x"), None);
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_is_not_single() {
+        let request = headers(&[("x", "1"), ("x", "2"), ("y", "3"), ("z", "")]);
+        assert_eq!(request.single("x"), None);
+        assert_eq!(request.single("y"), Some(b"3".as_slice()));
+        assert_eq!(request.single("z"), None);
+    }
+}

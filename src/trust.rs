@@ -1,0 +1,73 @@
+//! The first step of every decision: what of a request is believed, and what is removed before anything reads it.
+//!
+//! It happens for every request, governed or not: a claim that slips through an ungoverned path would be believed
+//! one hop later. Lane, cluster and slot say where *this* hop sends a request, so they are removed from whatever
+//! comes in, at an edge and in the mesh. Claims (group, label, overrides) come from the hop before in the mesh,
+//! and from trusted sources at an edge; from anybody else they are removed. The gray id is an identity, not a
+//! right: it is always accepted.
+
+use arrayvec::ArrayVec;
+
+use crate::baggage;
+use crate::limits;
+use crate::plan::Plan;
+use crate::policy::Trust;
+use crate::request::{Headers, Request};
+
+/// Header names that [`Admission::removed`] may hold: three of the hop, group, label, three overrides by custom, and
+/// those that the policy names.
+const REMOVED: usize = 8 + limits::OVERRIDE_NAMES;
+
+/// What of a request is believed, and what is removed from it.
+#[derive(Debug, Clone, Default)]
+pub struct Admission<'a> {
+    /// Whether the claims of the request count.
+    pub believed: bool,
+    /// Headers that the request carries and that are removed.
+    pub removed: ArrayVec<&'a str, REMOVED>,
+    /// The cookies without those that claim something; empty when nothing is left.
+    pub cookies: Option<Vec<u8>>,
+    /// The baggage without the traffic label; empty when nothing is left.
+    pub baggage: Option<Vec<u8>>,
+}
+
+impl Admission<'_> {
+    /// How many claims are removed.
+    pub fn stripped(&self) -> usize {
+        self.removed.len() + usize::from(self.cookies.is_some()) + usize::from(self.baggage.is_some())
+    }
+}
+
+/// Judges what a request claims of itself.
+pub fn admit<'a>(plan: &'a Plan, trust: Trust, request: &impl Request) -> Admission<'a> {
+    let headers = request.headers();
+    let names = plan.names();
+    let hop = [&*names.lane, &*names.cluster, &*names.slot];
+    let mut admission = Admission { removed: present(headers, hop), ..Admission::default() };
+    admission.believed = match trust {
+        Trust::Mesh => true,
+        Trust::Edge => is_trusted(plan, request),
+    };
+    if !admission.believed {
+        let claims = plan.claims.headers.iter().map(AsRef::as_ref);
+        admission.removed.extend(present::<REMOVED>(headers, claims).into_iter().take(REMOVED - 3));
+        admission.cookies = headers.without_cookies(&plan.claims.cookies.iter().map(|name| name.as_bytes()));
+        admission.baggage = baggage::without_label(headers);
+    }
+    admission
+}
+
+/// Asking the host for the address costs; without a list of trusted sources nobody asks.
+fn is_trusted(plan: &Plan, request: &impl Request) -> bool {
+    !plan.trusted.is_empty()
+        && request
+            .source_address()
+            .is_some_and(|address| plan.trusted.iter().any(|network| network.contains(address)))
+}
+
+fn present<'a, const N: usize>(
+    headers: &Headers,
+    names: impl IntoIterator<Item = &'a str>,
+) -> ArrayVec<&'a str, N> {
+    names.into_iter().filter(|name| headers.has(*name)).take(N).collect()
+}
