@@ -67,6 +67,7 @@ install_wheel() {
 
 # pip of a virtual environment; where Python lacks the parts for one, the system's pip into the same place.
 pip_into() { # pip_into FOLDER REQUIREMENTS
+  export PIP_ROOT_USER_ACTION=ignore # nothing of the system is touched
   local options=(--quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r "$2")
   if python3 -m venv "$1" >/dev/null 2>&1; then
     "$1/bin/python" -m pip install "${options[@]}" >&2
