@@ -48,13 +48,14 @@ test-oldest: module ## the tests again, on the oldest supported Envoy
 	@setup/envoy.sh oldest
 	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace
 
-reproducible: setup ## build the modules twice in different places and compare them
+reproducible: ## build the modules twice in different places and compare them
 	@setup/reproducible.sh
 
 test-setup: ## build the wasm target's std from source, as where rustup cannot help
 	@setup/wasm-target-test.sh
 
-lint: setup ## formatting, lints, documentation, dead links, what must not be in the tree
+lint: ## formatting, lints, documentation, dead links, what must not be in the tree
+	@setup/wasm-target.sh
 	@setup/lint.sh
 
 bench: module ## what a request costs
