@@ -44,6 +44,9 @@ pub(super) struct PolicyMetrics {
     accepted: Option<Metric>,
     /// 1 while traffic runs without a policy because the first one was refused.
     missing: Option<Metric>,
+    /// Other than 0 while an older policy is in force in place of a bad one that Envoy has put in: a mark of the
+    /// bad one.
+    kept: Option<Metric>,
     /// The version of the policy in force.
     version: Option<Metric>,
     /// Policies refused while an older one stayed in force.
@@ -57,6 +60,7 @@ impl PolicyMetrics {
         PolicyMetrics {
             accepted: gauge("accepted"),
             missing: gauge("missing"),
+            kept: gauge("kept"),
             version: gauge("version"),
             refused: host::counter(&format!("graylane.policy_refused.{plugin}")),
         }
@@ -71,6 +75,7 @@ impl PolicyMetrics {
     pub(super) fn accept(&self, version: u64) {
         set(self.accepted, 1);
         set(self.missing, 0);
+        set(self.kept, 0);
         set(self.version, version);
     }
 
@@ -79,6 +84,16 @@ impl PolicyMetrics {
         if let Some(counter) = self.refused {
             counter.add(1);
         }
+    }
+
+    /// An older policy stays in force in place of a bad one, of which `mark` is the mark.
+    pub(super) fn keep(&self, mark: u32) {
+        set(self.kept, u64::from(mark));
+    }
+
+    /// Whether an older policy was to stay in place of the bad one with this mark.
+    pub(super) fn keeps(&self, mark: u32) -> bool {
+        self.kept.is_some_and(|gauge| gauge.get() == u64::from(mark))
     }
 
     /// The first policy was refused; traffic runs without one.

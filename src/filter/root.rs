@@ -6,7 +6,12 @@
 //!
 //! Envoy configures a fresh clone of the VM before it configures the real ones, so within a VM every policy looks
 //! like the first. A gauge of the whole process, by the plugin's name, tells them apart.
+//!
+//! Envoy also remembers what its clone once accepted and does not ask again. A bad first policy that comes back
+//! after a good one therefore reaches the real VMs unasked; these know the good one and keep it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -40,31 +45,14 @@ impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let plugin = host::plugin_name();
         let metrics = PolicyMetrics::define(&plugin);
-        let loaded = load(&host::plugin_configuration(size));
-        let plan = match loaded.plan {
-            Ok(plan) => {
-                metrics.accept(plan.version());
-                let (version, releases) = (plan.version(), plan.len());
-                host::log(
-                    Level::Info,
-                    &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
-                );
-                plan
-            }
-            Err(errors) if metrics.has_accepted() => {
-                metrics.refuse();
-                report(Level::Error, &plugin, "policy refused, the one before stays in force", &errors);
-                return false;
-            }
+        let configuration = host::plugin_configuration(size);
+        let loaded = load(&configuration);
+        match loaded.plan {
+            Ok(plan) => self.accept(&plugin, loaded.trust, plan, metrics),
             Err(errors) => {
-                metrics.miss();
-                let what = "first policy refused, NO POLICY IN FORCE, traffic keeps to its default routes";
-                report(Level::Critical, &plugin, what, &errors);
-                Plan::default()
+                return self.reject(&plugin, loaded.trust, &errors, mark_of(&configuration), metrics);
             }
-        };
-        self.runtime =
-            Some(Rc::new(Runtime { trust: loaded.trust, plan, metrics: RequestMetrics::define() }));
+        }
         true
     }
 
@@ -75,6 +63,58 @@ impl RootContext for Root {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
+}
+
+thread_local! {
+    /// The policy in force, by plugin, for as long as the VM lives.
+    static IN_FORCE: RefCell<HashMap<String, Rc<Runtime>>> = RefCell::default();
+}
+
+impl Root {
+    fn accept(&mut self, plugin: &str, trust: Trust, plan: Plan, metrics: PolicyMetrics) {
+        metrics.accept(plan.version());
+        let (version, releases) = (plan.version(), plan.len());
+        host::log(
+            Level::Info,
+            &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
+        );
+        let runtime = Rc::new(Runtime { trust, plan, metrics: RequestMetrics::define() });
+        IN_FORCE.with_borrow_mut(|all| all.insert(plugin.to_owned(), Rc::clone(&runtime)));
+        self.runtime = Some(runtime);
+    }
+
+    /// What becomes of a bad policy; `false` refuses it.
+    fn reject(
+        &mut self,
+        plugin: &str,
+        trust: Trust,
+        errors: &PolicyErrors,
+        mark: u32,
+        metrics: PolicyMetrics,
+    ) -> bool {
+        if let Some(runtime) = IN_FORCE.with_borrow(|all| all.get(plugin).cloned()) {
+            metrics.keep(mark);
+            let what = "bad policy came back unasked, the one before stays in force";
+            report(Level::Critical, plugin, what, errors);
+            self.runtime = Some(runtime);
+        } else if metrics.has_accepted() && !metrics.keeps(mark) {
+            metrics.refuse();
+            report(Level::Error, plugin, "policy refused, the one before stays in force", errors);
+            return false;
+        } else {
+            metrics.miss();
+            let what = "first policy refused, NO POLICY IN FORCE, traffic keeps to its default routes";
+            report(Level::Critical, plugin, what, errors);
+            let runtime = Runtime { trust, plan: Plan::default(), metrics: RequestMetrics::define() };
+            self.runtime = Some(Rc::new(runtime));
+        }
+        true
+    }
+}
+
+/// A number that tells one configuration from another; never 0.
+fn mark_of(mut configuration: &[u8]) -> u32 {
+    murmur3::murmur3_32(&mut configuration, 0).unwrap_or_default() | 1
 }
 
 /// Logs what was refused and every reason, one a line.
