@@ -1,0 +1,115 @@
+//! A policy as a file that people write: YAML (or JSON, which is YAML) in, what Envoy is handed out.
+//!
+//! The document is checked by the engine itself and then kept as it was written: rendering changes its form, never
+//! a key or a value.
+
+use graylane::compile::compile_node;
+use graylane::error::{Path, PolicyErrors, Problem};
+use graylane::node::Node;
+use graylane::policy::Trust;
+use serde_json::{Map, Number, Value, json};
+use serde_saphyr::{DuplicateKeyPolicy, options};
+
+/// Reads a policy and checks it.
+///
+/// # Errors
+/// Every mistake in it at once. Text that is not YAML is one mistake, with its line.
+pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
+    // A key that stands twice is the engine's to report, with its path; snippets are for documents with one mistake.
+    let options = options! { duplicate_keys: DuplicateKeyPolicy::PassThrough, with_snippet: false };
+    let node: Node<'_> = serde_saphyr::from_str_with_options(yaml, options).map_err(|fault| {
+        let mut errors = PolicyErrors::default();
+        errors.add(&Path::Root, Problem::Syntax, "", format_args!("the policy must be YAML: {fault}"));
+        errors
+    })?;
+    compile_node(&node)?;
+    Ok(json_of(&node))
+}
+
+/// The configuration of a plugin, as Envoy hands it to the module.
+pub fn plugin_configuration(trust: Trust, policy: &Value) -> Value {
+    json!({"trust": trust, "policy": policy})
+}
+
+fn json_of(node: &Node<'_>) -> Value {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(value) => Value::Bool(*value),
+        Node::Unsigned(value) => Value::from(*value),
+        Node::Negative(value) => Value::from(*value),
+        // Neither infinite nor not a number: the policy was checked.
+        Node::Float(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+        Node::Text(value) => Value::from(value.as_ref()),
+        Node::List(list) => list.iter().map(json_of).collect(),
+        Node::Map(map) => {
+            let pairs = map.iter().map(|(key, value)| (key.to_string(), json_of(value)));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = "
+language: 1
+version: 7
+releases:
+- name: shop
+  match: {hosts: [shop.example.com]}
+  lanes:
+  - {name: stable}
+  - {name: v2, labels: {version: v2.3, build: '12'}}
+  canary:
+    stable: stable
+    candidates: [{lane: v2, percent: 12.5}]  # of all users
+";
+
+    fn mistakes(yaml: &str) -> Vec<String> {
+        read(yaml).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_rendered_is_what_was_written() {
+        let policy = read(POLICY).unwrap();
+        let percent = policy.pointer("/releases/0/canary/candidates/0/percent").unwrap();
+        assert_eq!(percent, 12.5);
+        assert_eq!(policy.pointer("/releases/0/lanes/1/labels/build").unwrap(), "12");
+        assert_eq!(policy.as_object().unwrap().len(), 3, "nothing is added: {policy}");
+    }
+
+    #[test]
+    fn the_module_takes_what_is_rendered() {
+        let configuration = plugin_configuration(Trust::Edge, &read(POLICY).unwrap());
+        let loaded = graylane::load(configuration.to_string().as_bytes());
+        assert_eq!(loaded.trust, Trust::Edge);
+        assert_eq!(loaded.plan.unwrap().version(), 7);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_with_their_paths() {
+        let yaml = POLICY.replace("stable: stable", "stable: old").replace("12.5", "'12'");
+        let found = mistakes(&yaml.replace("version: 7", "version: 7\nversion: 8\ncolour: blue"));
+        let told = |path: &str| found.iter().any(|mistake| mistake.starts_with(path));
+        assert_eq!(found.len(), 4, "{found:#?}");
+        assert!(told("releases[0].canary.stable: Not found: \"old\""), "{found:#?}");
+        assert!(told("releases[0].canary.candidates[0].percent: Wrong type: \"12\""), "{found:#?}");
+        assert!(told("version: Duplicate value"), "{found:#?}");
+        assert!(told("colour: Unknown field"), "{found:#?}");
+    }
+
+    #[test]
+    fn text_that_is_no_yaml_is_one_mistake_with_its_line() {
+        let found = mistakes("language: 1\nreleases: [\n");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("Syntax error: the policy must be YAML: "), "{found:?}");
+        assert!(found[0].contains("line "), "{found:?}");
+    }
+
+    #[test]
+    fn an_empty_file_is_no_policy() {
+        assert!(!mistakes("").is_empty());
+        assert!(!mistakes("# nothing yet\n").is_empty());
+    }
+}
