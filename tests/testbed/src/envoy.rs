@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
@@ -137,6 +137,17 @@ pub enum Verdict {
     Refused,
 }
 
+/// What became of a plugin file, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Swap {
+    /// What Envoy made of it.
+    pub verdict: Verdict,
+    /// Just before the file was renamed over the one before.
+    pub renamed: Instant,
+    /// Once the verdict was known. When the file was accepted, every worker runs it by then.
+    pub judged: Instant,
+}
+
 /// A running Envoy; it ends with this value.
 #[derive(Debug)]
 pub struct Envoy {
@@ -224,12 +235,21 @@ impl Envoy {
     /// # Errors
     /// When the file cannot be written, or Envoy does not say in time.
     pub async fn publish(&self, plugin: &PluginFile) -> Result<Verdict> {
+        Ok(self.swap(plugin).await?.verdict)
+    }
+
+    /// As [`publish`](Self::publish); says too when what happened, for those who measure.
+    ///
+    /// # Errors
+    /// What publishing may fail with.
+    pub async fn swap(&self, plugin: &PluginFile) -> Result<Swap> {
         let mut published = self.published.lock().await;
         if plugin.identity().is_some() && plugin.identity() == published.identity.as_ref() {
-            return Ok(published.verdict);
+            let now = Instant::now();
+            return Ok(Swap { verdict: published.verdict, renamed: now, judged: now });
         }
         let before = Counts::read(self.admin).await?;
-        plugin.swap_into(&self.folder.path().join(PLUGIN))?;
+        let renamed = plugin.swap_into(&self.folder.path().join(PLUGIN))?;
         let verdict = eventually("Envoy's verdict on the plugin file", LIMIT, async || {
             let now = Counts::read(self.admin).await?;
             // A refusal counts as a reload too, so it is looked at first.
@@ -243,7 +263,7 @@ impl Envoy {
         });
         let verdict = verdict.await?;
         *published = Published { identity: plugin.identity().cloned(), verdict };
-        Ok(verdict)
+        Ok(Swap { verdict, renamed, judged: Instant::now() })
     }
 
     /// As [`publish`](Self::publish), for a plugin file that has to be accepted.

@@ -41,7 +41,7 @@ pub use admin::Admin;
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bootstrap::Bootstrap;
 pub use client::Client;
-pub use envoy::{Envoy, EnvoyBuilder, Verdict};
+pub use envoy::{Envoy, EnvoyBuilder, Swap, Verdict};
 pub use load::{Load, Progress, Tally, Until};
 pub use locate::{envoy_binary, module, noop_module, oldest_envoy_binary, root};
 pub use message::{Echo, Request, Response};

@@ -1,6 +1,7 @@
 //! The plugin file: what Envoy reads the filter and its policy from.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -76,12 +77,16 @@ impl PluginFile {
         self.document.pointer(TYPED)
     }
 
-    /// Puts the document in place of `path` by one rename, as Envoy wants it.
-    pub(crate) fn swap_into(&self, path: &Path) -> Result<()> {
+    /// Puts the document in place of `path` by one rename, as Envoy wants it; says when, just before it.
+    pub(crate) fn swap_into(&self, path: &Path) -> Result<Instant> {
         let mut beside: PathBuf = path.to_owned();
         beside.set_extension("next");
-        std::fs::write(&beside, serde_json::to_vec(&self.document)?)
-            .and_then(|()| std::fs::rename(&beside, path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        let swap = || {
+            std::fs::write(&beside, serde_json::to_vec(&self.document)?)?;
+            let now = Instant::now();
+            std::fs::rename(&beside, path)?;
+            Ok::<_, std::io::Error>(now)
+        };
+        swap().with_context(|| format!("cannot write {}", path.display()))
     }
 }
