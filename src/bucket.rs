@@ -19,10 +19,11 @@ pub struct Bucket(u16);
 impl Bucket {
     /// The bucket of `id` under `salt`.
     pub fn of(salt: &[u8], id: &[u8]) -> Self {
-        Self::of_hash(hash(salt, id))
+        Self::of_hash(murmur3_x86_32(salt.chain(b":".as_slice()).chain(id), 0))
     }
 
-    fn of_hash(hash: u32) -> Self {
+    /// The bucket that a hash falls into.
+    pub fn of_hash(hash: u32) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "hash < 2^32, so what is left is below COUNT")]
         Bucket(((u64::from(hash) * u64::from(COUNT)) >> 32) as u16)
     }
@@ -33,11 +34,10 @@ impl Bucket {
     }
 }
 
-/// `murmur3_x86_32("{salt}:{id}", seed 0)`.
-fn hash(salt: &[u8], id: &[u8]) -> u32 {
-    let mut text = salt.chain(b":".as_slice()).chain(id);
+/// The hash of `text`, which may come in pieces (`salt.chain(id)`).
+pub fn murmur3_x86_32(mut text: impl Read, seed: u32) -> u32 {
     // Reading from memory does not fail.
-    murmur3::murmur3_32(&mut text, 0).unwrap_or_default()
+    murmur3::murmur3_32(&mut text, seed).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -47,8 +47,9 @@ mod tests {
     #[test]
     fn hashes_salt_colon_id() {
         // Published by Unleash (client-specification) for the text `gr1:123`: hash mod 100 + 1 = 73.
-        assert_eq!(hash(b"gr1", b"123") % 100 + 1, 73);
-        assert_eq!(hash(b"groupX", b"999") % 100 + 1, 25);
+        let hash = murmur3_x86_32(b"gr1:123".as_slice(), 0);
+        assert_eq!(hash % 100 + 1, 73);
+        assert_eq!(Bucket::of(b"gr1", b"123"), Bucket::of_hash(hash));
     }
 
     #[test]
