@@ -44,9 +44,10 @@ impl Row {
 }
 
 fn bytes_of_hex(digits: &str) -> Vec<u8> {
-    assert!(digits.len().is_multiple_of(2), "{digits}");
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex digits");
-    (0..digits.len()).step_by(2).map(byte).collect()
+    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
+    assert!(odd.is_empty(), "{digits}");
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().map(|pair| byte(pair).expect("hex digits")).collect()
 }
 
 /// The rows of a published file; `None`, said aloud, where it is not there.
