@@ -31,6 +31,7 @@ mod envoy;
 mod load;
 mod locate;
 mod message;
+pub mod page;
 mod plugin;
 mod process;
 mod raw;

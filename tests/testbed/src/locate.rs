@@ -40,14 +40,14 @@ pub fn envoy_binary() -> Result<PathBuf> {
 /// # Errors
 /// When there is none; the error names the command that brings it.
 pub fn oldest_envoy_binary() -> Result<PathBuf> {
-    recorded("ENVOY_OLDEST", "target/setup/envoy-oldest", "make setup-oldest")
+    recorded("ENVOY_OLDEST", "target/setup/envoy-oldest", "setup/envoy.sh oldest")
 }
 
 fn built(variable: &str, default: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return existing(Path::new(&path), &format!("{variable} names it"));
     }
-    existing(&root().join(default), "`make build` makes it")
+    existing(&root().join(default), "`make module` makes it")
 }
 
 /// A path that the environment gives, else the one that a file of one line holds.
@@ -87,6 +87,6 @@ mod tests {
     #[test]
     fn a_missing_module_names_the_way_out() {
         let error = built("GRAYLANE_OF_NO_ONE", "target/none.wasm").unwrap_err().to_string();
-        assert!(error.contains("target/none.wasm is missing (`make build` makes it)"), "{error}");
+        assert!(error.contains("target/none.wasm is missing (`make module` makes it)"), "{error}");
     }
 }

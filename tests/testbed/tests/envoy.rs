@@ -1,13 +1,16 @@
 //! The test bed's own promises about Envoy, on the real one.
 #![cfg(test)]
 
+use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use graylane_testbed::{
     Bootstrap, Client, Envoy, PluginFile, Request, Upstream, Verdict, envoy_binary, eventually, noop_module,
+    page, root,
 };
+use serde_json::json;
 
 fn noop() -> PluginFile {
     PluginFile::checked_in().unwrap().module(&noop_module().unwrap()).unwrap()
@@ -51,6 +54,62 @@ async fn the_verdict_on_a_plugin_file_is_awaited() {
     assert!(error.contains("Unexpected number of resources"), "{error}");
 
     envoy.accept(&noop().configuration("two").unwrap()).await.unwrap();
+}
+
+/// Envoy's counters of plugin files, in the order of the table in `envoy/README.md`.
+const COUNTERS: [&str; 3] = ["update_success", "update_rejected", "config_reload"];
+
+async fn counters(envoy: &Envoy) -> [u64; 3] {
+    let prefix = "extension_config_discovery.http_filter.graylane.";
+    let stats = envoy.admin().stats(prefix).await.unwrap();
+    COUNTERS.map(|name| stats[&format!("{prefix}{name}")])
+}
+
+/// Swaps the plugin file past the test bed, which would not send the same twice, and waits for these counters.
+async fn swap_and_count(envoy: &Envoy, file: &PluginFile, expected: [u64; 3]) {
+    let path = envoy.folder().join("policy.json");
+    std::fs::write(path.with_extension("next"), file.document().to_string()).unwrap();
+    std::fs::rename(path.with_extension("next"), &path).unwrap();
+    let mut seen = [0; 3];
+    let counted = eventually("the expected counters", Duration::from_secs(10), async || {
+        seen = counters(envoy).await;
+        Ok((seen == expected).then_some(()))
+    });
+    let counted = counted.await;
+    assert!(
+        counted.is_ok(),
+        "{COUNTERS:?}: {seen:?} where {expected:?} was expected of {:?}",
+        file.document()
+    );
+}
+
+#[tokio::test]
+async fn the_counters_of_plugin_files_are_as_written_down() {
+    let envoy = Envoy::on(Bootstrap::load("lane-header").unwrap()).concurrency(2).start().await.unwrap();
+    let refused = noop().module("/no/such.wasm".as_ref()).unwrap();
+    let last = noop().configuration("last").unwrap();
+    let steps = [
+        ("accepted", noop(), [1, 0, 1], "the new policy, on every worker"),
+        ("the same content again", noop(), [1, 0, 0], "the new policy"),
+        ("refused", refused.clone(), [0, 1, 1], "the policy before"),
+        ("the refused content again", refused, [1, 0, 0], "the policy before"),
+        ("no discovery response", PluginFile::of(json!({"nonsense": 1})), [0, 1, 0], "the policy before"),
+        // Waits for the workers, so that nothing above can have counted late.
+        ("accepted", last, [1, 0, 1], "the new policy, on every worker"),
+    ];
+    let mut total = counters(&envoy).await;
+    let mut table = format!(
+        "| the file | {} | in force |\n|---|---|---|---|---|",
+        COUNTERS.map(|name| format!("`{name}`")).join(" | ")
+    );
+    for (says, file, counts, in_force) in &steps {
+        total = std::array::from_fn(|counter| total[counter] + counts[counter]);
+        swap_and_count(&envoy, file, total).await;
+        let cells = counts.map(|count| if count == 0 { String::new() } else { format!("+{count}") });
+        write!(table, "\n| {says} | {} | {in_force} |", cells.join(" | ")).unwrap();
+    }
+    let table = table.rsplit_once('\n').unwrap().0;
+    page::hold(&root().join("envoy/README.md"), "counters", table).unwrap();
 }
 
 #[tokio::test]
