@@ -85,32 +85,16 @@ fn compile_at(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) -> Pl
     language(policy, path, errors);
     let names = names(&policy.names, &path.key("names"), errors);
     let (segments, index) = releases(&policy.releases, &path.key("releases"), errors);
-    let overrides = |list: fn(&policy::Overrides) -> &Vec<String>| {
-        policy.releases.iter().flat_map(move |release| list(&release.overrides))
-    };
-    let headers = overrides(|overrides| &overrides.headers).map(|name| name.to_ascii_lowercase());
-    let rules = policy.releases.iter().filter_map(|release| release.overrides.rules.as_ref());
-    let headers: Vec<String> = headers.chain(rules.map(|name| name.to_ascii_lowercase())).collect();
-    let cookies = overrides(|overrides| &overrides.cookies).map(String::as_str);
-    let claims = Claims::new(&names, headers.iter().map(String::as_str), cookies);
-    let count = claims.headers.len() + claims.cookies.len();
-    if count > limits::OVERRIDE_NAMES {
-        let allowed = format_args!(
-            "all releases together may name {} override headers and cookies",
-            limits::OVERRIDE_NAMES
-        );
-        errors.add(&path.key("releases"), Problem::TooMany, count, allowed);
-    }
-    let identity = path.key("identity");
+    let sources = sources(&policy.identity.sources, &names, &path.key("identity").key("sources"), errors);
+    let claims = claims(&policy.releases, &names, &sources, &path.key("releases"), errors);
+    let id_cookie = policy.identity.cookie.as_ref();
+    let id_cookie =
+        id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &path.key("identity").key("cookie"), errors));
     Plan {
         version: policy.version,
         off: policy.off,
-        sources: sources(&policy.identity.sources, &names, &identity.key("sources"), errors),
-        id_cookie: policy
-            .identity
-            .cookie
-            .as_ref()
-            .map(|cookie| check::cookie(cookie, "gray_id", &identity.key("cookie"), errors)),
+        sources,
+        id_cookie,
         trusted: trusted(&policy.trusted_sources, &path.key("trustedSources"), errors),
         names,
         claims,
@@ -191,6 +175,42 @@ fn trusted(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Bo
         network
     };
     written.iter().enumerate().filter_map(network).collect()
+}
+
+/// What a request may claim of itself under this policy.
+fn claims(
+    releases: &[policy::Release],
+    names: &Names,
+    sources: &[Source],
+    path: &Path<'_>,
+    errors: &mut PolicyErrors,
+) -> Claims {
+    let of_the_filter = [&names.lane, &names.cluster, &names.slot, &names.id, &names.label, &names.group];
+    let mut headers: Vec<String> = Vec::new();
+    let mut cookies: Vec<&str> = Vec::new();
+    if !sources.iter().any(|source| matches!(source, Source::Header(name) if *name == names.id)) {
+        headers.push(names.id.to_string());
+    }
+    for (position, release) in releases.iter().enumerate() {
+        let path = path.index(position);
+        let path = path.key("overrides");
+        for name in release.overrides.headers.iter().chain(&release.overrides.rules) {
+            let name = name.to_ascii_lowercase();
+            if of_the_filter.iter().any(|own| ***own == *name) {
+                errors.add(&path, Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
+            }
+            headers.push(name);
+        }
+        cookies.extend(release.overrides.cookies.iter().map(String::as_str));
+    }
+    let claims = Claims::new(names, headers.iter().map(String::as_str), cookies);
+    let count = claims.headers.len() + claims.cookies.len();
+    if count > limits::CLAIMS {
+        let allowed =
+            format_args!("at most {} override headers and cookies in all releases together", limits::CLAIMS);
+        errors.add(path, Problem::TooMany, count, allowed);
+    }
+    claims
 }
 
 fn releases(

@@ -116,7 +116,12 @@ pub fn decide<'a>(
     if decision.admission.believed {
         decision.label = find_label(plan, headers);
     }
-    let id = identity::find(plan, headers).or_else(|| random().map(GrayId::fresh));
+    let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| !segment.off);
+    let id = if governing.iter().any(is_on) {
+        identity::find(plan, headers).or_else(|| random().map(GrayId::fresh))
+    } else {
+        None
+    };
     for release in governing {
         if let Some(segment) = plan.release(release) {
             let chooser =

@@ -23,5 +23,6 @@ pub const GOVERNING: usize = 8;
 pub const PATH_DEPTH: usize = 32;
 /// Labels (parts between dots) of a host.
 pub const HOST_DEPTH: usize = 128;
-/// Header and cookie names of overrides in a whole policy.
-pub const OVERRIDE_NAMES: usize = 32;
+/// Headers and cookies that claim something, in a whole policy: group, label, the overrides by custom, and those that
+/// releases name.
+pub const CLAIMS: usize = 32;

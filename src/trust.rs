@@ -4,7 +4,7 @@
 //! one hop later. Lane, cluster and slot say where *this* hop sends a request, so they are removed from whatever
 //! comes in, at an edge and in the mesh. Claims (group, label, overrides) come from the hop before in the mesh,
 //! and from trusted sources at an edge; from anybody else they are removed. The gray id is an identity, not a
-//! right: it is always accepted.
+//! right: it is accepted from anybody, unless the policy takes it from elsewhere.
 
 use arrayvec::ArrayVec;
 
@@ -12,11 +12,10 @@ use crate::baggage;
 use crate::limits;
 use crate::plan::Plan;
 use crate::policy::Trust;
-use crate::request::{Headers, Request};
+use crate::request::Request;
 
-/// Header names that [`Admission::removed`] may hold: three of the hop, group, label, three overrides by custom, and
-/// those that the policy names.
-const REMOVED: usize = 8 + limits::OVERRIDE_NAMES;
+/// Header names that [`Admission::removed`] may hold: three of the hop and all claims.
+const REMOVED: usize = 3 + limits::CLAIMS;
 
 /// What of a request is believed, and what is removed from it.
 #[derive(Debug, Clone, Default)]
@@ -43,18 +42,20 @@ pub fn admit<'a>(plan: &'a Plan, trust: Trust, request: &impl Request) -> Admiss
     let headers = request.headers();
     let names = plan.names();
     let hop = [&*names.lane, &*names.cluster, &*names.slot];
-    let mut admission = Admission { removed: present(headers, hop), ..Admission::default() };
-    admission.believed = match trust {
+    let believed = match trust {
         Trust::Mesh => true,
         Trust::Edge => is_trusted(plan, request),
     };
-    if !admission.believed {
-        let claims = plan.claims.headers.iter().map(AsRef::as_ref);
-        admission.removed.extend(present::<REMOVED>(headers, claims).into_iter().take(REMOVED - 3));
-        admission.cookies = headers.without_cookies(&plan.claims.cookies.iter().map(|name| name.as_bytes()));
-        admission.baggage = baggage::without_label(headers);
+    let claims = if believed { &[] } else { &*plan.claims.headers };
+    let unwanted = hop.into_iter().chain(claims.iter().map(AsRef::as_ref));
+    // As many as a policy may name fit; `take` keeps that from ever being a trap.
+    let removed = unwanted.filter(|name| headers.has(*name)).take(REMOVED).collect();
+    let (mut cookies, mut baggage) = (None, None);
+    if !believed {
+        cookies = headers.without_cookies(&plan.claims.cookies.iter().map(|name| name.as_bytes()));
+        baggage = baggage::without_label(headers);
     }
-    admission
+    Admission { believed, removed, cookies, baggage }
 }
 
 /// Asking the host for the address costs; without a list of trusted sources nobody asks.
@@ -63,11 +64,4 @@ fn is_trusted(plan: &Plan, request: &impl Request) -> bool {
         && request
             .source_address()
             .is_some_and(|address| plan.trusted.iter().any(|network| network.contains(address)))
-}
-
-fn present<'a, const N: usize>(
-    headers: &Headers,
-    names: impl IntoIterator<Item = &'a str>,
-) -> ArrayVec<&'a str, N> {
-    names.into_iter().filter(|name| headers.has(*name)).take(N).collect()
 }
