@@ -106,17 +106,20 @@ def check(port):
 
 def main():
     what, func_e = sys.argv[1:]
-    with open(BOOTSTRAP, encoding="utf-8") as file:
+    path = BOOTSTRAP
+    with open(path, encoding="utf-8") as file:
         bootstrap = file.read()
     if what == "test":
-        bootstrap = on_free_ports(bootstrap)
+        bootstrap, path = on_free_ports(bootstrap), os.path.join(os.environ["FUNC_E_HOME"], "test.yaml")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(bootstrap)
     port = int(LISTENER.search(bootstrap)[1])
     clusters = CLUSTER.findall(bootstrap)
     for cluster, cluster_port in clusters:
         serve(cluster, int(cluster_port))
-    # func-e passes it on to Envoy as text, so the file stays as it is.
     quiet = ["--log-level", "error"] if what == "test" else []
-    process = subprocess.Popen([func_e, "run", "--config-yaml", bootstrap, *quiet], start_new_session=True,
+    process = subprocess.Popen([func_e, "run", "-c", path, *quiet], start_new_session=True,
                                stdout=subprocess.DEVNULL if what == "test" else None)
     try:
         wait_until("an answer from Envoy", START_WITHIN, lambda: answers(process, port))
@@ -139,5 +142,7 @@ def main():
 
 
 os.environ.setdefault("NO_PROXY", "127.0.0.1")
-signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+# Either ends it in order, also where the shell that started it in the background has Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 main()
