@@ -3,6 +3,7 @@
 # Each target does the set-up that it needs. Only target/ is written to, with one exception that set-up announces: where
 # Rust comes from rustup, it adds the wasm target to the toolchain (GRAYLANE_NO_RUSTUP=1 forbids it). CARGO_TARGET_DIR
 # is respected for what cargo builds; the finished modules and what set-up finds stand in target/ all the same.
+# `make demo`, `make run` and `make bench` hand ARGS on: make demo ARGS=--help
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -11,8 +12,8 @@
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
 WITH_ENVOY = ENVOY="$$(cat target/setup/envoy)"
-# The first build shows its progress, later ones only what they have to say.
-QUIET = $(if $(wildcard target/debug/graylane-demo),--quiet)
+# $(call program,NAME) runs one of the workspace; the first build shows its progress, later ones keep quiet.
+program = $(WITH_ENVOY) cargo run $(if $(wildcard target/debug/$(1)),--quiet) -p $(1) --
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -29,11 +30,11 @@ build: module ## build everything: the modules, the tools, the demo
 
 demo: setup ## tell the whole story on a real Envoy and check it
 	@setup/module.sh graylane
-	@$(WITH_ENVOY) cargo run $(QUIET) -p graylane-demo -- demo
+	@$(call program,graylane-demo) demo $(ARGS)
 
 run: setup ## start Envoy, the module and services behind it, and leave them up to try
 	@setup/module.sh graylane
-	@$(WITH_ENVOY) cargo run $(QUIET) -p graylane-demo -- run
+	@$(call program,graylane-demo) run $(ARGS)
 
 run-func-e: setup ## start envoy/lane-header.yaml under func-e (needs Go)
 	@setup/module.sh graylane
@@ -59,7 +60,7 @@ lint: ## formatting, lints, documentation, dead links, what must not be in the t
 	@setup/lint.sh
 
 bench: module ## what a request costs
-	@$(WITH_ENVOY) cargo bench --workspace
+	@$(call program,graylane-bench) $(ARGS)
 
 clean: ## remove target/, and nothing else
 	rm -rf target

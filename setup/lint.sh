@@ -4,6 +4,11 @@
 #   setup/lint.sh
 . "$(dirname "$0")/shell.sh"
 
+for part in fmt clippy; do
+  cargo $part --version >/dev/null 2>&1 || die "this Rust has no cargo $part" "rustup component add rustfmt clippy" \
+    "apt-get install rustfmt rust-clippy (for a Rust from the distribution's packages)"
+done
+
 say "formatting"
 cargo fmt --all --check
 
