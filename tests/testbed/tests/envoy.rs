@@ -159,9 +159,12 @@ async fn no_envoy_outlives_a_killed_owner() {
     if std::env::var_os(OWNER).is_some() {
         own_an_envoy_until_killed().await;
     }
+    // A killed owner cannot clean up: what it leaves goes with this.
+    let folder = tempfile::tempdir().unwrap();
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "no_envoy_outlives_a_killed_owner", "--nocapture"])
         .env(OWNER, "1")
+        .env("TMPDIR", folder.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
