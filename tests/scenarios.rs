@@ -1,0 +1,249 @@
+//! Scenarios: what becomes of requests under a policy, as data in `tests/scenarios`.
+//!
+//! Each file runs twice, through the native engine and through a real Envoy with the module, and both must agree with
+//! the file and with each other: on the service that answers, the decision, every header upstream and downstream, and
+//! every counter.
+#![cfg(test)]
+
+#[path = "support/edge.rs"]
+mod edge;
+#[path = "support/facts.rs"]
+mod facts;
+#[path = "support/native.rs"]
+mod native;
+#[path = "support/scenario.rs"]
+mod scenario;
+
+use std::collections::BTreeMap;
+
+use graylane::effect::{Counter, counts};
+use graylane::plan::Plan;
+use graylane_testbed::{Client, Request, Response, Result, block_on, ensure, raw, root};
+
+use edge::{DECISION, Edge, LANE_HEADERS, LANES};
+use facts::{Facts, differences};
+use native::{Call, Ran};
+use scenario::{Case, Scenario};
+
+/// The randomness of a fresh id where Envoy has drawn none that the engine could repeat.
+const RANDOM: [u8; 16] = [7; 16];
+/// Headers that Envoy or the client's library adds; the filter has no part in them.
+const ADDED_UPSTREAM: [&str; 5] =
+    [":method", ":path", "x-forwarded-proto", "x-request-id", "x-envoy-expected-rq-timeout-ms"];
+const ADDED_DOWNSTREAM: [&str; 7] = [
+    "content-length",
+    "content-type",
+    "date",
+    "server",
+    "x-envoy-upstream-service-time",
+    "x-served-by",
+    DECISION,
+];
+
+fn scenarios() -> Result<Vec<Scenario>> {
+    Scenario::all(&root().join("tests/scenarios"))
+}
+
+fn plan(scenario: &Scenario) -> Plan {
+    let loaded = graylane::load(scenario.configuration().as_bytes());
+    loaded.plan.unwrap_or_else(|errors| panic!("{}: the policy is refused:\n{errors}", scenario.name))
+}
+
+fn call(case: &Case) -> Call {
+    let pseudo = [(":authority", &case.host), (":path", &case.path)].map(|(name, value)| {
+        let pair: (String, Vec<u8>) = (name.to_owned(), value.as_bytes().to_vec());
+        pair
+    });
+    Call { headers: pseudo.into_iter().chain(case.headers()).collect(), from: Some(case.from) }
+}
+
+/// What the engine made of a request; where it goes follows from the routes of the test's Envoy.
+fn facts_of_engine(case: &Case, ran: &Ran<'_>) -> Facts {
+    let mut facts = Facts::default();
+    let fresh = ran.fresh_id();
+    facts.set("answered by", service(&case.host, &ran.upstream));
+    if !ran.summary.is_empty() {
+        facts.set("decision", &ran.summary);
+    }
+    for (counter, count) in counts(&ran.decision) {
+        facts.count(&name_of(counter), count);
+    }
+    // Envoy keeps the host under the name that HTTP/1 gives it.
+    let host = |name: &str| if name == ":authority" { "host".to_owned() } else { name.to_owned() };
+    let upstream = ran.upstream.iter().map(|(name, value)| (host(name), value.clone()));
+    facts.headers("upstream", upstream, &ADDED_UPSTREAM, fresh);
+    facts.headers("response", ran.response.iter().cloned(), &ADDED_DOWNSTREAM, fresh);
+    facts
+}
+
+fn service(host: &str, headers: &[(String, Vec<u8>)]) -> &'static str {
+    if host.eq_ignore_ascii_case("plain.example.com") {
+        return "plain";
+    }
+    let value = |name: &str| {
+        let values = headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_slice());
+        values.collect::<Vec<_>>().join(b",".as_slice())
+    };
+    let lane = LANE_HEADERS.into_iter().find_map(|name| {
+        let value = value(name);
+        LANES.into_iter().find(|lane| lane.as_bytes() == value)
+    });
+    lane.unwrap_or("stable")
+}
+
+fn name_of(counter: Counter) -> String {
+    match counter {
+        Counter::Decided(reason) => format!("decisions.{reason}"),
+        Counter::Ungoverned => "ungoverned".to_owned(),
+        Counter::Stripped => "stripped".to_owned(),
+        Counter::LabelPairsDropped => "label_pairs_dropped".to_owned(),
+    }
+}
+
+/// What Envoy made of a request.
+fn facts_of_envoy(
+    response: &Response,
+    counted: &BTreeMap<String, u64>,
+    fresh: Option<&str>,
+) -> Result<Facts> {
+    let mut facts = Facts::default();
+    let echo = response.echo()?;
+    facts.set("answered by", &echo.service);
+    if let Some(decision) = response.header(DECISION) {
+        facts.set("decision", &String::from_utf8_lossy(decision));
+    }
+    for (name, count) in counted {
+        facts.count(name, *count);
+    }
+    let names: std::collections::BTreeSet<String> =
+        echo.headers.iter().map(|(name, _)| name.clone()).collect();
+    let upstream = names.iter().flat_map(|name| echo.values(name).map(|value| (name.clone(), value)));
+    facts.headers("upstream", upstream, &ADDED_UPSTREAM, fresh);
+    facts.headers("response", response.headers.iter().cloned(), &ADDED_DOWNSTREAM, fresh);
+    Ok(facts)
+}
+
+/// The counters of the filter, without those of its policy.
+async fn counters(edge: &Edge) -> Result<BTreeMap<String, u64>> {
+    let stats = edge.envoy.admin().stats("^wasmcustom\\.graylane\\.").await?;
+    let own = stats.into_iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("wasmcustom.graylane.")?;
+        (!name.starts_with("policy_")).then(|| (name.to_owned(), value))
+    });
+    Ok(own.collect())
+}
+
+async fn send(edge: &Edge, case: &Case) -> Result<Response> {
+    if case.expect.refused.is_some() {
+        return raw(edge.envoy.address(), &bytes_of(case)).await;
+    }
+    let request = Request::get(&case.path).host(&case.host);
+    let request =
+        case.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    Client::between(case.from, edge.envoy.address()).send(&request).await
+}
+
+/// A request as its bytes, for what no client sends.
+fn bytes_of(case: &Case) -> Vec<u8> {
+    let mut bytes = format!("GET {} HTTP/1.1\r\nhost: {}\r\n", case.path, case.host).into_bytes();
+    for (name, value) in case.headers() {
+        bytes.extend_from_slice(&[name.as_bytes(), b": ", &value, b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(b"connection: close\r\n\r\n");
+    bytes
+}
+
+/// Runs one request on both and says what differs.
+async fn compare(
+    edge: &Edge,
+    scenario: &Scenario,
+    plan: &Plan,
+    case: &Case,
+    counted: &mut BTreeMap<String, u64>,
+) -> Result<String> {
+    let response = send(edge, case).await?;
+    let now = counters(edge).await?;
+    let before = std::mem::replace(counted, now.clone());
+    let grown = now.into_iter().map(|(name, value)| {
+        let grown = value - before.get(&name).copied().unwrap_or_default();
+        (name, grown)
+    });
+    let grown: BTreeMap<_, _> = grown.filter(|(_, count)| *count > 0).collect();
+    if let Some(status) = case.expect.refused {
+        ensure!(
+            response.status == status && grown.is_empty(),
+            "not refused: {response:?}, counted {grown:?}"
+        );
+        return Ok(String::new());
+    }
+    let call = call(case);
+    // The engine repeats the id that Envoy drew, so that both place it alike.
+    let drawn = response.echo()?.header(&plan.names().id).and_then(|id| uuid_of(&id));
+    let ran = native::run(plan, scenario.trust(), &call, drawn.unwrap_or(RANDOM));
+    let envoy = facts_of_envoy(&response, &grown, ran.fresh_id())?;
+    let engine = facts_of_engine(case, &ran);
+    Ok(differences(&scenario.expected(case), &[("engine", &engine), ("envoy", &envoy)]))
+}
+
+/// The bytes of a UUID version 4.
+fn uuid_of(text: &[u8]) -> Option<[u8; 16]> {
+    let id = uuid::Uuid::try_parse_ascii(text).ok()?;
+    (id.get_version_num() == 4).then(|| id.into_bytes())
+}
+
+fn report(failures: &[String]) {
+    assert!(failures.is_empty(), "{} requests differ:\n\n{}", failures.len(), failures.join("\n"));
+}
+
+fn failure(scenario: &Scenario, case: &Case, differences: &str) -> String {
+    let Scenario { name, title, .. } = scenario;
+    let Case { what, host, path, from, .. } = case;
+    let headers =
+        case.headers().into_iter().map(|(name, value)| format!(" {name}: {}", value.escape_ascii()));
+    let headers: String = headers.collect::<Vec<_>>().join(",").chars().take(400).collect();
+    format!(
+        "tests/scenarios/{name}.yaml ({title})\n  {what}\n  GET {host} {path} from {from}{headers}\n{differences}"
+    )
+}
+
+#[test]
+fn the_engine_does_what_the_scenarios_say() -> Result<()> {
+    let mut failures = Vec::new();
+    for scenario in scenarios()? {
+        let plan = plan(&scenario);
+        for case in scenario.requests.iter().filter(|case| case.expect.refused.is_none()) {
+            let call = call(case);
+            let ran = native::run(&plan, scenario.trust(), &call, RANDOM);
+            let facts = facts_of_engine(case, &ran);
+            let differences = differences(&scenario.expected(case), &[("engine", &facts)]);
+            if !differences.is_empty() {
+                failures.push(failure(&scenario, case, &differences));
+            }
+        }
+    }
+    report(&failures);
+    Ok(())
+}
+
+#[test]
+fn envoy_does_what_the_scenarios_and_the_engine_say() -> Result<()> {
+    block_on(async {
+        let edge = Edge::start().await?;
+        let mut failures = Vec::new();
+        for scenario in scenarios()? {
+            let plan = plan(&scenario);
+            edge.accept(&scenario.configuration()).await?;
+            let mut counted = counters(&edge).await?;
+            for case in &scenario.requests {
+                let differences = compare(&edge, &scenario, &plan, case, &mut counted)
+                    .await
+                    .unwrap_or_else(|fault| format!("  {fault:?}\n"));
+                if !differences.is_empty() {
+                    failures.push(failure(&scenario, case, &differences));
+                }
+            }
+        }
+        report(&failures);
+        Ok(())
+    })
+}

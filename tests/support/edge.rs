@@ -1,0 +1,74 @@
+//! One real Envoy with a service for each lane behind it, whose filter alone stands between client and routes.
+
+use graylane_testbed::{Bootstrap, Context, Envoy, PluginFile, Result, Upstream, module};
+use serde_json::{Value, json};
+
+/// The lanes that have a service; every other request goes to `stable`.
+pub(crate) const LANES: [&str; 7] = ["stable", "v2", "v3", "A", "B", "blue", "green"];
+/// The headers that routes look at: the default one, and one for policies that rename it.
+pub(crate) const LANE_HEADERS: [&str; 2] = ["x-gray-lane", "x-our-lane"];
+/// Shows on every response what the filter left for the access log.
+pub(crate) const DECISION: &str = "x-test-decision";
+
+const ROUTES: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
+
+/// The Envoy and the services behind it.
+pub(crate) struct Edge {
+    pub(crate) envoy: Envoy,
+    _services: Vec<Upstream>,
+}
+
+impl Edge {
+    /// Starts it, without a policy.
+    pub(crate) async fn start() -> Result<Self> {
+        let mut bootstrap = Bootstrap::load("lane-header")?;
+        // The filter is tested, not what a bootstrap does besides.
+        bootstrap.without_early_mutation();
+        let clusters = "/static_resources/clusters";
+        push(&mut bootstrap, clusters, &json!({"name": "v3", "connect_timeout": "1s"}))?;
+        let mut services = Vec::new();
+        for name in LANES.into_iter().chain(["plain"]) {
+            let service = Upstream::start(name).await?;
+            bootstrap.endpoint(name, service.address())?;
+            services.push(service);
+        }
+        let hosts = bootstrap.document_mut().pointer_mut(ROUTES).and_then(Value::as_array_mut);
+        for host in hosts.context("no virtual hosts")? {
+            let header = json!({"key": DECISION, "value": "%FILTER_STATE(wasm.graylane:PLAIN)%"});
+            host["response_headers_to_add"] = json!([{"header": header}]);
+            if host["name"] == "lanes" {
+                host["routes"] = routes();
+            }
+        }
+        let envoy = Envoy::on(bootstrap).start().await?;
+        Ok(Self { envoy, _services: services })
+    }
+
+    /// Swaps the configuration of the plugin for one that has to be accepted.
+    pub(crate) async fn accept(&self, configuration: &str) -> Result<()> {
+        self.envoy.accept(&plugin(configuration)?).await
+    }
+}
+
+/// The plugin file with this configuration.
+pub(crate) fn plugin(configuration: &str) -> Result<PluginFile> {
+    PluginFile::checked_in()?.module(&module()?)?.configuration(configuration)
+}
+
+fn push(bootstrap: &mut Bootstrap, pointer: &str, item: &Value) -> Result<()> {
+    let list = bootstrap.document_mut().pointer_mut(pointer).and_then(Value::as_array_mut);
+    list.with_context(|| format!("the bootstrap has no {pointer}"))?.push(item.clone());
+    Ok(())
+}
+
+/// A route for each lane under each header, and the default.
+fn routes() -> Value {
+    let lanes = LANE_HEADERS.into_iter().flat_map(|header| LANES.map(|lane| (header, lane)));
+    let route = |(header, lane)| {
+        let headers = json!([{"name": header, "string_match": {"exact": lane}}]);
+        json!({"match": {"prefix": "/", "headers": headers}, "route": {"cluster": lane}})
+    };
+    let default = json!({"match": {"prefix": "/"}, "route": {"cluster": "stable"}});
+    lanes.map(route).chain([default]).collect()
+}

@@ -1,0 +1,73 @@
+//! The engine as the filter runs it, without a host.
+
+use std::net::IpAddr;
+
+use graylane::decision::{Decision, decide};
+use graylane::effect::{Change, Edit, effects};
+use graylane::identity::GrayId;
+use graylane::plan::Plan;
+use graylane::policy::Trust;
+use graylane::request::{Headers, Request};
+
+/// A request as it reaches the filter.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) headers: Headers,
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Request for Call {
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        self.from
+    }
+}
+
+/// What the filter made of a request.
+#[derive(Debug)]
+pub(crate) struct Ran<'a> {
+    pub(crate) decision: Decision<'a>,
+    /// The decision as the access log has it.
+    pub(crate) summary: String,
+    /// All headers that go upstream.
+    pub(crate) upstream: Vec<(String, Vec<u8>)>,
+    /// What is added to the headers of the response.
+    pub(crate) response: Vec<(String, Vec<u8>)>,
+}
+
+impl Ran<'_> {
+    /// The id that was drawn for a request that brought none.
+    pub(crate) fn fresh_id(&self) -> Option<&str> {
+        match &self.decision.id {
+            Some(GrayId::Fresh(id)) => Some(std::str::from_utf8(id).expect("a UUID is text")),
+            _ => None,
+        }
+    }
+}
+
+/// Runs one request through the engine and applies its effects; a fresh id is made of `random`.
+pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Call, random: [u8; 16]) -> Ran<'a> {
+    let decision = decide(plan, trust, call, || Some(random));
+    let effects = effects(plan, call, &decision);
+    let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
+    let upstream = applied(headers.collect(), &effects.request);
+    let response = applied(Vec::new(), &effects.response);
+    let summary = String::from_utf8(effects.summary).expect("a summary is text");
+    Ran { decision, summary, upstream, response }
+}
+
+/// Headers after the edits.
+fn applied(mut headers: Vec<(String, Vec<u8>)>, edits: &[Edit<'_>]) -> Vec<(String, Vec<u8>)> {
+    for Edit { name, change } in edits {
+        if !matches!(change, Change::Append(_)) {
+            headers.retain(|(other, _)| other != name);
+        }
+        if let Change::Set(value) | Change::Append(value) = change {
+            headers.push((name.to_string(), value.to_vec()));
+        }
+    }
+    headers
+}
