@@ -3,16 +3,19 @@
 //! A mistake does not stop it: the part at fault is left out, the rest is still checked, and the plan is thrown
 //! away at the end. What it returns without errors cannot fail any more.
 
+mod builder;
 mod check;
 mod condition;
+mod lane;
 mod matching;
+mod mode;
 mod release;
 mod split;
 
 use std::sync::Arc;
 
 use crate::address::Network;
-use crate::error::{Path, PolicyErrors, Problem, Quoted};
+use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::index::Index;
 use crate::limits;
@@ -32,7 +35,7 @@ pub const LANGUAGE: u32 = 1;
 /// Every mistake in it, with paths from the policy's root.
 pub fn compile(policy: &Policy) -> Result<Plan, PolicyErrors> {
     let mut errors = PolicyErrors::default();
-    let plan = compile_at(policy, &Path::Root, &mut errors);
+    let plan = compile_at(policy, &mut At::new(Path::Root, &mut errors));
     errors.into_result(plan)
 }
 
@@ -43,7 +46,7 @@ pub fn compile(policy: &Policy) -> Result<Plan, PolicyErrors> {
 pub fn compile_node(node: &Node<'_>) -> Result<Plan, PolicyErrors> {
     let mut errors = PolicyErrors::default();
     let policy: Policy = read(node, &Path::Root, &mut errors);
-    let plan = compile_at(&policy, &Path::Root, &mut errors);
+    let plan = compile_at(&policy, &mut At::new(Path::Root, &mut errors));
     errors.into_result(plan)
 }
 
@@ -72,30 +75,30 @@ pub fn load(json: &[u8]) -> Loaded {
         }
     };
     let config: PluginConfig = read(&node, &Path::Root, &mut errors);
-    let trust_path = Path::Root.key("trust");
+    let mut at = At::new(Path::Root, &mut errors);
     if config.trust.is_none() {
         let allowed = "edge (clients are outside) or mesh (the hop before is one of ours)";
-        errors.add(&trust_path, Problem::Required, "", allowed);
+        at.key("trust").error(Problem::Required, "", allowed);
     }
-    let plan = compile_at(&config.policy, &Path::Root.key("policy"), &mut errors);
+    let plan = compile_at(&config.policy, &mut at.key("policy"));
     Loaded { trust: config.trust.unwrap_or(Trust::Edge), plan: errors.into_result(plan) }
 }
 
-fn compile_at(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) -> Plan {
-    language(policy, path, errors);
-    let names = names(&policy.names, &path.key("names"), errors);
-    let (segments, index) = releases(&policy.releases, &path.key("releases"), errors);
-    let sources = sources(&policy.identity.sources, &names, &path.key("identity").key("sources"), errors);
-    let claims = claims(&policy.releases, &names, &sources, &path.key("releases"), errors);
+fn compile_at(policy: &Policy, at: &mut At<'_>) -> Plan {
+    language(policy, at);
+    let names = names(&policy.names, &mut at.key("names"));
+    let (segments, index) = releases(&policy.releases, &mut at.key("releases"));
+    let sources = sources(&policy.identity.sources, &names, &mut at.key("identity").key("sources"));
+    let claims = claims(&policy.releases, &names, &sources, &mut at.key("releases"));
     let id_cookie = policy.identity.cookie.as_ref();
     let id_cookie =
-        id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &path.key("identity").key("cookie"), errors));
+        id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &mut at.key("identity").key("cookie")));
     Plan {
         version: policy.version,
         off: policy.off,
         sources,
         id_cookie,
-        trusted: trusted(&policy.trusted_sources, &path.key("trustedSources"), errors),
+        trusted: trusted(&policy.trusted_sources, &mut at.key("trustedSources")),
         names,
         claims,
         index,
@@ -103,27 +106,27 @@ fn compile_at(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) -> Pl
     }
 }
 
-fn language(policy: &Policy, path: &Path<'_>, errors: &mut PolicyErrors) {
-    let path = path.key("language");
+fn language(policy: &Policy, at: &mut At<'_>) {
+    let at = &mut at.key("language");
     match policy.language {
         Some(LANGUAGE) => {}
         Some(level) => {
-            errors.add(&path, Problem::Unsupported, level, format_args!("this engine speaks {LANGUAGE}"));
+            at.error(Problem::Unsupported, level, format_args!("this engine speaks {LANGUAGE}"));
         }
-        None => errors.add(&path, Problem::Required, "", format_args!("write {LANGUAGE}")),
+        None => at.error(Problem::Required, "", format_args!("write {LANGUAGE}")),
     }
 }
 
-fn names(written: &policy::Names, path: &Path<'_>, errors: &mut PolicyErrors) -> Names {
+fn names(written: &policy::Names, at: &mut At<'_>) -> Names {
     let mut taken: Vec<String> = Vec::new();
     let mut name = |key: &str, written: &Option<String>, default: &str| -> Box<str> {
-        let path = path.key(key);
+        let at = &mut at.key(key);
         let name = match written {
-            Some(name) => check::header_name(name, &path, errors).unwrap_or_default(),
+            Some(name) => check::header_name(name, at).unwrap_or_default(),
             None => default.to_owned(),
         };
         if taken.contains(&name) {
-            errors.add(&path, Problem::Duplicate, Quoted(&name), "each of the names must be another header");
+            at.error(Problem::Duplicate, Quoted(&name), "each of the names must be another header");
         }
         taken.push(name.clone());
         name.into()
@@ -139,7 +142,7 @@ fn names(written: &policy::Names, path: &Path<'_>, errors: &mut PolicyErrors) ->
     }
 }
 
-fn sources(written: &[IdSource], names: &Names, path: &Path<'_>, errors: &mut PolicyErrors) -> Box<[Source]> {
+fn sources(written: &[IdSource], names: &Names, at: &mut At<'_>) -> Box<[Source]> {
     if written.is_empty() {
         let standard = [
             Source::Header(names.id.clone()),
@@ -149,28 +152,28 @@ fn sources(written: &[IdSource], names: &Names, path: &Path<'_>, errors: &mut Po
         return standard.into();
     }
     let source = |(index, source): (usize, &IdSource)| {
-        let path = path.index(index);
+        let at = &mut at.index(index);
         match source {
             IdSource::Header(name) => {
-                check::header_name(name, &path.key("header"), errors).map(|name| Source::Header(name.into()))
+                check::header_name(name, &mut at.key("header")).map(|name| Source::Header(name.into()))
             }
             IdSource::Query(name) => {
-                check::token(name, &path.key("query"), errors).map(|name| Source::Query(name.into()))
+                check::token(name, &mut at.key("query")).map(|name| Source::Query(name.into()))
             }
             IdSource::Cookie(name) => {
-                check::token(name, &path.key("cookie"), errors).map(|name| Source::Cookie(name.into()))
+                check::token(name, &mut at.key("cookie")).map(|name| Source::Cookie(name.into()))
             }
         }
     };
     written.iter().enumerate().filter_map(source).collect()
 }
 
-fn trusted(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Box<[Network]> {
+fn trusted(written: &[String], at: &mut At<'_>) -> Box<[Network]> {
     let network = |(index, text): (usize, &String)| {
         let network = Network::parse(text);
         if network.is_none() {
             let allowed = "an address or a network: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
-            errors.add(&path.index(index), Problem::Invalid, Quoted(text), allowed);
+            at.index(index).error(Problem::Invalid, Quoted(text), allowed);
         }
         network
     };
@@ -178,13 +181,7 @@ fn trusted(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Bo
 }
 
 /// What a request may claim of itself under this policy.
-fn claims(
-    releases: &[policy::Release],
-    names: &Names,
-    sources: &[Source],
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> Claims {
+fn claims(releases: &[policy::Release], names: &Names, sources: &[Source], at: &mut At<'_>) -> Claims {
     let of_the_filter = [&names.lane, &names.cluster, &names.slot, &names.id, &names.label, &names.group];
     let mut headers: Vec<String> = Vec::new();
     let mut cookies: Vec<&str> = Vec::new();
@@ -192,12 +189,12 @@ fn claims(
         headers.push(names.id.to_string());
     }
     for (position, release) in releases.iter().enumerate() {
-        let path = path.index(position);
-        let path = path.key("overrides");
+        let at = &mut at.index(position);
+        let at = &mut at.key("overrides");
         for name in release.overrides.headers.iter().chain(&release.overrides.rules) {
             let name = name.to_ascii_lowercase();
             if of_the_filter.iter().any(|own| ***own == *name) {
-                errors.add(&path, Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
+                at.error(Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
             }
             headers.push(name);
         }
@@ -208,29 +205,25 @@ fn claims(
     if count > limits::CLAIMS {
         let allowed =
             format_args!("at most {} override headers and cookies in all releases together", limits::CLAIMS);
-        errors.add(path, Problem::TooMany, count, allowed);
+        at.error(Problem::TooMany, count, allowed);
     }
     claims
 }
 
-fn releases(
-    written: &[policy::Release],
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> (Vec<Arc<Segment>>, Index) {
+fn releases(written: &[policy::Release], at: &mut At<'_>) -> (Vec<Arc<Segment>>, Index) {
     let mut routes = Routes::default();
     let mut segments = Vec::with_capacity(written.len());
     let mut names = std::collections::HashMap::with_capacity(written.len());
     for (position, release) in (0_u32..).zip(written) {
-        let path = path.index(position as usize);
+        let at = &mut at.index(position as usize);
         if let Some(name) = &release.name
             && let Some(first) = names.insert(name.as_str(), position)
         {
             let allowed = format_args!("releases[{first}] has this name already");
-            errors.add(&path.key("name"), Problem::Duplicate, Quoted(name), allowed);
+            at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
-        let segment = release::compile(release, &path, errors);
-        routes.add(release, position, segment.routes, &path, errors);
+        let segment = release::compile(release, at);
+        routes.add(release, position, segment.routes, at);
         segments.push(Arc::new(segment));
     }
     (segments, routes.into_index())

@@ -133,11 +133,42 @@ pub struct PolicyErrors {
     errors: Vec<FieldError>,
 }
 
+/// A place in a document, and where mistakes found there are recorded.
+#[derive(Debug)]
+pub(crate) struct At<'a> {
+    path: Path<'a>,
+    errors: &'a mut PolicyErrors,
+}
+
+impl<'a> At<'a> {
+    /// The place at `path`.
+    pub(crate) fn new(path: Path<'a>, errors: &'a mut PolicyErrors) -> Self {
+        At { path, errors }
+    }
+
+    /// The place of the value under `key`.
+    pub(crate) fn key<'s>(&'s mut self, key: &'s str) -> At<'s> {
+        At { path: self.path.key(key), errors: self.errors }
+    }
+
+    /// The place of the element at `index`.
+    pub(crate) fn index(&mut self, index: usize) -> At<'_> {
+        At { path: self.path.index(index), errors: self.errors }
+    }
+
+    /// Records a mistake at this place, as [`PolicyErrors::add`] does.
+    pub(crate) fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
+        self.errors.add(&self.path, problem, value, allowed);
+    }
+}
+
 /// How much of an offending value is shown, in bytes; the rest is cut.
 const SHOWN: usize = 80;
 
 impl PolicyErrors {
     /// Records one mistake. `value` is shown as given, cut when it is long.
+    ///
+    /// What could not be read is not reported as missing on top of that.
     pub fn add(
         &mut self,
         path: &Path<'_>,
@@ -145,13 +176,17 @@ impl PolicyErrors {
         value: impl fmt::Display,
         allowed: impl fmt::Display,
     ) {
+        let path = path.to_string();
+        if problem == Problem::Required && self.errors.iter().any(|known| known.path == path) {
+            return;
+        }
         let mut value = value.to_string();
         if value.len() > SHOWN {
             let cut = (0..=SHOWN).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
             value.truncate(cut);
             value.push('…');
         }
-        self.errors.push(FieldError { path: path.to_string(), problem, value, allowed: allowed.to_string() });
+        self.errors.push(FieldError { path, problem, value, allowed: allowed.to_string() });
     }
 
     /// `Ok(value)` when nothing was recorded, else all of it.

@@ -10,7 +10,8 @@ use graylane::plan::Plan;
 use graylane::policy::Trust;
 use graylane::request::{Headers, Request as View};
 use graylane_testbed::{
-    Bootstrap, Client, Context, Envoy, Load, PluginFile, Request, Response, Result, Tally, Until, Upstream, block_on,
+    Bootstrap, Client, Context, Envoy, Load, PluginFile, Request, Response, Result, Tally, Until, Upstream,
+    block_on,
 };
 use serde_json::{Value, json};
 
@@ -57,7 +58,8 @@ fn native(plan: &Plan, headers: Headers) -> (String, String) {
     let request = Sent(headers);
     let decision = graylane::decide(plan, Trust::Mesh, &request, || None);
     let effects = graylane::effects(plan, &request, &decision);
-    let routed = decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
+    let routed =
+        decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
     let lane = routed.map_or(b"stable".as_slice(), |(release, lane)| release.lane_name(lane));
     (text(lane), text(&effects.summary))
 }
@@ -85,12 +87,24 @@ fn policy(version: u64, name: &str, lanes: &Value, mode: &str, content: &Value) 
 
 fn canary(version: u64, name: &str, percent: f64) -> Value {
     let lanes = json!([{"name": "stable"}, {"name": "v2", "labels": {"version": "v2.3"}}]);
-    policy(version, name, &lanes, "canary", &json!({"stable": "stable", "candidates": [{"lane": "v2", "percent": percent}]}))
+    policy(
+        version,
+        name,
+        &lanes,
+        "canary",
+        &json!({"stable": "stable", "candidates": [{"lane": "v2", "percent": percent}]}),
+    )
 }
 
 fn ab(version: u64, name: &str, weight_of_b: f64) -> Value {
     let groups = json!([{"lane": "A"}, {"lane": "B", "weight": weight_of_b}]);
-    policy(version, name, &json!([{"name": "A"}, {"name": "B"}]), "ab", &json!({"salt": "traffic", "groups": groups}))
+    policy(
+        version,
+        name,
+        &json!([{"name": "A"}, {"name": "B"}]),
+        "ab",
+        &json!({"salt": "traffic", "groups": groups}),
+    )
 }
 
 fn blue_green(version: u64, name: &str, active: &str) -> Value {
@@ -107,7 +121,9 @@ fn headers_of(number: u64) -> Vec<(&'static str, String)> {
     match number % 3 {
         0 => headers.extend([(":path", "/a".to_owned()), ("x-gray-id", format!("user-{id}"))]),
         1 => headers.push((":path", format!("/a?b=1&gray_id=user-{id}"))),
-        _ => headers.extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))]),
+        _ => {
+            headers.extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))])
+        }
     }
     match number % 31 {
         7 => headers.push(("x-tester", "1".to_owned())),
@@ -139,7 +155,10 @@ fn judge(plan: &Plan, number: u64, response: &Response) -> Result<(), String> {
     if response.status == 200 && served == lane && told == decision {
         return Ok(());
     }
-    Err(format!("status {}, {served} answered ({told}); the engine says {lane} ({decision})", response.status))
+    Err(format!(
+        "status {}, {served} answered ({told}); the engine says {lane} ({decision})",
+        response.status
+    ))
 }
 
 #[track_caller]
@@ -193,7 +212,8 @@ fn swaps_under_load_fail_no_request_and_each_response_has_one_policy() -> Result
             let told = text(response.header("x-gray-decision").unwrap_or_default());
             let place = told.strip_prefix('r').and_then(|rest| rest.split(';').next()?.parse::<usize>().ok());
             let place = place.filter(|place| *place < plans.len());
-            let place = place.ok_or_else(|| format!("status {}, no policy said so: {told:?}", response.status))?;
+            let place =
+                place.ok_or_else(|| format!("status {}, no policy said so: {told:?}", response.status))?;
             seen.lock().map_err(|_| "poisoned")?.insert(place);
             judge(&plans[place], number, response)
         });
@@ -210,7 +230,11 @@ fn swaps_under_load_fail_no_request_and_each_response_has_one_policy() -> Result
         assert_clean("200 swaps", &tally);
         let seen = seen.into_inner().ok().context("no judge panicked")?;
         println!("policies that answered at least one request: {} of {}", seen.len(), plans.len());
-        assert!(seen.len() > SWAPS / 2, "the load met only {} policies: it did not run beside the swaps", seen.len());
+        assert!(
+            seen.len() > SWAPS / 2,
+            "the load met only {} policies: it did not run beside the swaps",
+            seen.len()
+        );
         Ok(())
     })
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::builder::Builder;
 use super::check;
-use super::release::Builder;
 use crate::condition::{Operator, Subject, Test};
-use crate::error::{OneOf, Path, PolicyErrors, Problem, Quoted};
+use crate::error::{At, OneOf, Problem, Quoted};
 use crate::plan::Span;
 use crate::policy::{Condition, TextTest};
 
@@ -13,24 +13,19 @@ use crate::policy::{Condition, TextTest};
 const OPERATORS: [&str; 4] = ["exact", "prefix", "in", "present"];
 
 /// The tests of a condition that stands at `path`.
-pub(super) fn compile(
-    written: Option<&Condition>,
-    builder: &mut Builder,
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> Span {
+pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &mut At<'_>) -> Span {
     let Some(condition) = written else {
-        errors.add(path, Problem::Required, "", "a condition");
+        at.error(Problem::Required, "", "a condition");
         return Span::default();
     };
     let Condition { header, cookie, query, label, path: tested_path } = condition;
     let mut tests = Vec::new();
     let mut group = |key: &str, written: &BTreeMap<String, TextTest>, kind: Kind| {
-        let path = path.key(key);
+        let at = &mut at.key(key);
         for (name, test) in written {
-            let path = path.key(name);
-            let subject = kind.subject(name, builder, &path, errors);
-            let operator = operator(test, builder, &path, errors);
+            let at = &mut at.key(name);
+            let subject = kind.subject(name, builder, at);
+            let operator = operator(test, builder, at);
             tests.extend(subject.zip(operator).map(|(subject, operator)| Test { subject, operator }));
         }
     };
@@ -39,12 +34,12 @@ pub(super) fn compile(
     group("query", query, Kind::Query);
     group("label", label, Kind::Label);
     if let Some(test) = tested_path {
-        let operator = operator(test, builder, &path.key("path"), errors);
+        let operator = operator(test, builder, &mut at.key("path"));
         tests.extend(operator.map(|operator| Test { subject: Subject::Path, operator }));
     }
     if *condition == Condition::default() {
         let kinds = ["header", "cookie", "query", "label", "path"];
-        errors.add(path, Problem::Required, "", format_args!("at least one test; {}", OneOf(&kinds)));
+        at.error(Problem::Required, "", format_args!("at least one test; {}", OneOf(&kinds)));
     }
     builder.tests(tests)
 }
@@ -58,48 +53,30 @@ enum Kind {
 }
 
 impl Kind {
-    fn subject(
-        self,
-        name: &str,
-        builder: &mut Builder,
-        path: &Path<'_>,
-        errors: &mut PolicyErrors,
-    ) -> Option<Subject> {
+    fn subject(self, name: &str, builder: &mut Builder, at: &mut At<'_>) -> Option<Subject> {
         match self {
-            Kind::Header => {
-                check::tested_header(name, path, errors).map(|name| Subject::Header(builder.text(&name)))
-            }
-            Kind::Cookie => check::token(name, path, errors).map(|name| Subject::Cookie(builder.text(name))),
-            Kind::Query => check::token(name, path, errors).map(|name| Subject::Query(builder.text(name))),
-            Kind::Label => check::label_key(name, path, errors).map(|key| Subject::Label(builder.text(key))),
+            Kind::Header => check::tested_header(name, at).map(|name| Subject::Header(builder.text(&name))),
+            Kind::Cookie => check::token(name, at).map(|name| Subject::Cookie(builder.text(name))),
+            Kind::Query => check::token(name, at).map(|name| Subject::Query(builder.text(name))),
+            Kind::Label => check::label_key(name, at).map(|key| Subject::Label(builder.text(key))),
         }
     }
 }
 
-fn operator(
-    written: &TextTest,
-    builder: &mut Builder,
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> Option<Operator> {
+fn operator(written: &TextTest, builder: &mut Builder, at: &mut At<'_>) -> Option<Operator> {
     match written {
         TextTest { exact: Some(text), prefix: None, one_of: None, present: None } => {
             Some(Operator::Exact(builder.text(text)))
         }
         TextTest { exact: None, prefix: Some(text), one_of: None, present: None } => {
             if text.is_empty() {
-                errors.add(
-                    &path.key("prefix"),
-                    Problem::Invalid,
-                    Quoted(text),
-                    "every text starts so; use present",
-                );
+                at.key("prefix").error(Problem::Invalid, Quoted(text), "every text starts so; use present");
             }
             Some(Operator::Prefix(builder.text(text)))
         }
         TextTest { exact: None, prefix: None, one_of: Some(words), present: None } => {
             if words.is_empty() {
-                errors.add(&path.key("in"), Problem::Invalid, "[]", "at least one text");
+                at.key("in").error(Problem::Invalid, "[]", "at least one text");
             }
             let mut sorted: Vec<&str> = words.iter().map(String::as_str).collect();
             sorted.sort_unstable();
@@ -109,12 +86,7 @@ fn operator(
             Some(if *wanted { Operator::Present } else { Operator::Absent })
         }
         _ => {
-            errors.add(
-                path,
-                Problem::Invalid,
-                "",
-                format_args!("must be exactly one; {}", OneOf(&OPERATORS)),
-            );
+            at.error(Problem::Invalid, "", format_args!("must be exactly one; {}", OneOf(&OPERATORS)));
             None
         }
     }

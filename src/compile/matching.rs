@@ -1,6 +1,6 @@
 //! The hosts and paths of releases -> the index.
 
-use crate::error::{Path, PolicyErrors, Problem, Quoted};
+use crate::error::{At, Problem, Quoted};
 use crate::index::{Conflict, HostKind, HostPattern, Index, PathKind, PathPattern, depth};
 use crate::limits;
 use crate::policy::{self, PathMatch};
@@ -18,22 +18,15 @@ impl Routes {
     }
 
     /// Adds a release under all its patterns.
-    pub(super) fn add(
-        &mut self,
-        release: &policy::Release,
-        position: u32,
-        routes: bool,
-        path: &Path<'_>,
-        errors: &mut PolicyErrors,
-    ) {
+    pub(super) fn add(&mut self, release: &policy::Release, position: u32, routes: bool, at: &mut At<'_>) {
         self.names.push(release.name.clone().unwrap_or_default());
-        let path = path.key("match");
+        let at = &mut at.key("match");
         let Some(written) = &release.matches else {
-            errors.add(&path, Problem::Required, "", "hosts, paths or both; {} for every request");
+            at.error(Problem::Required, "", "hosts, paths or both; {} for every request");
             return;
         };
-        let hosts = hosts(&written.hosts, &path.key("hosts"), errors);
-        let paths = paths(&written.paths, &path.key("paths"), errors);
+        let hosts = hosts(&written.hosts, &mut at.key("hosts"));
+        let paths = paths(&written.paths, &mut at.key("paths"));
         for host in &hosts {
             for pattern in &paths {
                 let Err(conflict) = self.index.add(host, pattern, position, routes) else { continue };
@@ -44,12 +37,12 @@ impl Routes {
                         let allowed = format_args!(
                             "releases[{other}] ({name}) routes it already; one release routes a host and path"
                         );
-                        errors.add(&path, Problem::Duplicate, place, allowed);
+                        at.error(Problem::Duplicate, place, allowed);
                     }
                     Conflict::TooManyGroups => {
                         let allowed =
                             format_args!("at most {} AB tests without a route", limits::GOVERNING - 1);
-                        errors.add(&path, Problem::TooMany, place, allowed);
+                        at.error(Problem::TooMany, place, allowed);
                     }
                 }
                 // One message a release: the others would say the same.
@@ -84,7 +77,7 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
-fn hosts(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Vec<HostPattern> {
+fn hosts(written: &[String], at: &mut At<'_>) -> Vec<HostPattern> {
     if written.is_empty() {
         return vec![HostPattern { host: Box::default(), kind: HostKind::Any, port: 0 }];
     }
@@ -93,7 +86,7 @@ fn hosts(written: &[String], path: &Path<'_>, errors: &mut PolicyErrors) -> Vec<
         if pattern.is_none() {
             let allowed =
                 "a host like shop.example.com, *.example.com, shop.example.com:8443, or * for every host";
-            errors.add(&path.index(index), Problem::Invalid, Quoted(text), allowed);
+            at.index(index).error(Problem::Invalid, Quoted(text), allowed);
         }
         pattern
     };
@@ -140,29 +133,25 @@ fn is_ipv6(host: &[u8]) -> bool {
         .is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
-fn paths(written: &[PathMatch], path: &Path<'_>, errors: &mut PolicyErrors) -> Vec<PathPattern> {
+fn paths(written: &[PathMatch], at: &mut At<'_>) -> Vec<PathPattern> {
     if written.is_empty() {
         return vec![PathPattern { path: Box::default(), kind: PathKind::Prefix }];
     }
     let mut pattern = |(index, written): (usize, &PathMatch)| {
-        let path = path.index(index);
-        let (text, kind, path) = match written {
-            PathMatch::Exact(text) => (text, PathKind::Exact, path.key("exact")),
-            PathMatch::Prefix(text) => (text, PathKind::Prefix, path.key("prefix")),
+        let (text, kind, key) = match written {
+            PathMatch::Exact(text) => (text, PathKind::Exact, "exact"),
+            PathMatch::Prefix(text) => (text, PathKind::Prefix, "prefix"),
         };
+        let mut at = at.index(index);
+        let at = &mut at.key(key);
         if !text.starts_with('/') || text.contains(['?', '#']) {
-            errors.add(
-                &path,
-                Problem::Invalid,
-                Quoted(text),
-                "a path that starts with '/', without '?' and '#'",
-            );
+            at.error(Problem::Invalid, Quoted(text), "a path that starts with '/', without '?' and '#'");
             return None;
         }
         let trimmed = if kind == PathKind::Prefix { text.trim_end_matches('/') } else { text };
         if depth(trimmed.as_bytes()) > limits::PATH_DEPTH && kind == PathKind::Prefix {
             let allowed = format_args!("at most {} segments", limits::PATH_DEPTH);
-            errors.add(&path, Problem::TooLong, Quoted(text), allowed);
+            at.error(Problem::TooLong, Quoted(text), allowed);
             return None;
         }
         Some(PathPattern { path: trimmed.as_bytes().into(), kind })

@@ -1,6 +1,6 @@
 //! Shares and slots of a mode -> the slots of a split.
 
-use crate::error::{Path, PolicyErrors, Problem};
+use crate::error::{At, Problem};
 use crate::plan::LaneId;
 use crate::policy;
 use crate::split::{Slot, buckets_of_percent, equal_parts};
@@ -15,75 +15,60 @@ pub(super) struct Share<'a> {
 }
 
 /// The slots of `shares`, which stand in the list at `path`; `key` is what their percentage is called there.
-pub(super) fn slots(
-    shares: &[Share<'_>],
-    key: &str,
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> Vec<Slot> {
+pub(super) fn slots(shares: &[Share<'_>], key: &str, at: &mut At<'_>) -> Vec<Slot> {
     let some = shares.iter().any(|share| share.slot.is_some());
     let parts = equal_parts(shares.len());
     let mut slots: Vec<(usize, Slot)> = Vec::with_capacity(shares.len());
     for (share, part) in shares.iter().zip(parts) {
-        let path = path.index(share.index);
+        let at = &mut at.index(share.index);
         let part = match share.slot {
-            Some(slot) => written_part(slot, &path.key("slot"), errors),
+            Some(slot) => written_part(slot, &mut at.key("slot")),
             None if some => {
-                errors.add(
-                    &path.key("slot"),
-                    Problem::Required,
-                    "",
-                    "where one lane has a slot, every one must",
-                );
+                at.key("slot").error(Problem::Required, "", "where one lane has a slot, every one must");
                 None
             }
             None => Some(part),
         };
-        let fill = percent(share.percent, &path.key(key), errors);
+        let fill = percent(share.percent, &mut at.key(key));
         let (Some((start, size)), Some(fill)) = (part, fill) else { continue };
         if fill > size {
             let allowed = format_args!(
                 "at most {}, the size of its slot; slots keep users in place, see docs/architecture.md#slots",
                 Percent(size)
             );
-            errors.add(&path.key(key), Problem::Invalid, Percent(fill), allowed);
+            at.key(key).error(Problem::Invalid, Percent(fill), allowed);
         }
         if let Some((other, _)) =
             slots.iter().find(|(_, slot)| start < slot.start + slot.size && slot.start < start + size)
         {
             let value = format_args!("{} to {}", Percent(start), Percent(start + size)).to_string();
-            errors.add(
-                &path.key("slot"),
-                Problem::Invalid,
-                value,
-                format_args!("must not overlap that of [{other}]"),
-            );
+            at.key("slot").error(Problem::Invalid, value, format_args!("must not overlap that of [{other}]"));
         }
         slots.push((share.index, Slot { lane: share.lane, start, size, fill }));
     }
     slots.into_iter().map(|(_, slot)| slot).collect()
 }
 
-fn written_part(slot: &policy::Slot, path: &Path<'_>, errors: &mut PolicyErrors) -> Option<(u16, u16)> {
-    let from = percent(slot.from, &path.key("from"), errors);
-    let to = percent(slot.to, &path.key("to"), errors);
+fn written_part(slot: &policy::Slot, at: &mut At<'_>) -> Option<(u16, u16)> {
+    let from = percent(slot.from, &mut at.key("from"));
+    let to = percent(slot.to, &mut at.key("to"));
     let (from, to) = (from?, to?);
     if from >= to {
-        errors.add(&path.key("to"), Problem::Invalid, Percent(to), "must be more than `from`");
+        at.key("to").error(Problem::Invalid, Percent(to), "must be more than `from`");
         return None;
     }
     Some((from, to - from))
 }
 
 /// A required percentage, in buckets.
-pub(super) fn percent(written: Option<f64>, path: &Path<'_>, errors: &mut PolicyErrors) -> Option<u16> {
+pub(super) fn percent(written: Option<f64>, at: &mut At<'_>) -> Option<u16> {
     let Some(percent) = written else {
-        errors.add(path, Problem::Required, "", "a percentage");
+        at.error(Problem::Required, "", "a percentage");
         return None;
     };
     let buckets = buckets_of_percent(percent);
     if buckets.is_none() {
-        errors.add(path, Problem::Invalid, percent, "must be between 0 and 100 in steps of 0.01");
+        at.error(Problem::Invalid, percent, "must be between 0 and 100 in steps of 0.01");
     }
     buckets
 }

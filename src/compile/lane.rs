@@ -1,0 +1,98 @@
+//! Written lanes -> lanes with their labels and fallbacks.
+
+use super::builder::Builder;
+use super::check;
+use crate::error::{At, Problem, Quoted};
+use crate::limits;
+use crate::plan::{Lane, LanePair, Span};
+use crate::policy;
+
+/// The lanes of the release of that name.
+pub(super) fn lanes(
+    written: &[policy::Lane],
+    release: &str,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> Vec<Lane> {
+    if written.is_empty() {
+        at.error(Problem::Required, "", "at least one lane");
+    }
+    if written.len() > limits::LANES {
+        at.error(Problem::TooMany, written.len(), format_args!("at most {} lanes", limits::LANES));
+        return Vec::new();
+    }
+    builder.lane_names = written.iter().map(|lane| lane.name.clone().unwrap_or_default()).collect();
+    written.iter().enumerate().map(|(index, lane)| compile_lane(index, lane, release, builder, at)).collect()
+}
+
+fn compile_lane(
+    index: usize,
+    lane: &policy::Lane,
+    release: &str,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> Lane {
+    let at = &mut at.index(index);
+    let name = check::name(lane.name.as_ref(), &mut at.key("name")).unwrap_or_default();
+    if let Some(first) =
+        builder.lane_names.iter().position(|known| known == name).filter(|first| *first < index)
+    {
+        let allowed = format_args!("lanes[{first}] has this name already");
+        at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
+    }
+    if let Some(cluster) = &lane.cluster
+        && (cluster.is_empty() || cluster.len() > 253 || !cluster.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        at.key("cluster").error(Problem::Invalid, Quoted(cluster), "1 to 253 visible characters");
+    }
+    let labels = labels(lane, name, release, builder, &mut at.key("labels"));
+    let fallbacks = fallbacks(lane, index, builder, &mut at.key("fallback"));
+    Lane {
+        name: builder.text(name),
+        cluster: builder.text(lane.cluster.as_deref().unwrap_or_default()),
+        weighted_slot: lane.weighted_slot,
+        labels,
+        unavailable: lane.unavailable,
+        fallbacks,
+    }
+}
+
+fn labels(lane: &policy::Lane, name: &str, release: &str, builder: &mut Builder, at: &mut At<'_>) -> Span {
+    let mut pairs = Vec::with_capacity(lane.labels.len().max(1));
+    for (key, value) in &lane.labels {
+        let at = &mut at.key(key);
+        check::label_key(key, at);
+        check::label_value(value, at);
+        pairs.push((key.as_str(), value.as_str(), false));
+    }
+    if pairs.is_empty() {
+        pairs.push(("version", name, true));
+    }
+    if pairs.len() > limits::LABEL_PAIRS {
+        at.error(Problem::TooMany, pairs.len(), format_args!("at most {} labels", limits::LABEL_PAIRS));
+    }
+    let pairs = pairs.into_iter().map(|(key, value, implied)| LanePair {
+        key: builder.text(key),
+        own_key: builder.text(&format!("{release}.{key}")),
+        value: builder.text(value),
+        implied,
+    });
+    let pairs: Vec<LanePair> = pairs.collect();
+    builder.labels(pairs)
+}
+
+fn fallbacks(lane: &policy::Lane, index: usize, builder: &mut Builder, at: &mut At<'_>) -> Span {
+    let mut found = Vec::with_capacity(lane.fallback.len());
+    for (position, name) in lane.fallback.iter().enumerate() {
+        let at = &mut at.index(position);
+        let Some(fallback) = builder.lane(Some(name), at) else { continue };
+        if usize::from(fallback.0) == index {
+            at.error(Problem::Invalid, Quoted(name), "another lane than this one");
+        }
+        if found.contains(&fallback) {
+            at.error(Problem::Duplicate, Quoted(name), "name a lane once");
+        }
+        found.push(fallback);
+    }
+    builder.fallbacks(found)
+}
