@@ -86,13 +86,13 @@ impl Headers {
 
     /// The value of a cookie; the first if it stands several times, over all `cookie` headers.
     pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
-        first_named(self.cookies().filter_map(|cookie| split_at(cookie, b'=')), name)
+        first_named(self.cookies().filter_map(name_and_value), name)
     }
 
     /// The cookies without those of the given names, as one header value: `None` when none of them was there.
     pub fn without_cookies<'n>(&self, names: &(impl Iterator<Item = &'n [u8]> + Clone)) -> Option<Vec<u8>> {
         let gone = |cookie: &[u8]| {
-            split_at(cookie, b'=').is_some_and(|(found, _)| names.clone().any(|name| name == found))
+            name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| name == found))
         };
         if !self.cookies().any(gone) {
             return None;
@@ -117,6 +117,12 @@ impl Headers {
         let whole = whole.split(|byte| *byte == b'#').next().unwrap_or_default();
         split_at(whole, b'?').unwrap_or((whole, &[]))
     }
+}
+
+/// The name and the value of a cookie, without the spaces that servers pass over (RFC 6265, 5.2).
+fn name_and_value(cookie: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = split_at(cookie, b'=')?;
+    Some((name.trim_ascii(), value.trim_ascii()))
 }
 
 /// What stands before and after the first `mark`.
@@ -144,6 +150,14 @@ mod tests {
         assert_eq!(request.cookie(b"b"), Some(b"2".as_slice()));
         assert_eq!(request.cookie(b"c"), None);
         assert_eq!(request.cookie(b"d"), Some(b"4=5".as_slice()));
+    }
+
+    #[test]
+    fn spaces_around_a_cookie_hide_it_from_nobody() {
+        let request = headers(&[("cookie", "a = 1 ;b=2"), ("cookie", "\ta=3")]);
+        assert_eq!(request.cookie(b"a"), Some(b"1".as_slice()));
+        let names = [b"a".as_slice()];
+        assert_eq!(request.without_cookies(&names.into_iter()).as_deref(), Some(b"b=2".as_slice()));
     }
 
     #[test]
