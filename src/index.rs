@@ -212,19 +212,18 @@ impl Search<'_> {
     }
 }
 
-/// The host without its port and without the dot that may stand at its end, and the port (0 when none is given).
+/// The host without its port and without the dot that may stand at its end, and the port: 0 when none is given, or
+/// none that a pattern could name.
 fn split_port(host: &[u8]) -> (&[u8], u16) {
-    let colon = host.iter().rposition(|byte| *byte == b':');
-    let port = colon.and_then(|at| port_of(host.get(at + 1..)?));
-    let host = if port.is_some() { host.get(..colon.unwrap_or_default()).unwrap_or_default() } else { host };
+    let colon = host.iter().rposition(|byte| *byte == b':').unwrap_or(host.len());
+    let digits = host.get(colon + 1..).unwrap_or_default();
+    // Not so in the last part of an IPv6 address, which ends with a bracket.
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return (host, 0);
+    }
+    let host = host.get(..colon).unwrap_or_default();
+    let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
     (host.strip_suffix(b".").unwrap_or(host), port.unwrap_or(0))
-}
-
-/// A port in digits; `None` for anything else, the last part of a bare IPv6 address included.
-fn port_of(digits: &[u8]) -> Option<u16> {
-    let text =
-        std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    text.parse().ok().filter(|port| *port != 0)
 }
 
 /// Where suffixes of a host start, from the shortest to the whole host.
