@@ -157,9 +157,12 @@ impl<'a, R: Request> Writer<'a, '_, R> {
     fn groups(&self, effects: &mut Effects<'a>) {
         let names = self.plan.names();
         let experiments = || self.chosen().filter(|(segment, ..)| segment.mode == crate::plan::Mode::Ab);
-        let before = self.request.headers().get(&*names.group).filter(|_| self.decision.admission.believed);
-        let alone = before.is_none() && experiments().count() == 1;
-        let (mut groups, mut ids) = (before.unwrap_or_default().to_vec(), Vec::new());
+        let (mut groups, mut ids) = (Vec::new(), Vec::new());
+        if self.decision.admission.believed {
+            let before = self.request.headers().all(&*names.group).filter(|before| !before.is_empty());
+            before.for_each(|before| extend_list(&mut groups, &[before]));
+        }
+        let alone = groups.is_empty() && experiments().count() == 1;
         for (segment, entry, _) in experiments() {
             let group = segment.lane_name(entry.assigned.unwrap_or(segment.base));
             if alone {
