@@ -1,0 +1,150 @@
+//! All users at once: each asks, and where each was sent is remembered.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Instant;
+
+use graylane_testbed::{Load, Result, Tally, Until};
+
+use crate::ask::Ask;
+use crate::policy::Revision;
+use crate::screen::{Moment, grouped, share};
+use crate::show::{HOST, Show, USERS, rate, user};
+
+/// One of each user's requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    /// Where they call from.
+    pub(crate) source: IpAddr,
+    /// Over how many connections.
+    pub(crate) connections: usize,
+    /// How often everybody asks.
+    pub(crate) rounds: u32,
+    /// A header that everybody sends besides the id.
+    pub(crate) header: Option<(&'static str, &'static str)>,
+    /// What is left on the screen; without it all lanes are.
+    pub(crate) leaves: Option<Line>,
+}
+
+/// One lane's bar, with words around it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Before the bar.
+    pub(crate) head: String,
+    /// The lane.
+    pub(crate) lane: &'static str,
+    /// Behind its figures.
+    pub(crate) says: String,
+}
+
+impl Turn {
+    /// Everybody asks so often.
+    pub(crate) fn of(rounds: u32) -> Self {
+        Self { source: IpAddr::V4(Ipv4Addr::LOCALHOST), connections: 8, rounds, header: None, leaves: None }
+    }
+
+    /// What a user asks.
+    pub(crate) fn ask(&self, number: u32) -> Ask {
+        let ask = Ask::new(HOST, "/").from(self.source).by(&user(number));
+        self.header.iter().fold(ask, |ask, (name, value)| ask.header(name, value))
+    }
+}
+
+/// Where everybody was sent last.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    lanes: &'static [&'static str],
+    /// For each user the number of the lane, counted from 1; 0 before the first answer.
+    at: Vec<AtomicU8>,
+    moved: AtomicU64,
+}
+
+impl Crowd {
+    /// Everybody, nobody sent anywhere yet.
+    pub(crate) fn new(lanes: &'static [&'static str]) -> Self {
+        Self { lanes, at: (0..USERS).map(|_| AtomicU8::new(0)).collect(), moved: AtomicU64::new(0) }
+    }
+
+    /// How often an answer came from another lane than the answer before to the same user.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// Who is on a lane, by number.
+    pub(crate) fn on(&self, lane: &str) -> Vec<u32> {
+        let Some(lane) = self.number(lane) else { return Vec::new() };
+        let users = (0..).zip(&self.at).filter(|(_, at)| at.load(Ordering::Relaxed) == lane);
+        users.map(|(user, _)| user).collect()
+    }
+
+    /// The lanes, a bar for each.
+    fn bars(&self, show: &Show<'_>) -> Vec<String> {
+        self.lanes.iter().map(|lane| self.bar(show, lane, lane, "")).collect()
+    }
+
+    /// One lane as a bar.
+    fn bar(&self, show: &Show<'_>, head: &str, lane: &str, says: &str) -> String {
+        let (part, all) = (self.on(lane).len() as u64, u64::from(USERS));
+        let says = format!("{:>5} users {:>8}{says}", grouped(part), share(part, all));
+        show.paint().bar(head, lane, part, all, &says)
+    }
+
+    /// Everybody asks; every answer is held against the engine's.
+    ///
+    /// # Errors
+    /// When nobody reads the screen any more.
+    pub(crate) async fn ask(&self, show: &Show<'_>, revision: &Revision, turn: &Turn) -> Result<Tally> {
+        let all = u64::from(turn.rounds) * u64::from(USERS);
+        let (asked, amiss, start) = (AtomicU64::new(0), AtomicU64::new(0), Instant::now());
+        let load = Load::on(show.stage.address(), turn.connections, Until::Requests(all)).from(turn.source);
+        let load = load.progress(|progress| {
+            asked.store(progress.done, Ordering::Relaxed);
+            amiss.store(progress.bad, Ordering::Relaxed);
+        });
+        let work = load.run(
+            |number| turn.ask(user_of(number)).request(),
+            |number, response| {
+                let user = user_of(number);
+                self.see(user, response.served_by().unwrap_or_default());
+                turn.ask(user).expected(&revision.plan).hold(response).map(drop)
+            },
+        );
+        let frame = |moment| {
+            if let (Moment::End, Some(Line { head, lane, says })) = (moment, &turn.leaves) {
+                return vec![self.bar(show, head, lane, says)];
+            }
+            let asked = asked.load(Ordering::Relaxed);
+            let mut lines = self.bars(show);
+            lines.push(show.paint().faint(&format!(
+                "   {} of {} requests   {}   {} amiss",
+                grouped(asked),
+                grouped(all),
+                rate(asked, start.elapsed()),
+                grouped(amiss.load(Ordering::Relaxed)),
+            )));
+            lines
+        };
+        let tally = show.screen.live(frame, work).await?;
+        show.note(&tally);
+        Ok(tally)
+    }
+
+    /// Remembers where a user was sent.
+    fn see(&self, user: u32, lane: &str) {
+        let (Some(lane), Some(at)) = (self.number(lane), self.at.get(user as usize)) else { return };
+        let before = at.swap(lane, Ordering::Relaxed);
+        if before != 0 && before != lane {
+            self.moved.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn number(&self, lane: &str) -> Option<u8> {
+        let position = self.lanes.iter().position(|known| *known == lane)?;
+        u8::try_from(position + 1).ok()
+    }
+}
+
+/// Whose turn a request is.
+fn user_of(number: u64) -> u32 {
+    u32::try_from(number % u64::from(USERS)).unwrap_or_default()
+}
