@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench clean
+.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench budget clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -59,8 +59,12 @@ lint: ## formatting, lints, documentation, dead links, what must not be in the t
 	@setup/wasm-target.sh
 	@setup/lint.sh
 
-bench: module ## what a request costs
+bench: module ## what a request costs Envoy, beside a filter that does nothing
 	@$(call program,graylane-bench) $(ARGS)
+
+budget: module ## write down anew what a request may cost in wasm instructions (the tests hold it to that)
+	GRAYLANE_WRITE_BUDGET=1 cargo test -p graylane-bench --test budget
+	git --no-pager diff --stat tests/bench/budget.json
 
 clean: ## remove target/, and nothing else
 	rm -rf target
