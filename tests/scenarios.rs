@@ -54,7 +54,9 @@ fn call(case: &Case) -> Call {
         let pair: (String, Vec<u8>) = (name.to_owned(), value.as_bytes().to_vec());
         pair
     });
-    Call { headers: pseudo.into_iter().chain(case.headers()).collect(), from: Some(case.from) }
+    // As they are inside Envoy.
+    let sent = case.headers().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+    Call { headers: pseudo.into_iter().chain(sent).collect(), from: Some(case.from) }
 }
 
 /// What the engine made of a request; where it goes follows from the routes of the test's Envoy.
