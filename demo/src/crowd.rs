@@ -33,7 +33,7 @@ pub(crate) struct Line {
     pub(crate) head: String,
     /// The lane.
     pub(crate) lane: &'static str,
-    /// Behind its figures.
+    /// Behind how many are there.
     pub(crate) says: String,
 }
 
@@ -77,16 +77,19 @@ impl Crowd {
         users.map(|(user, _)| user).collect()
     }
 
-    /// The lanes, a bar for each.
-    fn bars(&self, show: &Show<'_>) -> Vec<String> {
-        self.lanes.iter().map(|lane| self.bar(show, lane, lane, "")).collect()
+    /// One lane as a bar: how many are there, and what else there is to say.
+    fn bar(&self, show: &Show<'_>, head: &str, lane: &str, says: impl FnOnce(u64) -> String) -> String {
+        let part = self.on(lane).len() as u64;
+        let says = format!("{:>5} users{}", grouped(part), says(part));
+        show.paint().bar(head, lane, part, u64::from(USERS), &says)
     }
 
-    /// One lane as a bar.
-    fn bar(&self, show: &Show<'_>, head: &str, lane: &str, says: &str) -> String {
-        let (part, all) = (self.on(lane).len() as u64, u64::from(USERS));
-        let says = format!("{:>5} users {:>8}{says}", grouped(part), share(part, all));
-        show.paint().bar(head, lane, part, all, &says)
+    /// The lanes, a bar for each.
+    fn bars(&self, show: &Show<'_>) -> Vec<String> {
+        let bar = |lane: &&str| {
+            self.bar(show, lane, lane, |part| format!("  {:>7}", share(part, u64::from(USERS))))
+        };
+        self.lanes.iter().map(bar).collect()
     }
 
     /// Everybody asks; every answer is held against the engine's.
@@ -111,7 +114,7 @@ impl Crowd {
         );
         let frame = |moment| {
             if let (Moment::End, Some(Line { head, lane, says })) = (moment, &turn.leaves) {
-                return vec![self.bar(show, head, lane, says)];
+                return vec![self.bar(show, head, lane, |_| says.clone())];
             }
             let asked = asked.load(Ordering::Relaxed);
             let mut lines = self.bars(show);

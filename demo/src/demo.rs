@@ -74,7 +74,7 @@ async fn program(show: &Show<'_>) -> Result<()> {
         stage.address()
     ))?;
     show.screen.line(&format!(
-        "   graylane.wasm, {} KB; {services} services, a process each; up in {}; Ctrl-C ends all",
+        "   graylane.wasm, {} KB; {services} services, a process each; all up in {}",
         size.div_ceil(1000),
         millis(stage.took())
     ))
@@ -89,6 +89,7 @@ async fn summary(show: &Show<'_>, start: Instant) -> Result<()> {
         |name: &str| stats.get(&format!("http.edge.downstream_rq_{name}")).copied().unwrap_or_default();
     let (completed, errors) = (count("completed"), count("5xx"));
     show.screen.line("")?;
+    let reloads: u64 = stage.admin().stats("^wasm[.].*[.]vm_reload$").await?.values().sum();
     show.claim(
         completed == show.asked() && errors == 0,
         "Envoy's own count of requests, and of 5xx answers",
@@ -103,6 +104,11 @@ async fn summary(show: &Show<'_>, start: Instant) -> Result<()> {
         ),
         &grouped(show.amiss()),
     )?;
+    show.claim(
+        reloads == 0,
+        "times that the module trapped and had to be loaded anew",
+        &reloads.to_string(),
+    )?;
     let paint = show.paint();
     let seconds = start.elapsed().as_secs_f64();
     show.screen.line("")?;
@@ -111,6 +117,7 @@ async fn summary(show: &Show<'_>, start: Instant) -> Result<()> {
             "Every claim held: {} policies, one module, one Envoy, never restarted; {seconds:.1} s.",
             show.versions()
         )),
+        1 => paint.bad(&format!("One claim FAILED; {seconds:.1} s.")),
         failed => paint.bad(&format!("{failed} claims FAILED; {seconds:.1} s.")),
     })
 }

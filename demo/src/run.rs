@@ -35,7 +35,10 @@ pub(crate) async fn run(policy: Option<PathBuf>, ports: Ports) -> Result<ExitCod
     let mut watch = Watch::on(&path, &shown);
     let first = match watch.first()? {
         Ok(revision) => revision,
-        Err(mistakes) => bail!("{shown} is no right policy; mend it and start again:\n{mistakes}"),
+        Err(mistakes) if own => bail!("{shown} is no right policy; mend it and start again:\n{mistakes}"),
+        Err(mistakes) => bail!(
+            "{shown} is no right policy; mend it and start again, or begin anew with `rm {shown}`:\n{mistakes}"
+        ),
     };
     let stage = match stops.unless(Stage::start("run", ports)).await {
         Ending::Done(stage) => stage?,
@@ -124,29 +127,38 @@ fn invite(screen: &Screen, stage: &Stage, revision: &Revision) -> Result<()> {
     for Try { path, header, from } in TRIES {
         let mut ask = Ask::new(&proxy.to_string(), path).by("alice");
         let mut curl = format!("curl -sI http://{proxy}{path} -H 'x-gray-id: alice'");
+        if let Some(source) = from.map(IpAddr::from) {
+            ask = ask.from(source);
+            // On a line of its own: the whole would be wider than 80 columns.
+            write!(curl, " \\\n        --interface {source}")?;
+        }
         if let Some((name, value)) = header {
             ask = ask.header(name, value);
             write!(curl, " -H '{name}: {value}'")?;
         }
-        if let Some(source) = from.map(IpAddr::from) {
-            ask = ask.from(source);
-            write!(curl, " --interface {source}")?;
-        }
         let expected = ask.expected(&revision.plan);
         let why = if expected.summary.is_empty() { "no release governs it" } else { &expected.summary };
         let lane = paint.lane(&expected.lane, &format!("x-served-by: {}", expected.lane));
-        screen.line(&format!("   {curl}"))?;
-        screen.line(&format!("      {lane}   {}", paint.faint(why)))?;
+        screen.lines(&format!("   {curl}\n      {lane}   {}", paint.faint(why)))?;
     }
-    screen.line("What the service was told:")?;
-    screen.line(&format!("   curl -s http://{proxy}/users -H 'x-gray-id: alice' | python3 -m json.tool"))
+    screen.lines(&format!(
+        "   curl -s http://{proxy}/users\n      {}",
+        paint.faint("without -I: the name of the service, and every header that it was sent")
+    ))
 }
 
 /// Edits of the example to copy.
 fn changes(screen: &Screen, policy: &str) -> Result<()> {
+    let example = shown(&root().join(example(EXAMPLE)));
+    let edits = [
+        (format!("sed -i 's/percent: 5/percent: 100/' {policy}"), "alice and everybody else on v2"),
+        (format!("sed -i 's/active: blue/active: green/' {policy}"), "everybody pays at green"),
+        (format!("sed -i 's/stable: stable/stable: old/' {policy}"), "refused: every mistake is told"),
+        (format!("cp {example} {policy}"), "as it was at first"),
+    ];
     screen.line("Change the policy, and ask again:")?;
-    screen.line(&format!("   sed -i 's/percent: 5/percent: 100/' {policy}   # all users on v2"))?;
-    screen.line(&format!("   sed -i 's/active: blue/active: green/' {policy}   # all pay at green"))?;
-    screen.line(&format!("   sed -i 's/stable: stable/stable: old/' {policy}   # refused: why"))?;
-    screen.line(&format!("   cp examples/demo/run.yaml {policy}   # as at the start"))
+    for (command, effect) in edits {
+        screen.lines(&format!("   {command}\n      {}", screen.paint().faint(effect)))?;
+    }
+    Ok(())
 }

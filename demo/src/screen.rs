@@ -10,7 +10,7 @@ use graylane_testbed::Result;
 /// How often what is shown live is drawn again.
 const FRAME: Duration = Duration::from_millis(66);
 /// Cells of a bar.
-const BAR: usize = 34;
+const BAR: usize = 32;
 
 /// When a frame is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
