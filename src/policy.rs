@@ -38,7 +38,8 @@ pub struct Policy {
     pub version: u64,
     /// The kill switch: `true` leaves every request alone.
     pub off: bool,
-    /// Source addresses (`10.0.0.0/8`, `::1`) whose labels and overrides count at an edge listener.
+    /// Source addresses (`10.0.0.0/8`, `::1`) whose labels and overrides count at an edge listener. Envoy must take
+    /// them from the connection (`use_remote_address: true`), not from what a client writes in `x-forwarded-for`.
     pub trusted_sources: Vec<String>,
     /// Other names for the headers that are read and written.
     pub names: Names,

@@ -28,8 +28,15 @@ use scenario::{Case, Scenario};
 /// The randomness of a fresh id where Envoy has drawn none that the engine could repeat.
 const RANDOM: [u8; 16] = [7; 16];
 /// Headers that Envoy or the client's library adds; the filter has no part in them.
-const ADDED_UPSTREAM: [&str; 5] =
-    [":method", ":path", "x-forwarded-proto", "x-request-id", "x-envoy-expected-rq-timeout-ms"];
+const ADDED_UPSTREAM: [&str; 7] = [
+    ":method",
+    ":path",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+];
 const ADDED_DOWNSTREAM: [&str; 7] = [
     "content-length",
     "content-type",
