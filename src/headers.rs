@@ -31,7 +31,8 @@ pub const EXPERIMENT: &str = "x-abtest-id";
 /// Overrides by custom. At the edge they are removed unless a trusted source sent them, named in the policy or not.
 pub const OVERRIDES: [&str; 3] = ["x-canary", "x-canary-tag", "x-gray-rules"];
 
-/// Asks for [`DECISION`] in the response; honoured for callers that the listener believes.
+/// Asks for [`DECISION`] in the response; honoured for callers that the listener believes. At the edge it is removed
+/// where it is not believed, or the next hop would answer.
 pub const DEBUG: &str = "x-gray-debug";
 /// The decision and its reason, for whoever may ask.
 pub const DECISION: &str = "x-gray-decision";

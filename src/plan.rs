@@ -127,7 +127,7 @@ pub struct Plan {
 /// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
-    /// Headers: group, label and every override of the policy, besides those by custom.
+    /// Headers: group, label, the question why, and every override of the policy besides those by custom.
     pub(crate) headers: Box<[Box<str>]>,
     /// Cookies that override.
     pub(crate) cookies: Box<[Box<str>]>,
@@ -158,7 +158,7 @@ impl Claims {
         headers: impl IntoIterator<Item = &'a str>,
         cookies: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let own = [&*names.group, &*names.label].into_iter().chain(headers::OVERRIDES);
+        let own = [&*names.group, &*names.label, headers::DEBUG].into_iter().chain(headers::OVERRIDES);
         Claims { headers: distinct(own.chain(headers)), cookies: distinct(cookies) }
     }
 }
