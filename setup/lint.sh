@@ -13,7 +13,7 @@ say "formatting"
 cargo fmt --all --check
 
 say "clippy, what runs here"
-cargo clippy --quiet --workspace --all-targets -- -D warnings
+cargo clippy --quiet --workspace --all-targets --keep-going -- -D warnings
 say "clippy, what runs in the proxy"
 setup/wasm-cargo.sh clippy --quiet -p graylane -p graylane-noop --lib -- -D warnings
 
