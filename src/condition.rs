@@ -3,8 +3,8 @@
 //! A test is a subject (what of the request is looked at) and an operator over its text. Tests of one segment
 //! stand in one list; a rule owns a run of it.
 
+use crate::arena::{Arena, Span, Text};
 use crate::label::Label;
-use crate::plan::{Segment, Span, Text};
 use crate::request::Headers;
 
 /// One test.
@@ -40,36 +40,30 @@ pub(crate) enum Operator {
     Absent,
 }
 
-/// Whether all `tests` of `segment` hold.
-pub(crate) fn holds(segment: &Segment, tests: Span, request: &Headers, label: &Label<'_>) -> bool {
-    tests
-        .of(&segment.tests)
-        .iter()
-        .all(|test| test.operator.accepts(segment, test.subject.find(segment, request, label)))
+/// Whether all `tests` hold; their texts are in `arena`.
+pub(crate) fn holds(arena: &Arena, tests: &[Test], request: &Headers, label: &Label<'_>) -> bool {
+    tests.iter().all(|test| test.operator.accepts(arena, test.subject.find(arena, request, label)))
 }
 
 impl Subject {
-    fn find<'a>(self, segment: &Segment, request: &'a Headers, label: &'a Label<'_>) -> Option<&'a [u8]> {
+    fn find<'a>(self, arena: &Arena, request: &'a Headers, label: &'a Label<'_>) -> Option<&'a [u8]> {
         match self {
-            Subject::Header(name) => request.get(segment.text(name)),
-            Subject::Cookie(name) => request.cookie(segment.text(name)),
-            Subject::Query(name) => request.query(segment.text(name)),
-            Subject::Label(key) => label.get(segment.text(key)),
+            Subject::Header(name) => request.get(arena.text(name)),
+            Subject::Cookie(name) => request.cookie(arena.text(name)),
+            Subject::Query(name) => request.query(arena.text(name)),
+            Subject::Label(key) => label.get(arena.text(key)),
             Subject::Path => Some(request.path()),
         }
     }
 }
 
 impl Operator {
-    fn accepts(self, segment: &Segment, found: Option<&[u8]>) -> bool {
+    fn accepts(self, arena: &Arena, found: Option<&[u8]>) -> bool {
         let Some(found) = found else { return matches!(self, Operator::Absent) };
         match self {
-            Operator::Exact(text) => found == segment.text(text),
-            Operator::Prefix(text) => found.starts_with(segment.text(text)),
-            Operator::In(words) => {
-                let words = words.of(&segment.words);
-                words.binary_search_by(|word| segment.text(*word).cmp(found)).is_ok()
-            }
+            Operator::Exact(text) => found == arena.text(text),
+            Operator::Prefix(text) => found.starts_with(arena.text(text)),
+            Operator::In(words) => arena.has_word(words, found),
             Operator::Present => true,
             Operator::Absent => false,
         }

@@ -4,13 +4,14 @@ use std::fmt;
 
 use arrayvec::ArrayVec;
 
+use crate::arena::{LaneId, Span};
 use crate::baggage;
 use crate::bucket::Bucket;
 use crate::condition;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
-use crate::plan::{LaneId, Plan, Segment};
+use crate::plan::{Plan, Segment};
 use crate::policy::{Follow, Trust};
 use crate::request::{Headers, Request};
 use crate::split;
@@ -182,8 +183,8 @@ impl Chooser<'_, '_> {
             return None;
         }
         let (segment, overrides) = (self.segment, &self.segment.overrides);
-        let by_header = segment.words(overrides.headers).filter_map(|name| self.headers.get(name));
-        let by_cookie = segment.words(overrides.cookies).filter_map(|name| self.headers.cookie(name));
+        let by_header = segment.arena.words(overrides.headers).filter_map(|name| self.headers.get(name));
+        let by_cookie = segment.arena.words(overrides.cookies).filter_map(|name| self.headers.cookie(name));
         let by_rules = || {
             let rules = Label::parse(self.headers.get(segment.text(overrides.rules?))?);
             self.carrier_of(&rules, false)
@@ -222,7 +223,8 @@ impl Chooser<'_, '_> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
-        let holds = |tests| condition::holds(self.segment, tests, self.headers, &self.decision.label);
+        let Segment { arena, tests, .. } = self.segment;
+        let holds = |own: Span| condition::holds(arena, own.of(tests), self.headers, &self.decision.label);
         let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule.tests))?;
         Some((position, rule.lane))
     }

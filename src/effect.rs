@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::arena::LaneId;
 use crate::baggage;
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
-use crate::plan::{LaneId, Plan, Segment};
+use crate::plan::{Plan, Segment};
 use crate::policy::Follow;
 use crate::request::Request;
 

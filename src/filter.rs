@@ -2,6 +2,7 @@
 //!
 //! - `entry` registers the root context;
 //! - `root` reads the configuration and decides what becomes of a bad one;
+//! - `runtime` is what the requests of a plugin share;
 //! - `http` is the way of one request;
 //! - `metrics` names and counts;
 //! - `host` makes every host call there is.
@@ -11,3 +12,4 @@ mod host;
 mod http;
 mod metrics;
 mod root;
+mod runtime;

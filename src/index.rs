@@ -8,8 +8,8 @@
 
 use arrayvec::ArrayVec;
 
+use crate::arena::position;
 use crate::limits;
-use crate::plan::position;
 
 /// The releases of a request, best match first: positions in the policy.
 pub(crate) type Governing = ArrayVec<u32, { limits::GOVERNING }>;

@@ -24,6 +24,7 @@ pub mod request;
 pub mod trust;
 
 mod address;
+pub mod arena;
 mod baggage;
 pub mod bucket;
 mod condition;

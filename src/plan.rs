@@ -1,48 +1,19 @@
 //! The compiled form of a policy: what runs per request.
 //!
 //! A plan is an index and one [`Segment`] per release. A segment is a few flat lists of small records that refer
-//! to each other by position and to one block of text by [`Text`]: no closures, no pointers. So a segment can be
+//! to each other and to one block of text by position: no closures, no pointers. So a segment can be
 //! replaced while the others stay, and a plan can be written as bytes and taken over without its policy.
 //! Everything in a plan was checked by [`compile`](mod@crate::compile); nothing here can fail.
 
 use std::sync::Arc;
 
 use crate::address::Network;
+use crate::arena::{Arena, LaneId, Span, Text};
 use crate::condition::Test;
 use crate::headers;
 use crate::index::Index;
 use crate::policy::Follow;
 use crate::split::Slot;
-
-/// A piece of a segment's text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub(crate) start: u32,
-    pub(crate) len: u32,
-}
-
-/// A run of records in one of a segment's lists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
-
-impl Span {
-    /// The records of `list` that the span covers.
-    pub(crate) fn of<T>(self, list: &[T]) -> &[T] {
-        list.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-}
-
-/// A length or position as records keep it. A policy ends long before 4 GiB.
-pub(crate) fn position(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-/// A lane of a release, by its position in the policy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct LaneId(pub(crate) u8);
 
 /// The three modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +178,8 @@ impl Plan {
 /// One release, compiled.
 #[derive(Debug, Clone)]
 pub struct Segment {
-    pub(crate) text: Box<[u8]>,
+    /// The texts and words of all records.
+    pub(crate) arena: Arena,
     pub(crate) name: Text,
     pub(crate) revision: u32,
     pub(crate) off: bool,
@@ -231,8 +203,6 @@ pub struct Segment {
     pub(crate) fallbacks: Box<[LaneId]>,
     /// The tests of all conditions.
     pub(crate) tests: Box<[Test]>,
-    /// Words that records list: names of override headers, elements of sets.
-    pub(crate) words: Box<[Text]>,
 }
 
 /// What the client is told.
@@ -273,7 +243,7 @@ pub(crate) struct Rule {
     pub(crate) lane: LaneId,
 }
 
-/// What may force a lane; spans are over the segment's words.
+/// What may force a lane; spans are over the arena's words.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Overrides {
     pub(crate) headers: Span,
@@ -313,8 +283,7 @@ impl Segment {
     }
 
     pub(crate) fn text(&self, text: Text) -> &[u8] {
-        let start = text.start as usize;
-        self.text.get(start..start + text.len as usize).unwrap_or_default()
+        self.arena.text(text)
     }
 
     pub(crate) fn lane(&self, lane: LaneId) -> Option<&Lane> {
@@ -332,9 +301,5 @@ impl Segment {
 
     pub(crate) fn labels_of(&self, lane: &Lane) -> &[LanePair] {
         lane.labels.of(&self.labels)
-    }
-
-    pub(crate) fn words(&self, span: Span) -> impl Iterator<Item = &[u8]> + Clone {
-        span.of(&self.words).iter().map(|word| self.text(*word))
     }
 }

@@ -5,8 +5,8 @@
 //! that shrinks gives them back: nobody moves between two lanes whose shares did not change. Laid end to end by
 //! current weight, as most systems do it, the second lane would move whenever the first one grows.
 
+use crate::arena::LaneId;
 use crate::bucket::{Bucket, COUNT};
-use crate::plan::LaneId;
 
 /// A lane's part of the bucket space. In buckets: `start + fill <= start + size <= COUNT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

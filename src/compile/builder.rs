@@ -1,47 +1,35 @@
 //! Collects the records of a segment while its release is compiled.
 
+use crate::arena::{Arena, LaneId, Span};
 use crate::condition::Test;
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::plan::{LaneId, LanePair, Span, Text, position};
+use crate::plan::LanePair;
 
 /// Collects the records of a segment.
 #[derive(Default)]
 pub(super) struct Builder {
-    pub(super) text: Vec<u8>,
+    pub(super) arena: Arena,
+    /// The names of the lanes, for whatever names one.
     pub(super) lane_names: Vec<String>,
     pub(super) labels: Vec<LanePair>,
     pub(super) fallbacks: Vec<LaneId>,
     pub(super) tests: Vec<Test>,
-    pub(super) words: Vec<Text>,
 }
 
 impl Builder {
-    /// Keeps a text.
-    pub(super) fn text(&mut self, text: &str) -> Text {
-        let start = position(self.text.len());
-        self.text.extend_from_slice(text.as_bytes());
-        Text { start, len: position(text.len()) }
-    }
-
-    /// Keeps a run of words.
-    pub(super) fn words<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> Span {
-        let words: Vec<Text> = words.into_iter().map(|word| self.text(word)).collect();
-        extend(&mut self.words, words)
-    }
-
     /// Keeps a run of tests.
     pub(super) fn tests(&mut self, tests: Vec<Test>) -> Span {
-        extend(&mut self.tests, tests)
+        Span::append(&mut self.tests, tests)
     }
 
     /// Keeps a run of labels.
     pub(super) fn labels(&mut self, labels: Vec<LanePair>) -> Span {
-        extend(&mut self.labels, labels)
+        Span::append(&mut self.labels, labels)
     }
 
     /// Keeps a run of fallbacks.
     pub(super) fn fallbacks(&mut self, fallbacks: Vec<LaneId>) -> Span {
-        extend(&mut self.fallbacks, fallbacks)
+        Span::append(&mut self.fallbacks, fallbacks)
     }
 
     /// The lane of that name; `at` is where it is named.
@@ -56,11 +44,4 @@ impl Builder {
         }
         found.and_then(|position| u8::try_from(position).ok()).map(LaneId)
     }
-}
-
-/// Appends records and says where they stand.
-fn extend<T>(list: &mut Vec<T>, items: Vec<T>) -> Span {
-    let start = position(list.len());
-    list.extend(items);
-    Span { start, end: position(list.len()) }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::builder::Builder;
 use super::check;
+use crate::arena::Span;
 use crate::condition::{Operator, Subject, Test};
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::plan::Span;
 use crate::policy::{Condition, TextTest};
 
 /// The operators of a test, for messages.
@@ -55,10 +55,12 @@ enum Kind {
 impl Kind {
     fn subject(self, name: &str, builder: &mut Builder, at: &mut At<'_>) -> Option<Subject> {
         match self {
-            Kind::Header => check::tested_header(name, at).map(|name| Subject::Header(builder.text(&name))),
-            Kind::Cookie => check::token(name, at).map(|name| Subject::Cookie(builder.text(name))),
-            Kind::Query => check::token(name, at).map(|name| Subject::Query(builder.text(name))),
-            Kind::Label => check::label_key(name, at).map(|key| Subject::Label(builder.text(key))),
+            Kind::Header => {
+                check::tested_header(name, at).map(|name| Subject::Header(builder.arena.keep(&name)))
+            }
+            Kind::Cookie => check::token(name, at).map(|name| Subject::Cookie(builder.arena.keep(name))),
+            Kind::Query => check::token(name, at).map(|name| Subject::Query(builder.arena.keep(name))),
+            Kind::Label => check::label_key(name, at).map(|key| Subject::Label(builder.arena.keep(key))),
         }
     }
 }
@@ -66,13 +68,13 @@ impl Kind {
 fn operator(written: &TextTest, builder: &mut Builder, at: &mut At<'_>) -> Option<Operator> {
     match written {
         TextTest { exact: Some(text), prefix: None, one_of: None, present: None } => {
-            Some(Operator::Exact(builder.text(text)))
+            Some(Operator::Exact(builder.arena.keep(text)))
         }
         TextTest { exact: None, prefix: Some(text), one_of: None, present: None } => {
             if text.is_empty() {
                 at.key("prefix").error(Problem::Invalid, Quoted(text), "every text starts so; use present");
             }
-            Some(Operator::Prefix(builder.text(text)))
+            Some(Operator::Prefix(builder.arena.keep(text)))
         }
         TextTest { exact: None, prefix: None, one_of: Some(words), present: None } => {
             if words.is_empty() {
@@ -80,7 +82,7 @@ fn operator(written: &TextTest, builder: &mut Builder, at: &mut At<'_>) -> Optio
             }
             let mut sorted: Vec<&str> = words.iter().map(String::as_str).collect();
             sorted.sort_unstable();
-            Some(Operator::In(builder.words(sorted)))
+            Some(Operator::In(builder.arena.keep_words(sorted)))
         }
         TextTest { exact: None, prefix: None, one_of: None, present: Some(wanted) } => {
             Some(if *wanted { Operator::Present } else { Operator::Absent })

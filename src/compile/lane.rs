@@ -2,9 +2,10 @@
 
 use super::builder::Builder;
 use super::check;
+use crate::arena::Span;
 use crate::error::{At, Problem, Quoted};
 use crate::limits;
-use crate::plan::{Lane, LanePair, Span};
+use crate::plan::{Lane, LanePair};
 use crate::policy;
 
 /// The lanes of the release of that name.
@@ -48,8 +49,8 @@ fn compile_lane(
     let labels = labels(lane, name, release, builder, &mut at.key("labels"));
     let fallbacks = fallbacks(lane, index, builder, &mut at.key("fallback"));
     Lane {
-        name: builder.text(name),
-        cluster: builder.text(lane.cluster.as_deref().unwrap_or_default()),
+        name: builder.arena.keep(name),
+        cluster: builder.arena.keep(lane.cluster.as_deref().unwrap_or_default()),
         weighted_slot: lane.weighted_slot,
         labels,
         unavailable: lane.unavailable,
@@ -72,9 +73,9 @@ fn labels(lane: &policy::Lane, name: &str, release: &str, builder: &mut Builder,
         at.error(Problem::TooMany, pairs.len(), format_args!("at most {} labels", limits::LABEL_PAIRS));
     }
     let pairs = pairs.into_iter().map(|(key, value, implied)| LanePair {
-        key: builder.text(key),
-        own_key: builder.text(&format!("{release}.{key}")),
-        value: builder.text(value),
+        key: builder.arena.keep(key),
+        own_key: builder.arena.keep(&format!("{release}.{key}")),
+        value: builder.arena.keep(value),
         implied,
     });
     let pairs: Vec<LanePair> = pairs.collect();

@@ -3,9 +3,10 @@
 use super::builder::Builder;
 use super::check;
 use super::split::{Percent, Share, percent, slots};
+use crate::arena::LaneId;
 use crate::bucket;
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::plan::{LaneId, Mode};
+use crate::plan::Mode;
 use crate::policy::{Ab, BlueGreen, Canary, Release};
 use crate::split::Slot;
 

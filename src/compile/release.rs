@@ -4,8 +4,9 @@ use super::builder::Builder;
 use super::lane::lanes;
 use super::mode::{CompiledMode, mode};
 use super::{check, condition};
+use crate::arena::LaneId;
 use crate::error::{At, Problem, Quoted};
-use crate::plan::{LaneId, Mode, Overrides, Respond, Rule, Segment};
+use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
 
 /// Compiles the release at `path`.
@@ -28,14 +29,14 @@ pub(super) fn compile(release: &Release, at: &mut At<'_>) -> Segment {
         at.key("experiment").error(Problem::Forbidden, "true", "only an AB release is an experiment");
     }
     Segment {
-        name: builder.text(name),
+        name: builder.arena.keep(name),
         revision: release.revision.unwrap_or(1),
         off: release.off,
         mode: mode.kind,
         routes: mode.routes,
         follow: release.follow.unwrap_or_default(),
         base: mode.base,
-        salt: mode.salt.map(|salt| builder.text(&salt)),
+        salt: mode.salt.map(|salt| builder.arena.keep(&salt)),
         slots: mode.slots.into(),
         lanes: lanes.into(),
         rules: preview.into_iter().chain(rules).collect(),
@@ -48,8 +49,7 @@ pub(super) fn compile(release: &Release, at: &mut At<'_>) -> Segment {
         labels: builder.labels.into(),
         fallbacks: builder.fallbacks.into(),
         tests: builder.tests.into(),
-        words: builder.words.into(),
-        text: builder.text.into(),
+        arena: builder.arena,
     }
 }
 
@@ -60,7 +60,7 @@ fn preview(release: &Release, mode: &CompiledMode, builder: &mut Builder, at: &m
     let at = &mut at.key("preview");
     let tests = condition::compile(written.when.as_ref(), builder, &mut at.key("when"));
     let idle = LaneId(u8::from(mode.base.0 == 0));
-    Some(Rule { name: builder.text("preview"), tests, lane: idle })
+    Some(Rule { name: builder.arena.keep("preview"), tests, lane: idle })
 }
 
 fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Vec<Rule> {
@@ -76,7 +76,7 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
         names.push(name);
         let tests = condition::compile(rule.when.as_ref(), builder, &mut at.key("when"));
         let lane = builder.lane(rule.lane.as_ref(), &mut at.key("lane"));
-        rules.push(Rule { name: builder.text(name), tests, lane: lane.unwrap_or_default() });
+        rules.push(Rule { name: builder.arena.keep(name), tests, lane: lane.unwrap_or_default() });
     }
     rules
 }
@@ -94,8 +94,8 @@ fn overrides(written: &policy::Overrides, builder: &mut Builder, at: &mut At<'_>
         named.filter_map(|(index, name)| check::token(name, &mut at.index(index))).collect()
     };
     Overrides {
-        headers: builder.words(headers.iter().map(String::as_str)),
-        rules: rules.map(|name| builder.text(&name)),
-        cookies: builder.words(cookies),
+        headers: builder.arena.keep_words(headers.iter().map(String::as_str)),
+        rules: rules.map(|name| builder.arena.keep(&name)),
+        cookies: builder.arena.keep_words(cookies),
     }
 }

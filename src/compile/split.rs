@@ -1,7 +1,7 @@
 //! Shares and slots of a mode -> the slots of a split.
 
+use crate::arena::LaneId;
 use crate::error::{At, Problem};
-use crate::plan::LaneId;
 use crate::policy;
 use crate::split::{Slot, buckets_of_percent, equal_parts};
 

@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::host;
-use super::root::Runtime;
+use super::runtime::Runtime;
 use crate::decision::decide;
 use crate::effect::{Edit, effects};
 use crate::request::{Headers, Request};

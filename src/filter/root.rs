@@ -20,18 +20,11 @@ use proxy_wasm::types::ContextType;
 use super::host::{self, Level};
 use super::http::Http;
 use super::metrics::{PolicyMetrics, RequestMetrics};
+use super::runtime::Runtime;
 use crate::compile::load;
 use crate::error::PolicyErrors;
 use crate::plan::Plan;
 use crate::policy::Trust;
-
-/// What the requests of a plugin share. It never changes: a new configuration makes a new one, and requests under
-/// way end with the one that they began with.
-pub(super) struct Runtime {
-    pub(super) trust: Trust,
-    pub(super) plan: Plan,
-    pub(super) metrics: RequestMetrics,
-}
 
 /// The root context of a plugin.
 #[derive(Default)]
