@@ -46,16 +46,10 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct DemoPorts {
     /// Envoy's port; 0 is a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0, env = "GRAYLANE_PORT", hide_env_values = true)]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
     /// The port of Envoy's admin interface; 0 is a free one
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 0,
-        env = "GRAYLANE_ADMIN_PORT",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
     admin_port: u16,
 }
 
@@ -63,16 +57,10 @@ pub(crate) struct DemoPorts {
 #[derive(Args, Debug)]
 pub(crate) struct RunPorts {
     /// Envoy's port; 0 is a free one
-    #[arg(long, value_name = "PORT", default_value_t = 10000, env = "GRAYLANE_PORT", hide_env_values = true)]
+    #[arg(long, value_name = "PORT", default_value_t = 10000)]
     port: u16,
     /// The port of Envoy's admin interface; 0 is a free one
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 9901,
-        env = "GRAYLANE_ADMIN_PORT",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "PORT", default_value_t = 9901)]
     admin_port: u16,
 }
 

@@ -78,23 +78,28 @@ impl Screen {
         let done = loop {
             tokio::select! {
                 done = &mut work => break done,
-                _ = beat.tick(), if self.live => self.draw(&frame(Moment::Now))?,
+                _ = beat.tick(), if self.live => self.draw(Moment::Now, &frame(Moment::Now))?,
             }
         };
-        self.draw(&frame(Moment::End))?;
-        self.passing.set(0);
+        self.draw(Moment::End, &frame(Moment::End))?;
         Ok(done)
     }
 
-    fn draw(&self, lines: &[String]) -> Result<()> {
+    fn draw(&self, moment: Moment, lines: &[String]) -> Result<()> {
         self.clear()?;
         let (_, width) = self.term.size();
         for line in lines {
-            // A line that wraps would take two places, and the next frame would clear one.
-            let cut = truncate_str(line, usize::from(width).saturating_sub(1), "");
-            self.term.write_line(if self.live { &cut } else { line })?;
+            match moment {
+                // A line that wraps would take two places, and the next frame would clear one.
+                Moment::Now => {
+                    self.term.write_line(&truncate_str(line, usize::from(width).saturating_sub(1), ""))?;
+                }
+                Moment::End => self.term.write_line(line)?,
+            }
         }
-        self.passing.set(lines.len());
+        if moment == Moment::Now {
+            self.passing.set(lines.len());
+        }
         Ok(self.term.flush()?)
     }
 

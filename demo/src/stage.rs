@@ -38,8 +38,8 @@ impl Stage {
     /// When a port is taken, or something does not start; the error says how to mend it.
     pub(crate) async fn start(command: &str, ports: Ports) -> Result<Self> {
         let start = Instant::now();
-        is_free(command, "--port", "GRAYLANE_PORT", ports.listener)?;
-        is_free(command, "--admin-port", "GRAYLANE_ADMIN_PORT", ports.admin)?;
+        is_free(command, "--port", ports.listener)?;
+        is_free(command, "--admin-port", ports.admin)?;
         let folder =
             tempfile::Builder::new().prefix("graylane-demo-").tempdir().context("no folder for logs")?;
         let mut bootstrap = Bootstrap::load("lane-header")?;
@@ -163,17 +163,16 @@ fn last(lines: &[&str]) -> String {
 }
 
 /// Refuses a port that cannot be had, with the way out.
-fn is_free(command: &str, option: &str, variable: &str, port: u16) -> Result<()> {
+fn is_free(command: &str, option: &str, port: u16) -> Result<()> {
     let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else { return Ok(()) };
     let why = match error.kind() {
         std::io::ErrorKind::AddrInUse => "is taken by another program".to_owned(),
         _ => format!("cannot be had: {error}"),
     };
+    let other = format!("{option} {}", other(port));
     bail!(
-        "port {port} {why}.\n  Who has it:  ss -ltnp 'sport = :{port}'\n  Another one: graylane-demo {command} \
-         {option} {}   (0 is any free one)\n  With make:   {variable}={} make {command}",
-        other(port),
-        other(port)
+        "port {port} {why}.\n  who has it:   ss -ltnp 'sport = :{port}'\n  another one:  graylane-demo {command} {other} \
+          (0 is any free one)\n  with make:    make {command} ARGS='{other}'"
     )
 }
 

@@ -28,16 +28,14 @@ fn the_story_holds_and_shows_its_figures() {
         "header removed",
         "6 switches at ",
         "requests that failed 0 of ",
-        "rename to last answer of the old lane: median ",
+        "last answer of the old lane: median ",
         "Every claim held: 13 policies, one module, one Envoy, never restarted",
     ] {
         assert!(words.contains(figure), "{figure:?} is missing in:\n{output}");
     }
     assert!(!output.contains('\x1b'), "control codes without a terminal");
-    assert!(
-        output.lines().all(|line| line.chars().count() < 80),
-        "a line too wide for a terminal:\n{output}"
-    );
+    let wide = output.lines().find(|line| line.chars().count() > 79);
+    assert_eq!(wide, None, "too wide for a terminal");
     assert!(program.litter().is_empty(), "{:?}", program.litter());
 }
 
@@ -54,7 +52,7 @@ fn a_claim_that_fails_is_shown_and_told_by_the_exit_code() {
     {
         assert!(output.contains(story), "{story:?} is missing in:\n{output}\n{errors}");
     }
-    assert!(output.contains("200 from stable, the engine says A"), "{output}");
+    assert!(output.contains("200 from stable, the engine says "), "{output}");
 }
 
 #[test]
@@ -71,7 +69,7 @@ fn a_taken_port_is_named_with_the_way_out() {
         assert_eq!(status.code(), Some(1), "{errors}");
         assert!(errors.contains(&format!("port {port} is taken by another program")), "{errors}");
         assert!(errors.contains(&format!("graylane-demo {command} {option} ")), "{errors}");
-        assert!(errors.contains(&format!("make {command}")), "{errors}");
+        assert!(errors.contains(&format!("make {command} ARGS='{option} ")), "{errors}");
     }
 }
 

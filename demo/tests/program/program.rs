@@ -32,11 +32,7 @@ impl Program {
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_graylane-demo"));
-        command
-            .args(args)
-            .env("TMPDIR", folder.path())
-            .env_remove("GRAYLANE_PORT")
-            .env_remove("GRAYLANE_ADMIN_PORT");
+        command.args(args).env("TMPDIR", folder.path());
         command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (tell, lines) = channel();
