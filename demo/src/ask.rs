@@ -141,3 +141,35 @@ fn agree(who: &str, edit: &Edit<'_>, arrived: &[Vec<u8>]) -> Result<(), String> 
     let arrived: Vec<_> = arrived.iter().map(|value| String::from_utf8_lossy(value)).collect();
     Err(format!("{who} {}: {arrived:?}, the engine says {:?}", edit.name, edit.change))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Document;
+
+    fn expected(ask: &Ask) -> Expected {
+        ask.expected(&Document::example("testers").unwrap().revision().unwrap().plan)
+    }
+
+    #[test]
+    fn the_engine_is_asked_with_address_and_headers() {
+        let ask = Ask::new("shop.example.com", "/").by("user-0").header("x-canary", "v2");
+        let stranger = expected(&ask);
+        assert_eq!(stranger.lane, "stable");
+        assert!(stranger.request.iter().any(|edit| edit.name == "x-canary" && edit.change == Change::Remove));
+        assert_eq!(expected(&ask.from([127, 0, 0, 2].into())).lane, "v2");
+        assert_eq!(expected(&Ask::new("elsewhere", "/")).lane, DEFAULT_ROUTE);
+    }
+
+    #[test]
+    fn a_header_that_is_not_as_the_engine_says_is_told() {
+        let edit = |change| Edit { name: "x".into(), change };
+        let set = edit(Change::Set(b"1".as_slice().into()));
+        assert_eq!(agree("it got", &set, &[b"1".to_vec()]), Ok(()));
+        for arrived in [vec![], vec![b"2".to_vec()], vec![b"1".to_vec(), b"1".to_vec()]] {
+            assert!(agree("it got", &set, &arrived).unwrap_err().starts_with("it got x: "), "{arrived:?}");
+        }
+        assert_eq!(agree("it got", &edit(Change::Remove), &[]), Ok(()));
+        assert!(agree("it got", &edit(Change::Remove), &[b"1".to_vec()]).is_err());
+    }
+}

@@ -151,3 +151,19 @@ impl Crowd {
 fn user_of(number: u64) -> u32 {
     u32::try_from(number % u64::from(USERS)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_sent_elsewhere_has_moved() {
+        let crowd = Crowd::new(&["A", "B"]);
+        for (user, lane) in [(1, "A"), (2, "B"), (1, "A"), (2, ""), (2, "B")] {
+            crowd.see(user, lane);
+        }
+        assert_eq!((crowd.on("A"), crowd.on("B"), crowd.moved()), (vec![1], vec![2], 0));
+        crowd.see(1, "B");
+        assert_eq!((crowd.on("A"), crowd.on("B"), crowd.moved()), (vec![], vec![1, 2], 1));
+    }
+}

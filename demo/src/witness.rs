@@ -166,3 +166,50 @@ fn version_of(label: &[u8]) -> Option<u64> {
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use graylane_testbed::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_explained_only_by_a_policy_that_can_have_been_in_force() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let witness = Witness::new(["blue", "green"]);
+        for (version, renamed, judged) in [(1, 0, 5), (2, 10, 20)] {
+            let swap = Swap { verdict: Verdict::Accepted, renamed: at(renamed), judged: at(judged) };
+            witness.switched(version, swap);
+        }
+        let explained = |version, sent, done| {
+            let seen = Seen { sent: at(sent), done: at(done), version, preview: false };
+            *hold(&witness.seen) = vec![seen];
+            witness.explained() == 1
+        };
+        assert!(explained(1, 1, 2), "while it was the only one");
+        assert!(explained(1, 19, 22), "sent before every worker ran the next");
+        assert!(!explained(1, 21, 22), "sent after every worker ran the next");
+        assert!(explained(2, 9, 11), "answered once its file was there");
+        assert!(!explained(2, 8, 9), "answered before its file was there");
+        assert!(!explained(3, 30, 31), "never published");
+    }
+
+    #[test]
+    fn the_last_answer_of_older_policies_is_timed_from_the_rename() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let witness = Witness::new(["blue", "green"]);
+        witness.switched(2, Swap { verdict: Verdict::Accepted, renamed: at(10), judged: at(20) });
+        for (version, done) in [(1, 4), (1, 17), (2, 15), (2, 40)] {
+            hold(&witness.seen).push(Seen { sent: at(0), done: at(done), version, preview: false });
+        }
+        assert_eq!(witness.last_before(2), Duration::from_millis(7));
+    }
+
+    #[test]
+    fn the_version_is_read_from_the_label() {
+        assert_eq!(version_of(b"env=gray;policy=17"), Some(17));
+        assert_eq!(version_of(b"default"), None);
+    }
+}
