@@ -49,7 +49,12 @@ impl fmt::Display for Path<'_> {
 
 /// A key that holds a dot or a bracket is quoted, so that a path can be read back.
 fn write_key(out: &mut fmt::Formatter<'_>, key: &str) -> fmt::Result {
-    if key.contains(['.', '[', ']', ' ']) { write!(out, "\"{key}\"") } else { out.write_str(key) }
+    let is_special = |char: char| char.is_control() || matches!(char, '.' | '[' | ']' | ' ' | '"');
+    if key.is_empty() || key.contains(is_special) {
+        write!(out, "{}", Quoted(key))
+    } else {
+        out.write_str(key)
+    }
 }
 
 /// The kind of a mistake.
@@ -131,6 +136,8 @@ impl fmt::Display for FieldError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyErrors {
     errors: Vec<FieldError>,
+    /// Where a neutral value stands for one that could not be read.
+    unreadable: Vec<String>,
 }
 
 /// A place in a document, and where mistakes found there are recorded.
@@ -168,7 +175,7 @@ const SHOWN: usize = 80;
 impl PolicyErrors {
     /// Records one mistake. `value` is shown as given, cut when it is long.
     ///
-    /// What could not be read is not reported as missing on top of that.
+    /// What could not be read is reported as that alone, not as missing or wrong on top.
     pub fn add(
         &mut self,
         path: &Path<'_>,
@@ -177,16 +184,24 @@ impl PolicyErrors {
         allowed: impl fmt::Display,
     ) {
         let path = path.to_string();
-        if problem == Problem::Required && self.errors.iter().any(|known| known.path == path) {
+        if self.unreadable.iter().any(|place| lies_in(&path, place)) {
             return;
         }
-        let mut value = value.to_string();
+        let mut value = on_one_line(&value);
         if value.len() > SHOWN {
             let cut = (0..=SHOWN).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
             value.truncate(cut);
             value.push('…');
         }
-        self.errors.push(FieldError { path, problem, value, allowed: allowed.to_string() });
+        self.errors.push(FieldError { path, problem, value, allowed: on_one_line(&allowed) });
+    }
+
+    /// The document has been read: neutral values stand where it could not be.
+    pub(crate) fn end_of_reading(&mut self) {
+        let unread = |error: &&FieldError| {
+            matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
+        };
+        self.unreadable = self.errors.iter().filter(unread).map(|error| error.path.clone()).collect();
     }
 
     /// `Ok(value)` when nothing was recorded, else all of it.
@@ -211,6 +226,17 @@ impl PolicyErrors {
     pub fn iter(&self) -> core::slice::Iter<'_, FieldError> {
         self.errors.iter()
     }
+}
+
+/// Whether the value at `path` is that at `place` or a part of it.
+fn lies_in(path: &str, place: &str) -> bool {
+    let rest = path.strip_prefix(place);
+    rest.is_some_and(|rest| place.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// One mistake is one line, whatever it quotes.
+fn on_one_line(text: &impl fmt::Display) -> String {
+    text.to_string().replace(char::is_control, "\u{fffd}")
 }
 
 impl<'a> IntoIterator for &'a PolicyErrors {
@@ -243,7 +269,7 @@ pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "\"{}\"", self.0)
+        out.write_str(&serde_json::to_string(self.0).unwrap_or_default())
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::error::Quoted;
+
 /// A value of a document. Text borrows from the source where it can.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node<'a> {
@@ -38,7 +40,7 @@ impl fmt::Display for Node<'_> {
             Node::Unsigned(value) => write!(out, "{value}"),
             Node::Negative(value) => write!(out, "{value}"),
             Node::Float(value) => write!(out, "{value}"),
-            Node::Text(value) => write!(out, "\"{value}\""),
+            Node::Text(value) => write!(out, "{}", Quoted(value)),
             Node::List(_) => out.write_str("a list"),
             Node::Map(_) => out.write_str("a map"),
         }

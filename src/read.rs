@@ -26,6 +26,7 @@ pub(crate) fn read<'de, T: Deserialize<'de> + Default>(
     let found = RefCell::new(std::mem::take(errors));
     let result = T::deserialize(Reader { node: Some(node), path, errors: &found });
     *errors = found.into_inner();
+    errors.end_of_reading();
     result.unwrap_or_else(|fault| {
         errors.add(path, Problem::Invalid, "", fault.0);
         T::default()
@@ -326,6 +327,9 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
+        if self.content.is_some() {
+            self.reader.wrong(Problem::Type, format_args!("must be the word alone: {}", self.name));
+        }
         Ok(())
     }
 
