@@ -125,7 +125,8 @@ fn names(written: &policy::Names, at: &mut At<'_>) -> Names {
             Some(name) => check::header_name(name, at).unwrap_or_default(),
             None => default.to_owned(),
         };
-        if taken.contains(&name) {
+        // What is no name is reported as that alone.
+        if !name.is_empty() && taken.contains(&name) {
             at.error(Problem::Duplicate, Quoted(&name), "each of the names must be another header");
         }
         taken.push(name.clone());
@@ -191,12 +192,18 @@ fn claims(releases: &[policy::Release], names: &Names, sources: &[Source], at: &
     for (position, release) in releases.iter().enumerate() {
         let at = &mut at.index(position);
         let at = &mut at.key("overrides");
-        for name in release.overrides.headers.iter().chain(&release.overrides.rules) {
+        let mut claim = |name: &String, at: &mut At<'_>| {
             let name = name.to_ascii_lowercase();
             if of_the_filter.iter().any(|own| ***own == *name) {
                 at.error(Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
             }
             headers.push(name);
+        };
+        for (index, name) in release.overrides.headers.iter().enumerate() {
+            claim(name, &mut at.key("headers").index(index));
+        }
+        if let Some(name) = &release.overrides.rules {
+            claim(name, &mut at.key("rules"));
         }
         cookies.extend(release.overrides.cookies.iter().map(String::as_str));
     }

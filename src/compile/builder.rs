@@ -39,7 +39,8 @@ impl Builder {
             return None;
         };
         let found = self.lane_names.iter().position(|known| known == name);
-        if found.is_none() {
+        // Where there is no lane at all that is said already.
+        if found.is_none() && !self.lane_names.is_empty() {
             at.error(Problem::NotFound, Quoted(name), OneOf(&self.lane_names));
         }
         found.and_then(|position| u8::try_from(position).ok()).map(LaneId)

@@ -54,7 +54,8 @@ pub(super) fn token<'a>(text: &'a str, at: &mut At<'_>) -> Option<&'a str> {
 
 /// The name of a header that the filter may test, in lower case.
 pub(super) fn tested_header(text: &str, at: &mut At<'_>) -> Option<String> {
-    if text.starts_with(':') {
+    // Inside Envoy the host is no header of that name, so a test of it would never hold.
+    if text.starts_with(':') || text.eq_ignore_ascii_case("host") {
         at.error(Problem::Forbidden, Quoted(text), "use match.hosts for the host and `path` for the path");
         return None;
     }
@@ -73,8 +74,9 @@ pub(super) fn header_name(text: &str, at: &mut At<'_>) -> Option<String> {
 
 /// A salt: it is hashed, so every byte of it counts.
 pub(super) fn salt(text: &str, at: &mut At<'_>) {
+    let problem = if text.is_empty() { Problem::Invalid } else { Problem::TooLong };
     if !(1..=limits::SALT).contains(&text.len()) {
-        at.error(Problem::TooLong, Quoted(text), format_args!("1 to {} bytes", limits::SALT));
+        at.error(problem, Quoted(text), format_args!("1 to {} bytes", limits::SALT));
     }
 }
 

@@ -18,11 +18,11 @@ pub(super) fn lanes(
     if written.is_empty() {
         at.error(Problem::Required, "", "at least one lane");
     }
+    builder.lane_names = written.iter().map(|lane| lane.name.clone().unwrap_or_default()).collect();
     if written.len() > limits::LANES {
         at.error(Problem::TooMany, written.len(), format_args!("at most {} lanes", limits::LANES));
         return Vec::new();
     }
-    builder.lane_names = written.iter().map(|lane| lane.name.clone().unwrap_or_default()).collect();
     written.iter().enumerate().map(|(index, lane)| compile_lane(index, lane, release, builder, at)).collect()
 }
 
@@ -35,9 +35,8 @@ fn compile_lane(
 ) -> Lane {
     let at = &mut at.index(index);
     let name = check::name(lane.name.as_ref(), &mut at.key("name")).unwrap_or_default();
-    if let Some(first) =
-        builder.lane_names.iter().position(|known| known == name).filter(|first| *first < index)
-    {
+    let mut before = builder.lane_names.iter().take(index);
+    if let Some(first) = before.position(|known| known == name).filter(|_| !name.is_empty()) {
         let allowed = format_args!("lanes[{first}] has this name already");
         at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
     }

@@ -57,7 +57,9 @@ fn canary_mode(canary: &Canary, name: &str, builder: &Builder, at: &mut At<'_>) 
     }
     let slots = slots(&shares, "percent", &mut at.key("candidates"));
     let salt = canary.salt.as_deref().unwrap_or(name);
-    check::salt(salt, &mut at.key("salt"));
+    if canary.salt.is_some() {
+        check::salt(salt, &mut at.key("salt"));
+    }
     CompiledMode {
         kind: Mode::Canary,
         routes: true,
@@ -129,7 +131,7 @@ fn weights_add_up(ab: &Ab, control: usize, slots: &[Slot], at: &mut At<'_>) {
 
 fn blue_green_mode(blue_green: &BlueGreen, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
     let active = builder.lane(blue_green.active.as_ref(), &mut at.key("active"));
-    if builder.lane_names.len() != 2 {
+    if !matches!(builder.lane_names.len(), 0 | 2) {
         let allowed = "blue-green has exactly two lanes";
         at.error(Problem::Invalid, format_args!("{} lanes", builder.lane_names.len()), allowed);
     }
