@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench budget clean
+.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench bench-engine budget clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -61,6 +61,9 @@ lint: ## formatting, lints, documentation, dead links, what must not be in the t
 
 bench: module ## what a request costs Envoy, beside a filter that does nothing
 	@$(call program,graylane-bench) $(ARGS)
+
+bench-engine: ## what the engine costs by itself: a request, a policy (the first build takes some minutes)
+	@cargo bench -p graylane --bench engine -- $(ARGS)
 
 budget: module ## write down anew what a request may cost in wasm instructions (the tests hold it to that)
 	GRAYLANE_WRITE_BUDGET=1 cargo test -p graylane-bench --test budget

@@ -1,9 +1,10 @@
 //! What a request costs in CPU time of the Envoy process: without a filter, with one that does nothing, with graylane.
 //!
 //! All variants are up at once and take turns in short rounds, so whatever else the machine does hits them alike.
-//! Figures are CPU time of all threads of the Envoy process, never time on the clock. One Envoy process lies
-//! otherwise in memory than the next, which shifts its figures by some percent; so all of them are started anew a few
-//! times. Compare figures within one run only.
+//! Figures are CPU time of all threads of the Envoy process, never time on the clock. Everything runs on one CPU: load
+//! and Envoy take turns there, so each time Envoy looks it finds one request on every connection. On two CPUs it
+//! would find now one, now all of them, and two that share a core slow each other by half. One Envoy process lies
+//! otherwise in memory than the next, so all of them are started anew a few times. Compare figures within one run only.
 
 mod drive;
 mod report;
@@ -11,7 +12,8 @@ mod variant;
 
 use std::process::ExitCode;
 
-use graylane_testbed::{Result, bail, block_on};
+use graylane_testbed::{Context, Result, bail, block_on};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use report::Report;
 use variant::{Fleet, NOOP, VARIANTS, Variant};
@@ -19,9 +21,9 @@ use variant::{Fleet, NOOP, VARIANTS, Variant};
 const USAGE: &str = "\
 graylane-bench [--rounds N] [--fleets N] [--requests N] [--connections N] [--only NAME]... [--list]
 
-  --rounds N        rounds for each fleet (20)
-  --fleets N        how often all Envoys are started anew (4)
-  --requests N      requests of each variant in a round (800)
+  --rounds N        rounds for each fleet (40)
+  --fleets N        how often all Envoys are started anew (3)
+  --requests N      requests of each variant in a round (400)
   --connections N   connections, each with one request on its way (8)
   --only NAME       only variants of this name, and the no-op that they are held against
   --list            print the names
@@ -39,7 +41,10 @@ struct Options {
 
 fn main() -> ExitCode {
     let done = options().and_then(|options| match options {
-        Some(options) => block_on(run(options)),
+        Some(options) => {
+            stay_on_one_cpu()?;
+            block_on(run(options))
+        }
         None => Ok(true),
     });
     match done {
@@ -52,10 +57,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Holds this process and whatever it starts to one CPU, the last that it may use.
+fn stay_on_one_cpu() -> Result<()> {
+    let allowed = sched_getaffinity(None)?;
+    let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)).context("no CPU to run on")?;
+    let mut one = CpuSet::new();
+    one.set(last);
+    sched_setaffinity(None, &one).context("cannot stay on one CPU")
+}
+
 /// Reads the command line; nothing where it only asks a question.
 fn options() -> Result<Option<Options>> {
     use lexopt::prelude::{Long, Short, ValueExt};
-    let mut options = Options { rounds: 20, fleets: 4, requests: 800, connections: 8, only: Vec::new() };
+    let mut options = Options { rounds: 40, fleets: 3, requests: 400, connections: 8, only: Vec::new() };
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         let number = |words: &mut lexopt::Parser| words.value()?.parse::<std::num::NonZeroUsize>();

@@ -37,7 +37,7 @@ pub struct Case {
     /// Why a release decides, as the counters call it; `None` when none does.
     pub reason: Option<&'static str>,
     /// How many releases decide.
-    pub releases: u64,
+    pub releases: usize,
     /// The lanes that serve.
     pub lanes: &'static [&'static str],
 }
