@@ -1,7 +1,7 @@
 //! Test bed: a real Envoy, real HTTP services behind it, real clients in front of it.
 //!
 //! Nothing here stands in for a part that can run: [`Envoy`] is the Envoy binary on one of the bootstraps of
-//! `envoy/`, [`Upstream`] is an HTTP service on a loopback port, [`Client`] and [`raw`] are connections to it.
+//! `envoy/`, [`Upstream`] is an HTTP service on a loopback port, [`Client`] and [`raw()`] are connections to it.
 //! Tests, demo and benches build on this; it knows nothing about policies or decisions.
 //!
 //! ```no_run
