@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bootstraps;
+mod edge;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
