@@ -81,10 +81,19 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// Lets client-sent headers through to the routes, for tests that stand in for the filter.
+    /// Lets headers and paths reach the filter and the routes as the client sent them, for tests that stand in for the
+    /// filter or that want it alone.
     pub fn without_early_mutation(&mut self) -> &mut Self {
         each_object(&mut self.document, &mut |object| {
             object.remove("early_header_mutation_extensions");
+            if let Some(options) =
+                object.get_mut("common_http_protocol_options").and_then(Value::as_object_mut)
+            {
+                options.remove("headers_with_underscores_action");
+            }
+            for option in ["normalize_path", "merge_slashes", "path_with_escaped_slashes_action"] {
+                object.remove(option);
+            }
         });
         self
     }
@@ -186,6 +195,23 @@ mod tests {
         assert_eq!(at("/static_resources/listeners/0/address/socket_address/port_value"), 3);
         assert_eq!(at("/static_resources/listeners/1/address/socket_address/port_value"), 0);
         assert_eq!(at("/source/path_config_source/path"), "/tmp/x");
+    }
+
+    #[test]
+    fn what_envoy_changes_before_the_filter_can_be_left_out() {
+        let kept = json!({"idle_timeout": "300s"});
+        let mut options = kept.clone();
+        options["headers_with_underscores_action"] = "DROP_HEADER".into();
+        let manager = json!({
+            "early_header_mutation_extensions": [],
+            "normalize_path": true,
+            "merge_slashes": true,
+            "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+            "common_http_protocol_options": options,
+        });
+        let mut bootstrap = Bootstrap { document: json!({"filters": [{"typed_config": manager}]}) };
+        let expected = json!({"common_http_protocol_options": kept});
+        assert_eq!(bootstrap.without_early_mutation().document["filters"][0]["typed_config"], expected);
     }
 
     #[test]
