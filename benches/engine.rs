@@ -41,7 +41,7 @@ fn requests(bench: &mut criterion::Bencher<'_>, case: &Case, trust: Trust, plan:
     bench.iter(|| {
         if let Some(request) = next.next() {
             let decision = decide(plan, trust, black_box(request), || Some([7; 16]));
-            black_box(effects(plan, request, &decision));
+            black_box(effects(plan, &decision));
         }
     });
 }

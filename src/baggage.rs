@@ -40,9 +40,14 @@ fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
     lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
+/// Whether a member is ours, also for a reader that decodes keys, as OpenTelemetry's do: what passes here in another
+/// spelling would come back in ours.
 fn is_ours(member: &[u8]) -> bool {
-    let key = member.split(|byte| *byte == b'=').next().unwrap_or_default();
-    key.trim_ascii() == headers::LABEL_MEMBER.as_bytes()
+    let key = member.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default();
+    let key = decode(key);
+    let key = key.split(|byte| *byte == b'+').filter(|part| !part.is_empty());
+    let mut words = key.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty());
+    words.next() == Some(headers::LABEL_MEMBER.as_bytes()) && words.next().is_none()
 }
 
 fn others(request: &Headers) -> Vec<u8> {
@@ -114,6 +119,26 @@ mod tests {
         let request = baggage(&["userId=al%20ice;p=1,traffic-label=x", "other=1"]);
         assert_eq!(without_label(&request).as_deref(), Some(b"userId=al%20ice;p=1,other=1".as_slice()));
         assert_eq!(with_label(&request, b"a=1;b=2"), b"userId=al%20ice;p=1,other=1,traffic-label=a=1%3Bb=2");
+    }
+
+    #[test]
+    fn knows_our_member_in_every_spelling_that_a_reader_may_decode() {
+        for spelling in [
+            "traffic%2Dlabel=x",
+            "%74raffic-label=x",
+            "traffic-label+=x",
+            "+traffic-label%20 =x",
+            "traffic-label",
+        ] {
+            assert_eq!(
+                without_label(&baggage(&["a=1", spelling])).as_deref(),
+                Some(b"a=1".as_slice()),
+                "{spelling}"
+            );
+        }
+        for other in ["traffic-labels=x", "my+traffic-label=x", "traffic%252Dlabel=x", "Traffic-Label=x"] {
+            assert_eq!(without_label(&baggage(&["a=1", other])), None, "{other}");
+        }
     }
 
     #[test]

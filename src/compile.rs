@@ -7,24 +7,22 @@ mod builder;
 mod check;
 mod condition;
 mod lane;
+mod link;
 mod matching;
 mod mode;
 mod release;
 mod split;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::address::Network;
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
-use crate::index::Index;
-use crate::limits;
 use crate::node::Node;
-use crate::plan::{Claims, Names, Plan, Segment, Source};
+use crate::plan::{Cookie, Names, Plan, Segment, Settings, Source};
 use crate::policy::{self, IdSource, PluginConfig, Policy, Trust};
 use crate::read::read;
-
-use matching::Routes;
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -57,6 +55,8 @@ pub struct Loaded {
     pub trust: Trust,
     /// The plan, or every mistake in the configuration.
     pub plan: Result<Plan, PolicyErrors>,
+    /// The plan without its releases, as far as it could be read: what may run where the plan may not.
+    pub bare: Plan,
 }
 
 /// Reads and compiles the configuration of a plugin: JSON as in [`PluginConfig`].
@@ -65,13 +65,10 @@ pub fn load(json: &[u8]) -> Loaded {
     let node: Node<'_> = match serde_json::from_slice(json) {
         Ok(node) => node,
         Err(fault) => {
-            errors.add(
-                &Path::Root,
-                Problem::Syntax,
-                "",
-                format_args!("the configuration must be JSON: {fault}"),
-            );
-            return Loaded { trust: Trust::Edge, plan: Err(errors) };
+            let allowed =
+                format_args!("the configuration must be JSON in a google.protobuf.StringValue: {fault}");
+            At::new(Path::Root, &mut errors).error(Problem::Syntax, "", allowed);
+            return Loaded { trust: Trust::Edge, plan: Err(errors), bare: Plan::default() };
         }
     };
     let config: PluginConfig = read(&node, &Path::Root, &mut errors);
@@ -81,29 +78,27 @@ pub fn load(json: &[u8]) -> Loaded {
         at.key("trust").error(Problem::Required, "", allowed);
     }
     let plan = compile_at(&config.policy, &mut at.key("policy"));
-    Loaded { trust: config.trust.unwrap_or(Trust::Edge), plan: errors.into_result(plan) }
+    let bare = plan.bare();
+    Loaded { trust: config.trust.unwrap_or(Trust::Edge), plan: errors.into_result(plan), bare }
 }
 
 fn compile_at(policy: &Policy, at: &mut At<'_>) -> Plan {
     language(policy, at);
+    let settings = settings(policy, at);
+    let at = &mut at.key("releases");
+    let segments = releases(&policy.releases, &settings, at);
+    link::link(settings, segments, at)
+}
+
+fn settings(policy: &Policy, at: &mut At<'_>) -> Settings {
     let names = names(&policy.names, &mut at.key("names"));
-    let (segments, index) = releases(&policy.releases, &mut at.key("releases"));
-    let sources = sources(&policy.identity.sources, &names, &mut at.key("identity").key("sources"));
-    let claims = claims(&policy.releases, &names, &sources, &mut at.key("releases"));
-    let id_cookie = policy.identity.cookie.as_ref();
+    let identity = &policy.identity;
+    let id_cookie = identity.cookie.as_ref();
     let id_cookie =
         id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &mut at.key("identity").key("cookie")));
-    Plan {
-        version: policy.version,
-        off: policy.off,
-        sources,
-        id_cookie,
-        trusted: trusted(&policy.trusted_sources, &mut at.key("trustedSources")),
-        names,
-        claims,
-        index,
-        segments,
-    }
+    let sources = sources(identity, id_cookie.as_ref(), &names, &mut at.key("identity"));
+    let trusted = trusted(&policy.trusted_sources, &mut at.key("trustedSources"));
+    Settings { version: policy.version, off: policy.off, names, sources, id_cookie, trusted }
 }
 
 fn language(policy: &Policy, at: &mut At<'_>) {
@@ -129,6 +124,13 @@ fn names(written: &policy::Names, at: &mut At<'_>) -> Names {
         if !name.is_empty() && taken.contains(&name) {
             at.error(Problem::Duplicate, Quoted(&name), "each of the names must be another header");
         }
+        if headers::OVERRIDES.contains(&name.as_str()) {
+            at.error(
+                Problem::Forbidden,
+                Quoted(&name),
+                "an override by custom, which is removed at the edge",
+            );
+        }
         taken.push(name.clone());
         name.into()
     };
@@ -143,18 +145,22 @@ fn names(written: &policy::Names, at: &mut At<'_>) -> Names {
     }
 }
 
-fn sources(written: &[IdSource], names: &Names, at: &mut At<'_>) -> Box<[Source]> {
-    if written.is_empty() {
-        let standard = [
-            Source::Header(names.id.clone()),
-            Source::Query("gray_id".into()),
-            Source::Cookie("gray_id".into()),
-        ];
-        return standard.into();
+fn sources(
+    identity: &policy::Identity,
+    cookie: Option<&Cookie>,
+    names: &Names,
+    at: &mut At<'_>,
+) -> Box<[Source]> {
+    if identity.sources.is_empty() {
+        let cookie = cookie.map_or("gray_id".into(), |cookie| cookie.name.clone());
+        return [Source::Header(names.id.clone()), Source::Query("gray_id".into()), Source::Cookie(cookie)]
+            .into();
     }
-    let source = |(index, source): (usize, &IdSource)| {
+    let mut sources = Vec::with_capacity(identity.sources.len());
+    for (index, source) in identity.sources.iter().enumerate() {
+        let mut at = at.key("sources");
         let at = &mut at.index(index);
-        match source {
+        sources.extend(match source {
             IdSource::Header(name) => {
                 check::header_name(name, &mut at.key("header")).map(|name| Source::Header(name.into()))
             }
@@ -164,9 +170,15 @@ fn sources(written: &[IdSource], names: &Names, at: &mut At<'_>) -> Box<[Source]
             IdSource::Cookie(name) => {
                 check::token(name, &mut at.key("cookie")).map(|name| Source::Cookie(name.into()))
             }
-        }
-    };
-    written.iter().enumerate().filter_map(source).collect()
+        });
+    }
+    if let Some(cookie) = cookie
+        && !sources.iter().any(|source| matches!(source, Source::Cookie(name) if *name == cookie.name))
+    {
+        let allowed = "one of the cookies in identity.sources, or nobody would read it";
+        at.key("cookie").key("name").error(Problem::NotFound, Quoted(&cookie.name), allowed);
+    }
+    sources.into()
 }
 
 fn trusted(written: &[String], at: &mut At<'_>) -> Box<[Network]> {
@@ -181,57 +193,18 @@ fn trusted(written: &[String], at: &mut At<'_>) -> Box<[Network]> {
     written.iter().enumerate().filter_map(network).collect()
 }
 
-/// What a request may claim of itself under this policy.
-fn claims(releases: &[policy::Release], names: &Names, sources: &[Source], at: &mut At<'_>) -> Claims {
-    let of_the_filter = [&names.lane, &names.cluster, &names.slot, &names.id, &names.label, &names.group];
-    let mut headers: Vec<String> = Vec::new();
-    let mut cookies: Vec<&str> = Vec::new();
-    if !sources.iter().any(|source| matches!(source, Source::Header(name) if *name == names.id)) {
-        headers.push(names.id.to_string());
-    }
-    for (position, release) in releases.iter().enumerate() {
-        let at = &mut at.index(position);
-        let at = &mut at.key("overrides");
-        let mut claim = |name: &String, at: &mut At<'_>| {
-            let name = name.to_ascii_lowercase();
-            if of_the_filter.iter().any(|own| ***own == *name) {
-                at.error(Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
-            }
-            headers.push(name);
-        };
-        for (index, name) in release.overrides.headers.iter().enumerate() {
-            claim(name, &mut at.key("headers").index(index));
-        }
-        if let Some(name) = &release.overrides.rules {
-            claim(name, &mut at.key("rules"));
-        }
-        cookies.extend(release.overrides.cookies.iter().map(String::as_str));
-    }
-    let claims = Claims::new(names, headers.iter().map(String::as_str), cookies);
-    let count = claims.headers.len() + claims.cookies.len();
-    if count > limits::CLAIMS {
-        let allowed =
-            format_args!("at most {} override headers and cookies in all releases together", limits::CLAIMS);
-        at.error(Problem::TooMany, count, allowed);
-    }
-    claims
-}
-
-fn releases(written: &[policy::Release], at: &mut At<'_>) -> (Vec<Arc<Segment>>, Index) {
-    let mut routes = Routes::default();
+fn releases(written: &[policy::Release], settings: &Settings, at: &mut At<'_>) -> Vec<Arc<Segment>> {
     let mut segments = Vec::with_capacity(written.len());
-    let mut names = std::collections::HashMap::with_capacity(written.len());
-    for (position, release) in (0_u32..).zip(written) {
-        let at = &mut at.index(position as usize);
+    let mut seen = HashMap::with_capacity(written.len());
+    for (position, release) in written.iter().enumerate() {
+        let at = &mut at.index(position);
         if let Some(name) = &release.name
-            && let Some(first) = names.insert(name.as_str(), position)
+            && let Some(first) = seen.insert(name.as_str(), position)
         {
             let allowed = format_args!("releases[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
-        let segment = release::compile(release, at);
-        routes.add(release, position, segment.routes, at);
-        segments.push(Arc::new(segment));
+        segments.push(Arc::new(release::compile(release, settings, at)));
     }
-    (segments, routes.into_index())
+    segments
 }

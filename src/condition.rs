@@ -4,8 +4,7 @@
 //! stand in one list; a rule owns a run of it.
 
 use crate::arena::{Arena, Span, Text};
-use crate::label::Label;
-use crate::request::Headers;
+use crate::facts::Facts;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +40,18 @@ pub(crate) enum Operator {
 }
 
 /// Whether all `tests` hold; their texts are in `arena`.
-pub(crate) fn holds(arena: &Arena, tests: &[Test], request: &Headers, label: &Label<'_>) -> bool {
-    tests.iter().all(|test| test.operator.accepts(arena, test.subject.find(arena, request, label)))
+pub(crate) fn holds(arena: &Arena, tests: &[Test], facts: &Facts<'_>) -> bool {
+    tests.iter().all(|test| test.operator.accepts(arena, test.subject.find(arena, facts)))
 }
 
 impl Subject {
-    fn find<'a>(self, arena: &Arena, request: &'a Headers, label: &'a Label<'_>) -> Option<&'a [u8]> {
+    fn find<'f>(self, arena: &Arena, facts: &'f Facts<'_>) -> Option<&'f [u8]> {
         match self {
-            Subject::Header(name) => request.get(arena.text(name)),
-            Subject::Cookie(name) => request.cookie(arena.text(name)),
-            Subject::Query(name) => request.query(arena.text(name)),
-            Subject::Label(key) => label.get(arena.text(key)),
-            Subject::Path => Some(request.path()),
+            Subject::Header(name) => facts.header(arena.text(name)),
+            Subject::Cookie(name) => facts.cookie(arena.text(name)),
+            Subject::Query(name) => facts.query(arena.text(name)),
+            Subject::Label(key) => facts.label().get(arena.text(key)),
+            Subject::Path => Some(facts.path()),
         }
     }
 }

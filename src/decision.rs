@@ -5,17 +5,16 @@ use std::fmt;
 use arrayvec::ArrayVec;
 
 use crate::arena::{LaneId, Span};
-use crate::baggage;
 use crate::bucket::Bucket;
 use crate::condition;
+use crate::facts::Facts;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
 use crate::plan::{Plan, Segment};
 use crate::policy::{Follow, Trust};
-use crate::request::{Headers, Request};
+use crate::request::Request;
 use crate::split;
-use crate::trust::{self, Admission};
 
 /// Why a lane was chosen; the words are those of `OpenFeature` where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,16 +75,14 @@ pub struct Entry {
 }
 
 /// What was decided for a request: one entry for each release that governs it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Decision<'a> {
     /// The release that routes comes first, if one does; the others only name a group.
     pub entries: ArrayVec<Entry, { limits::GOVERNING }>,
-    /// What of the request was believed.
-    pub admission: Admission<'a>,
     /// Who is being split; only known for a request that a release governs.
     pub id: Option<GrayId<'a>>,
-    /// The traffic label that came along and was believed.
-    pub label: Label<'a>,
+    /// The request as far as it was admitted.
+    pub facts: Facts<'a>,
 }
 
 impl Decision<'_> {
@@ -105,49 +102,30 @@ pub fn decide<'a>(
     request: &'a impl Request,
     random: impl FnOnce() -> Option<[u8; 16]>,
 ) -> Decision<'a> {
+    let facts = Facts::of(plan, trust, request);
+    let mut decision = Decision { entries: ArrayVec::new(), id: None, facts };
+    if plan.settings.off || plan.is_empty() {
+        return decision;
+    }
     let headers = request.headers();
-    let mut decision = Decision { admission: trust::admit(plan, trust, request), ..Decision::default() };
-    if plan.off || plan.is_empty() {
-        return decision;
-    }
     let governing = plan.index.find(headers.host(), headers.path());
-    if governing.is_empty() {
-        return decision;
-    }
-    if decision.admission.believed {
-        decision.label = find_label(plan, headers);
-    }
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| !segment.off);
-    let id = if governing.iter().any(is_on) {
-        identity::find(plan, headers).or_else(|| random().map(GrayId::fresh))
-    } else {
-        None
-    };
+    if governing.iter().any(is_on) {
+        decision.id = identity::find(plan, &decision.facts).or_else(|| random().map(GrayId::fresh));
+    }
+    let id = decision.id.as_ref().map(GrayId::as_bytes);
     for release in governing {
         if let Some(segment) = plan.release(release) {
-            let chooser =
-                Chooser { segment, headers, decision: &decision, id: id.as_ref().map(GrayId::as_bytes) };
-            let entry = chooser.choose(release);
-            decision.entries.push(entry);
+            decision.entries.push(Chooser { segment, facts: &decision.facts, id }.choose(release));
         }
     }
-    decision.id = id;
     decision
-}
-
-/// The label that came along: the header, else the member of the baggage.
-fn find_label<'a>(plan: &Plan, headers: &'a Headers) -> Label<'a> {
-    match headers.get(&*plan.names().label) {
-        Some(text) => Label::parse(text),
-        None => baggage::label(headers).map(Label::parse).unwrap_or_default(),
-    }
 }
 
 /// Chooses the lane of one release.
 struct Chooser<'c, 'a> {
     segment: &'c Segment,
-    headers: &'c Headers,
-    decision: &'c Decision<'a>,
+    facts: &'c Facts<'a>,
     id: Option<&'c [u8]>,
 }
 
@@ -177,16 +155,14 @@ impl Chooser<'_, '_> {
         placed(self.segment.base, Reason::Default)
     }
 
-    /// The lane that an override names: headers first, then pairs of rules, then cookies.
+    /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
+    /// they are not believed they are not among the facts.
     fn forced(&self) -> Option<LaneId> {
-        if !self.decision.admission.believed {
-            return None;
-        }
         let (segment, overrides) = (self.segment, &self.segment.overrides);
-        let by_header = segment.arena.words(overrides.headers).filter_map(|name| self.headers.get(name));
-        let by_cookie = segment.arena.words(overrides.cookies).filter_map(|name| self.headers.cookie(name));
+        let by_header = segment.arena.words(overrides.headers).filter_map(|name| self.facts.header(name));
+        let by_cookie = segment.arena.words(overrides.cookies).filter_map(|name| self.facts.cookie(name));
         let by_rules = || {
-            let rules = Label::parse(self.headers.get(segment.text(overrides.rules?))?);
+            let rules = Label::parse(self.facts.header(segment.text(overrides.rules?))?);
             self.carrier_of(&rules, false)
         };
         let mut by_header = by_header.filter_map(|name| segment.lane_named(name));
@@ -196,7 +172,7 @@ impl Chooser<'_, '_> {
 
     /// The lane whose labels came along.
     fn followed(&self) -> Option<LaneId> {
-        let label = &self.decision.label;
+        let label = self.facts.label();
         match self.segment.follow {
             _ if label.is_empty() => None,
             Follow::None => None,
@@ -224,17 +200,21 @@ impl Chooser<'_, '_> {
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
         let Segment { arena, tests, .. } = self.segment;
-        let holds = |own: Span| condition::holds(arena, own.of(tests), self.headers, &self.decision.label);
+        let holds = |own: Span| condition::holds(arena, own.of(tests), self.facts);
         let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule.tests))?;
         Some((position, rule.lane))
     }
 
-    /// The lane that serves in place of `lane`: itself, its first available fallback, the base lane. Where none is
-    /// available the lane itself, since some lane must serve.
+    /// The lane that serves in place of `lane`: itself, its first available fallback, the base lane, the base lane's
+    /// first available fallback. Where none is available the lane itself, since some lane must serve.
     fn available(&self, lane: LaneId) -> LaneId {
+        let fallbacks = |id: LaneId| {
+            let lane = self.segment.lane(id);
+            lane.map(|lane| lane.fallbacks.of(&self.segment.fallbacks)).unwrap_or_default()
+        };
         let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
-        let fallbacks = self.segment.lane(lane).map(|lane| lane.fallbacks.of(&self.segment.fallbacks));
-        let fallbacks = fallbacks.unwrap_or_default().iter().copied();
-        [lane].into_iter().chain(fallbacks).chain([self.segment.base]).find(is_available).unwrap_or(lane)
+        let base = self.segment.base;
+        let own = [lane].into_iter().chain(fallbacks(lane).iter().copied());
+        own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available).unwrap_or(lane)
     }
 }

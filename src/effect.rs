@@ -8,9 +8,9 @@ use crate::baggage;
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
-use crate::plan::{Plan, Segment};
+use crate::plan::{Cookie, Mode, Plan, Segment};
 use crate::policy::Follow;
-use crate::request::Request;
+use crate::request::Pairs;
 
 /// A change to the headers of a request or a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,10 @@ fn set<'a>(name: &'a str, value: impl Into<Cow<'a, [u8]>>) -> Edit<'a> {
     Edit { name: Cow::Borrowed(name), change: Change::Set(value.into()) }
 }
 
+fn append(name: &str, value: Vec<u8>) -> Edit<'_> {
+    Edit { name: Cow::Borrowed(name), change: Change::Append(Cow::Owned(value)) }
+}
+
 /// What is counted of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Counter {
@@ -80,22 +84,22 @@ pub struct Effects<'a> {
     pub summary: Vec<u8>,
 }
 
-/// The effects of `decision` on `request`.
-pub fn effects<'a>(plan: &'a Plan, request: &'a impl Request, decision: &'a Decision<'_>) -> Effects<'a> {
+/// The effects of `decision`.
+pub fn effects<'a>(plan: &'a Plan, decision: &'a Decision<'_>) -> Effects<'a> {
     let mut effects = Effects { request: Vec::new(), response: Vec::new(), summary: Vec::new() };
-    let writer = Writer { plan, request, decision };
+    let writer = Writer { plan, decision };
     if !decision.entries.is_empty() {
         effects.summary = writer.summary();
     }
     if decision.is_governed() {
-        effects.request.reserve(10);
+        effects.request.reserve(8);
         writer.lane(&mut effects);
         writer.identity(&mut effects);
         writer.groups(&mut effects);
         writer.label(&mut effects);
     }
     writer.strip(&mut effects.request);
-    if decision.admission.believed && request.headers().has(headers::DEBUG) && !effects.summary.is_empty() {
+    if decision.facts.header(headers::DEBUG).is_some() && !effects.summary.is_empty() {
         effects.response.push(set(headers::DECISION, effects.summary.clone()));
     }
     effects
@@ -106,21 +110,20 @@ pub fn counts(decision: &Decision<'_>) -> impl Iterator<Item = (Counter, u64)> {
     let decided = decision.entries.iter().map(|entry| (Counter::Decided(entry.reason), 1));
     let others = [
         (Counter::Ungoverned, u64::from(decision.entries.is_empty())),
-        (Counter::Stripped, decision.admission.stripped() as u64),
-        (Counter::LabelPairsDropped, u64::from(decision.label.dropped())),
+        (Counter::Stripped, decision.facts.admission().stripped() as u64),
+        (Counter::LabelPairsDropped, u64::from(decision.facts.dropped_label_pairs())),
     ];
     decided.chain(others).filter(|(_, count)| *count > 0)
 }
 
-struct Writer<'a, 'd, R> {
+struct Writer<'a, 'd> {
     plan: &'a Plan,
-    request: &'a R,
     decision: &'a Decision<'d>,
 }
 
-impl<'a, R: Request> Writer<'a, '_, R> {
+impl<'a> Writer<'a, '_> {
     /// The releases that chose a lane, the one that routes first.
-    fn chosen(&self) -> impl Iterator<Item = (&'a Segment, &'a Entry, LaneId)> + Clone + use<'a, R> {
+    fn chosen(&self) -> impl Iterator<Item = (&'a Segment, &'a Entry, LaneId)> + Clone + use<'a> {
         let (plan, decision) = (self.plan, self.decision);
         decision.entries.iter().filter_map(|entry| Some((plan.release(entry.release)?, entry, entry.served?)))
     }
@@ -149,50 +152,65 @@ impl<'a, R: Request> Writer<'a, '_, R> {
             None | Some(GrayId::Sent { in_header: true, .. }) => {}
             Some(id) => effects.request.push(set(&self.plan.names().id, id.as_bytes())),
         }
-        if let (Some(GrayId::Fresh(id)), Some(cookie)) = (&self.decision.id, &self.plan.id_cookie) {
-            effects.response.push(append_cookie(cookie.set(id)));
+        if let (Some(GrayId::Fresh(id)), Some(cookie)) = (&self.decision.id, &self.plan.settings.id_cookie) {
+            set_cookie(&mut effects.response, cookie, id);
         }
     }
 
     /// The groups of AB tests, upstream and downstream.
+    ///
+    /// A group that alone stands is written bare (`B`), several as a list (`button=B, banner=A`). Groups that the hop
+    /// before set are kept; where it set the same one it has told the client already.
     fn groups(&self, effects: &mut Effects<'a>) {
-        let names = self.plan.names();
-        let experiments = || self.chosen().filter(|(segment, ..)| segment.mode == crate::plan::Mode::Ab);
+        let facts = &self.decision.facts;
+        let experiments = self.chosen().filter(|(segment, ..)| segment.mode == Mode::Ab);
+        let own = experiments
+            .map(|(segment, entry, _)| (segment, segment.lane_name(entry.assigned.unwrap_or(segment.base))));
+        let Some((_, first)) = own.clone().next() else { return };
+        let bare = Some(first).filter(|_| own.clone().nth(1).is_none());
+        let is_own = |element: &[u8]| {
+            let names = |name: &[u8]| element.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
+            Some(element) == bare || own.clone().any(|(segment, _)| names(segment.name()))
+        };
         let (mut groups, mut ids) = (Vec::new(), Vec::new());
-        if self.decision.admission.believed {
-            let before = self.request.headers().all(&*names.group).filter(|before| !before.is_empty());
-            before.for_each(|before| extend_list(&mut groups, &[before]));
+        for other in facts.groups().filter(|element| !is_own(element)) {
+            extend_list(&mut groups, &[other]);
         }
-        let alone = groups.is_empty() && experiments().count() == 1;
-        for (segment, entry, _) in experiments() {
-            let group = segment.lane_name(entry.assigned.unwrap_or(segment.base));
-            if alone {
-                groups.extend_from_slice(group);
-            } else {
-                extend_list(&mut groups, &[segment.name(), b"=", group]);
+        let alone = bare.filter(|_| groups.is_empty());
+        for (segment, group) in own.clone() {
+            match alone {
+                Some(group) => groups.extend_from_slice(group),
+                None => extend_list(&mut groups, &[segment.name(), b"=", group]),
             }
-            if segment.respond.experiment {
-                let revision = segment.revision().to_string();
-                extend_list(&mut ids, &[segment.name(), b";group=", group, b";rev=", revision.as_bytes()]);
-            }
-            if let Some(cookie) = &segment.group_cookie
-                && self.request.headers().cookie(cookie.name.as_bytes()) != Some(group)
-            {
-                effects.response.push(append_cookie(cookie.set(group)));
+            let named = [segment.name(), b"=", group].concat();
+            if !facts.groups().any(|element| Some(element) == bare || *element == *named) {
+                self.tell_client(segment, group, &mut ids, &mut effects.response);
             }
         }
-        if experiments().next().is_some() {
-            effects.request.push(set(&names.group, groups));
-        }
+        let names = self.plan.names();
+        effects.request.push(set(&names.group, groups));
         if !ids.is_empty() {
-            effects.response.push(set(&names.experiment, ids));
+            effects.response.push(append(&names.experiment, ids));
         }
     }
 
-    /// The traffic label with the lane's labels merged in, in its header and in the baggage.
+    /// Tells the client its group: `button;group=B;rev=1` among the `ids` of experiments, and the cookie.
+    fn tell_client(&self, segment: &Segment, group: &[u8], ids: &mut Vec<u8>, response: &mut Vec<Edit<'a>>) {
+        if segment.respond.experiment {
+            let revision = segment.revision().to_string();
+            extend_list(ids, &[segment.name(), b";group=", group, b";rev=", revision.as_bytes()]);
+        }
+        if let Some(cookie) = &segment.group_cookie
+            && Pairs::cookies(self.decision.facts.raw_headers()).get(cookie.name.as_bytes()) != Some(group)
+        {
+            set_cookie(response, cookie, group);
+        }
+    }
+
+    /// The traffic label with the lane's labels merged in, in its header and in the baggage, so that both say the same.
     fn label(&self, effects: &mut Effects<'a>) {
-        let headers = self.request.headers();
-        let label = &self.decision.label;
+        let facts = &self.decision.facts;
+        let label = facts.label();
         let lanes = self.chosen().filter_map(|(segment, _, served)| Some((segment, segment.lane(served)?)));
         let labels = lanes.flat_map(|(segment, lane)| {
             let written = segment.labels_of(lane).iter().filter(|label| !label.implied);
@@ -201,18 +219,23 @@ impl<'a, R: Request> Writer<'a, '_, R> {
                 (segment.text(key), segment.text(label.value))
             })
         });
-        let changes = labels.clone().any(|(key, value)| label.get(key) != Some(value));
-        let came_in_baggage_alone = !label.is_empty() && !headers.has(&*self.plan.names().label);
-        if changes || label.dropped() > 0 || came_in_baggage_alone {
-            let text = label.merge(labels);
-            effects.request.push(set(headers::BAGGAGE, baggage::with_label(headers, &text)));
-            effects.request.push(set(&self.plan.names().label, text));
+        let changes = label.dropped() > 0 || labels.clone().any(|(key, value)| label.get(key) != Some(value));
+        if !changes && label.is_empty() {
+            return;
+        }
+        let text = if changes { label.merge(&labels) } else { label.text().to_vec() };
+        if baggage::label(facts.raw_headers()).as_deref() != Some(text.as_slice()) {
+            effects.request.push(set(headers::BAGGAGE, baggage::with_label(facts.raw_headers(), &text)));
+        }
+        let name = &*self.plan.names().label;
+        if facts.header(name) != Some(text.as_slice()) {
+            effects.request.push(set(name, text));
         }
     }
 
     /// Removes what was not believed, unless it is set anyway.
     fn strip(&self, edits: &mut Vec<Edit<'a>>) {
-        let admission = &self.decision.admission;
+        let admission = self.decision.facts.admission();
         let is_set = |edits: &[Edit<'a>], name: &str| edits.iter().any(|edit| edit.name == name);
         for name in &admission.removed {
             if !is_set(edits, name) {
@@ -255,8 +278,17 @@ impl<'a, R: Request> Writer<'a, '_, R> {
     }
 }
 
-fn append_cookie<'a>(value: Vec<u8>) -> Edit<'a> {
-    Edit { name: Cow::Borrowed(headers::SET_COOKIE), change: Change::Append(Cow::Owned(value)) }
+/// Sets a cookie, unless the response sets one of that name already.
+fn set_cookie(response: &mut Vec<Edit<'_>>, cookie: &Cookie, value: &[u8]) {
+    let is_same = |edit: &Edit<'_>| match &edit.change {
+        Change::Append(set) => {
+            set.strip_prefix(cookie.name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        }
+        _ => false,
+    };
+    if !response.iter().any(|edit| edit.name == headers::SET_COOKIE && is_same(edit)) {
+        response.push(append(headers::SET_COOKIE, cookie.set(value)));
+    }
 }
 
 /// Appends an element to a comma-separated list.

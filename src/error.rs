@@ -4,6 +4,7 @@
 //! who write policies already read. This module knows nothing of policies; it may be used by any of them.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 /// Where in a document a value stands: `releases[1].rules[0].when`.
 ///
@@ -137,7 +138,7 @@ impl fmt::Display for FieldError {
 pub struct PolicyErrors {
     errors: Vec<FieldError>,
     /// Where a neutral value stands for one that could not be read.
-    unreadable: Vec<String>,
+    unreadable: BTreeSet<String>,
 }
 
 /// A place in a document, and where mistakes found there are recorded.
@@ -163,6 +164,11 @@ impl<'a> At<'a> {
         At { path: self.path.index(index), errors: self.errors }
     }
 
+    /// Whether a neutral value stands here for one that could not be read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        !self.errors.unreadable.is_empty() && self.errors.lies_in_unreadable(&self.path.to_string())
+    }
+
     /// Records a mistake at this place, as [`PolicyErrors::add`] does.
     pub(crate) fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
         self.errors.add(&self.path, problem, value, allowed);
@@ -184,7 +190,7 @@ impl PolicyErrors {
         allowed: impl fmt::Display,
     ) {
         let path = path.to_string();
-        if self.unreadable.iter().any(|place| lies_in(&path, place)) {
+        if self.lies_in_unreadable(&path) {
             return;
         }
         let mut value = on_one_line(&value);
@@ -202,6 +208,14 @@ impl PolicyErrors {
             matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
         };
         self.unreadable = self.errors.iter().filter(unread).map(|error| error.path.clone()).collect();
+    }
+
+    /// Whether the value at `path`, or one that it is a part of, could not be read.
+    fn lies_in_unreadable(&self, path: &str) -> bool {
+        let mut parts = path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end));
+        self.unreadable.contains("")
+            || self.unreadable.contains(path)
+            || parts.any(|part| self.unreadable.contains(part))
     }
 
     /// `Ok(value)` when nothing was recorded, else all of it.
@@ -226,12 +240,6 @@ impl PolicyErrors {
     pub fn iter(&self) -> core::slice::Iter<'_, FieldError> {
         self.errors.iter()
     }
-}
-
-/// Whether the value at `path` is that at `place` or a part of it.
-fn lies_in(path: &str, place: &str) -> bool {
-    let rest = path.strip_prefix(place);
-    rest.is_some_and(|rest| place.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// One mistake is one line, whatever it quotes.
@@ -269,7 +277,16 @@ pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&serde_json::to_string(self.0).unwrap_or_default())
+        out.write_str("\"")?;
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(out, "\\{char}")?,
+                '\n' => out.write_str("\\n")?,
+                control if control.is_control() => write!(out, "\\u{:04x}", u32::from(control))?,
+                char => write!(out, "{char}")?,
+            }
+        }
+        out.write_str("\"")
     }
 }
 

@@ -2,9 +2,9 @@
 
 use uuid::fmt::Hyphenated;
 
+use crate::facts::Facts;
 use crate::limits;
 use crate::plan::{Plan, Source};
-use crate::request::Headers;
 
 /// Who is being split: the bucketing key.
 #[derive(Debug, Clone)]
@@ -37,20 +37,29 @@ impl GrayId<'_> {
     }
 }
 
-/// The id that the request brought along, from the plan's sources in their order.
-pub(crate) fn find<'a>(plan: &Plan, request: &'a Headers) -> Option<GrayId<'a>> {
-    plan.sources().iter().find_map(|source| {
-        let (id, in_header) = match source {
+/// The id that the request brought along: what the hop before decided, if it is believed, else from the plan's sources
+/// in their order.
+pub(crate) fn find<'a>(plan: &Plan, facts: &Facts<'a>) -> Option<GrayId<'a>> {
+    let name = &*plan.names().id;
+    let decided = if facts.admission().believed { sent(facts.single_header(name), true) } else { None };
+    decided.or_else(|| {
+        plan.sources().iter().find_map(|source| match source {
             // An id that stands twice is no identity.
-            Source::Header(name) => (request.single(&**name)?, **name == *plan.names().id),
-            Source::Query(name) => (request.query(name.as_bytes())?, false),
-            Source::Cookie(name) => (request.cookie(name.as_bytes())?, false),
-        };
-        is_id(id).then_some(GrayId::Sent { id, in_header })
+            Source::Header(header) => sent(facts.single_header(header), **header == *name),
+            Source::Query(parameter) => sent(facts.query(parameter.as_bytes()), false),
+            Source::Cookie(cookie) => sent(facts.cookie(cookie.as_bytes()), false),
+        })
     })
 }
 
-/// Whether `id` may be an identity: 1 to 256 bytes without control characters, so that it can be passed on.
+fn sent(id: Option<&[u8]>, in_header: bool) -> Option<GrayId<'_>> {
+    id.filter(|id| is_id(id)).map(|id| GrayId::Sent { id, in_header })
+}
+
+/// Whether `id` may be an identity: 1 to 256 bytes without control characters and without a space at either end, so that
+/// it arrives at the next hop as it is here.
 fn is_id(id: &[u8]) -> bool {
-    (1..=limits::ID).contains(&id.len()) && !id.iter().any(u8::is_ascii_control)
+    (1..=limits::ID).contains(&id.len())
+        && !id.iter().any(u8::is_ascii_control)
+        && id.trim_ascii().len() == id.len()
 }

@@ -48,6 +48,20 @@ pub(crate) enum PathKind {
     Exact,
 }
 
+/// The hosts and paths that a release governs, each host with each path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Matches {
+    pub(crate) hosts: Box<[HostPattern]>,
+    pub(crate) paths: Box<[PathPattern]>,
+}
+
+impl Matches {
+    /// Every pair of a host and a path.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&HostPattern, &PathPattern)> {
+        self.hosts.iter().flat_map(|host| self.paths.iter().map(move |path| (host, path)))
+    }
+}
+
 /// The index of a plan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
@@ -218,12 +232,10 @@ fn split_port(host: &[u8]) -> (&[u8], u16) {
     let colon = host.iter().rposition(|byte| *byte == b':').unwrap_or(host.len());
     let digits = host.get(colon + 1..).unwrap_or_default();
     // Not so in the last part of an IPv6 address, which ends with a bracket.
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return (host, 0);
-    }
-    let host = host.get(..colon).unwrap_or_default();
-    let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
-    (host.strip_suffix(b".").unwrap_or(host), port.unwrap_or(0))
+    let is_port = digits.iter().all(u8::is_ascii_digit);
+    let name = host.get(..colon).filter(|_| is_port).unwrap_or(host);
+    let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).filter(|_| is_port);
+    (name.strip_suffix(b".").unwrap_or(name), port.unwrap_or(0))
 }
 
 /// Where suffixes of a host start, from the shortest to the whole host.

@@ -91,16 +91,35 @@ impl<'a> Label<'a> {
         self.dropped
     }
 
-    /// The label as text with `set` merged in: a pair of `set` takes the place of one with the same key, the
-    /// others follow in their order.
-    pub fn merge<'s>(&self, set: impl Iterator<Item = (&'s [u8], &'s [u8])> + Clone) -> Vec<u8> {
+    /// The label as it came.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The label as text with `set` merged in: a pair of `set` takes the place of one with the same key, new ones
+    /// follow, the first of each key. What would go beyond the limits, and so be dropped by the next reader, is left out here, the pairs of
+    /// others first.
+    pub fn merge<'s>(&self, set: &(impl Iterator<Item = (&'s [u8], &'s [u8])> + Clone)) -> Vec<u8> {
+        let (mut pairs, mut bytes) = (limits::LABEL_PAIRS, limits::LABEL);
+        for (key, value) in set.clone() {
+            pairs = pairs.saturating_sub(1);
+            bytes = bytes.saturating_sub(key.len() + value.len() + 2);
+        }
         let mut out = Vec::with_capacity(self.text.len() + 64);
         for (key, value) in self.pairs() {
-            let value = set.clone().find(|(name, _)| *name == key).map_or(value, |(_, value)| value);
-            push(&mut out, key, value);
+            if let Some((_, value)) = set.clone().find(|(name, _)| *name == key) {
+                push(&mut out, key, value);
+            } else if pairs > 0 && bytes >= key.len() + value.len() + 2 {
+                pairs -= 1;
+                bytes -= key.len() + value.len() + 2;
+                push(&mut out, key, value);
+            }
         }
-        for (key, value) in set.filter(|(key, _)| self.get(key).is_none()) {
-            push(&mut out, key, value);
+        for (at, (key, value)) in set.clone().enumerate() {
+            let is_there = self.get(key).is_some() || set.clone().take(at).any(|(before, _)| before == key);
+            if !is_there {
+                push(&mut out, key, value);
+            }
         }
         if out.is_empty() { DEFAULT.to_vec() } else { out }
     }
@@ -187,12 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_merged_can_be_read_whole_by_the_next_hop() {
+        let full: Vec<String> = (0..limits::LABEL_PAIRS).map(|index| format!("k{index}=v")).collect();
+        let long: Vec<String> = (0..16).map(|index| format!("k{index}={}", "v".repeat(250))).collect();
+        for text in [full.join(";"), long.join(";")] {
+            let label = Label::parse(text.as_bytes());
+            assert_eq!(label.dropped(), 0);
+            let merged =
+                label.merge(&[(b"version".as_slice(), b"v2".as_slice()), (b"k1", b"other")].into_iter());
+            let read = Label::parse(merged.as_slice());
+            assert_eq!(read.dropped(), 0, "{text}");
+            assert_eq!(read.get(b"version"), Some(b"v2".as_slice()));
+            assert_eq!(read.get(b"k1"), Some(b"other".as_slice()));
+        }
+    }
+
+    #[test]
     fn drops_a_label_that_is_too_long_whole() {
         let text = format!("env=gray;{}", "x".repeat(limits::LABEL));
         let label = Label::parse(text.as_bytes());
         assert!(label.is_empty());
         assert_eq!(label.dropped(), 1);
-        assert_eq!(label.merge(std::iter::empty()), DEFAULT);
+        assert_eq!(label.merge(&std::iter::empty()), DEFAULT);
     }
 
     #[test]
@@ -206,8 +241,8 @@ mod tests {
     fn merging_replaces_in_place_and_appends_what_is_new() {
         let label = Label::parse(b"env=gray;version=v1".as_slice());
         let set = [(b"version".as_slice(), b"v2".as_slice()), (b"region", b"sh")];
-        assert_eq!(label.merge(set.into_iter()), b"env=gray;version=v2;region=sh");
-        assert_eq!(Label::default().merge(set.into_iter()), b"version=v2;region=sh");
-        assert_eq!(Label::parse(b"bad".as_slice()).merge(std::iter::empty()), DEFAULT);
+        assert_eq!(label.merge(&set.into_iter()), b"env=gray;version=v2;region=sh");
+        assert_eq!(Label::default().merge(&set.into_iter()), b"version=v2;region=sh");
+        assert_eq!(Label::parse(b"bad".as_slice()).merge(&std::iter::empty()), DEFAULT);
     }
 }

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod decision;
 pub mod effect;
 pub mod error;
+pub mod facts;
 pub mod headers;
 pub mod identity;
 pub mod label;

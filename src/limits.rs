@@ -1,5 +1,5 @@
 //! Every limit on size, once. A policy beyond one is refused with its path; request data beyond one is passed over
-//! and counted, and never fails the request.
+//! and never fails the request.
 
 /// Lanes of one release.
 pub const LANES: usize = 32;
@@ -17,6 +17,14 @@ pub const LABEL_PAIRS: usize = 32;
 pub const LABEL_KEY: usize = 128;
 /// Bytes of a value in a traffic label.
 pub const LABEL_VALUE: usize = 256;
+/// Cookies of a request, and parameters of its query. Those beyond are passed over.
+pub const PAIRS: usize = 256;
+/// Elements of the group header of the hop before. Those beyond are dropped.
+pub const GROUPS: usize = 32;
+/// Rules of one release.
+pub const RULES: usize = 1000;
+/// Labels of one lane.
+pub const LANE_LABELS: usize = 8;
 /// Releases that may govern one request: one that routes, the rest AB tests that only name a group.
 pub const GOVERNING: usize = 8;
 /// Segments of a path prefix in a match.

@@ -5,13 +5,14 @@
 //! replaced while the others stay, and a plan can be written as bytes and taken over without its policy.
 //! Everything in a plan was checked by [`compile`](mod@crate::compile); nothing here can fail.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::address::Network;
 use crate::arena::{Arena, LaneId, Span, Text};
 use crate::condition::Test;
 use crate::headers;
-use crate::index::Index;
+use crate::index::{Index, Matches};
 use crate::policy::Follow;
 use crate::split::Slot;
 
@@ -43,6 +44,14 @@ pub struct Names {
     pub group: Box<str>,
     /// The experiment, see [`headers::EXPERIMENT`].
     pub experiment: Box<str>,
+}
+
+impl Names {
+    /// All of them.
+    pub(crate) fn all(&self) -> [&str; 7] {
+        let Names { lane, cluster, slot, id, label, group, experiment } = self;
+        [lane, cluster, slot, id, label, group, experiment]
+    }
 }
 
 impl Default for Names {
@@ -82,59 +91,64 @@ impl Cookie {
 }
 
 /// The compiled form of a policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) claims: Claims,
+    pub(crate) index: Index,
+    pub(crate) segments: Vec<Arc<Segment>>,
+}
+
+/// What a policy says for all its releases.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
     pub(crate) version: u64,
     pub(crate) off: bool,
     pub(crate) names: Names,
     pub(crate) sources: Box<[Source]>,
     pub(crate) id_cookie: Option<Cookie>,
     pub(crate) trusted: Box<[Network]>,
-    pub(crate) claims: Claims,
-    pub(crate) index: Index,
-    pub(crate) segments: Vec<Arc<Segment>>,
 }
 
 /// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
-    /// Headers: group, label, the question why, and every override of the policy besides those by custom.
+    /// Group, label, the question why, the overrides by custom and those of the releases; the id where the policy takes
+    /// it from elsewhere.
     pub(crate) headers: Box<[Box<str>]>,
     /// Cookies that override.
     pub(crate) cookies: Box<[Box<str>]>,
 }
 
-impl Default for Plan {
-    /// The plan of no policy: it governs nothing and believes nobody.
+impl Default for Claims {
+    /// The claims under no policy.
     fn default() -> Self {
-        let names = Names::default();
-        Plan {
-            version: 0,
-            off: false,
-            sources: Box::default(),
-            id_cookie: None,
-            trusted: Box::default(),
-            claims: Claims::new(&names, [], []),
-            names,
-            index: Index::default(),
-            segments: Vec::new(),
-        }
+        Claims::of(&Settings::default(), &[])
     }
 }
 
 impl Claims {
-    /// The claims of a policy with these names and overrides.
-    pub(crate) fn new<'a>(
-        names: &'a Names,
-        headers: impl IntoIterator<Item = &'a str>,
-        cookies: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    /// The claims under these settings and releases.
+    pub(crate) fn of(settings: &Settings, segments: &[Arc<Segment>]) -> Self {
+        let names = &settings.names;
+        let sources = &settings.sources;
+        let takes_id = |source: &Source| matches!(source, Source::Header(name) if *name == names.id);
+        let id = if sources.is_empty() || sources.iter().any(takes_id) { None } else { Some(&names.id) };
         let own = [&*names.group, &*names.label, headers::DEBUG].into_iter().chain(headers::OVERRIDES);
-        Claims { headers: distinct(own.chain(headers)), cookies: distinct(cookies) }
+        let own = own.chain(id.map(AsRef::as_ref)).map(Cow::Borrowed);
+        let overrides = segments.iter().flat_map(|segment| {
+            let rules = segment.overrides.rules.map(|name| segment.text(name));
+            segment.arena.words(segment.overrides.headers).chain(rules)
+        });
+        let cookies = segments.iter().flat_map(|segment| segment.arena.words(segment.overrides.cookies));
+        Claims {
+            headers: distinct(own.chain(overrides.map(String::from_utf8_lossy))),
+            cookies: distinct(cookies.map(String::from_utf8_lossy)),
+        }
     }
 }
 
-fn distinct<'a>(words: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
+fn distinct<'a>(words: impl Iterator<Item = Cow<'a, str>>) -> Box<[Box<str>]> {
     let mut list: Vec<Box<str>> = Vec::new();
     for word in words {
         if !list.iter().any(|known| **known == *word) {
@@ -147,12 +161,19 @@ fn distinct<'a>(words: impl IntoIterator<Item = &'a str>) -> Box<[Box<str>]> {
 impl Plan {
     /// The version of the policy.
     pub fn version(&self) -> u64 {
-        self.version
+        self.settings.version
     }
 
     /// The header names in use.
     pub fn names(&self) -> &Names {
-        &self.names
+        &self.settings.names
+    }
+
+    /// This plan without its releases: it governs nothing, trusts nobody, and knows what clients may not claim.
+    #[must_use]
+    pub fn bare(&self) -> Plan {
+        let settings = Settings { trusted: Box::default(), ..self.settings.clone() };
+        Plan { settings, claims: self.claims.clone(), ..Plan::default() }
     }
 
     /// The number of releases.
@@ -171,7 +192,7 @@ impl Plan {
     }
 
     pub(crate) fn sources(&self) -> &[Source] {
-        &self.sources
+        &self.settings.sources
     }
 }
 
@@ -180,6 +201,7 @@ impl Plan {
 pub struct Segment {
     /// The texts and words of all records.
     pub(crate) arena: Arena,
+    pub(crate) matches: Matches,
     pub(crate) name: Text,
     pub(crate) revision: u32,
     pub(crate) off: bool,

@@ -19,7 +19,7 @@ pub struct PluginConfig {
 }
 
 /// Whom a listener believes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Trust {
     /// Clients are outside: what they say of lanes, groups and labels is removed before anything reads it.

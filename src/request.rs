@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::headers;
+use crate::limits;
 
 /// What a decision may ask about a request. Headers are at hand; the rest is asked of the host only when needed.
 pub trait Request {
@@ -38,13 +39,6 @@ impl Headers {
         self.all(name).next()
     }
 
-    /// The value of `name` if it stands exactly once and is not empty.
-    pub fn single(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&[u8]> {
-        let mut values = self.all(name);
-        let first = values.next().filter(|value| !value.is_empty())?;
-        values.next().is_none().then_some(first)
-    }
-
     /// Every value of `name`, in order.
     pub fn all<'a, 'n, N: AsRef<[u8]> + ?Sized>(
         &'a self,
@@ -77,20 +71,11 @@ impl Headers {
         self.path_and_query().0
     }
 
-    /// The value of a query parameter, as written; the first if it stands several times.
-    pub fn query(&self, name: &[u8]) -> Option<&[u8]> {
-        let query = self.path_and_query().1;
-        let parameters = query.split(|byte| *byte == b'&').filter_map(|parameter| split_at(parameter, b'='));
-        first_named(parameters, name)
-    }
-
-    /// The value of a cookie; the first if it stands several times, over all `cookie` headers.
-    pub fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
-        first_named(self.cookies().filter_map(name_and_value), name)
-    }
-
     /// The cookies without those of the given names, as one header value: `None` when none of them was there.
-    pub fn without_cookies<'n>(&self, names: &(impl Iterator<Item = &'n [u8]> + Clone)) -> Option<Vec<u8>> {
+    pub(crate) fn without_cookies<'n>(
+        &self,
+        names: &(impl Iterator<Item = &'n [u8]> + Clone),
+    ) -> Option<Vec<u8>> {
         let gone = |cookie: &[u8]| {
             name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| name == found))
         };
@@ -131,8 +116,30 @@ fn split_at(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-fn first_named<'a>(mut pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, name: &[u8]) -> Option<&'a [u8]> {
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+/// Cookies or query parameters, split once. Those beyond [`limits::PAIRS`] are passed over.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pairs<'a> {
+    pairs: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Pairs<'a> {
+    /// The cookies of all `cookie` headers.
+    pub(crate) fn cookies(headers: &'a Headers) -> Self {
+        let pairs = headers.cookies().filter_map(name_and_value);
+        Pairs { pairs: pairs.take(limits::PAIRS).collect() }
+    }
+
+    /// The query parameters, as written.
+    pub(crate) fn query(headers: &'a Headers) -> Self {
+        let query = headers.path_and_query().1;
+        let pairs = query.split(|byte| *byte == b'&').filter_map(|parameter| split_at(parameter, b'='));
+        Pairs { pairs: pairs.take(limits::PAIRS).collect() }
+    }
+
+    /// The value of the first of that name.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
+    }
 }
 
 #[cfg(test)]
@@ -146,16 +153,16 @@ mod tests {
     #[test]
     fn finds_a_cookie_in_any_line_and_takes_the_first() {
         let request = headers(&[("cookie", "a=1; b=2;c"), ("cookie", "  d=4=5; a=9")]);
-        assert_eq!(request.cookie(b"a"), Some(b"1".as_slice()));
-        assert_eq!(request.cookie(b"b"), Some(b"2".as_slice()));
-        assert_eq!(request.cookie(b"c"), None);
-        assert_eq!(request.cookie(b"d"), Some(b"4=5".as_slice()));
+        assert_eq!(Pairs::cookies(&request).get(b"a"), Some(b"1".as_slice()));
+        assert_eq!(Pairs::cookies(&request).get(b"b"), Some(b"2".as_slice()));
+        assert_eq!(Pairs::cookies(&request).get(b"c"), None);
+        assert_eq!(Pairs::cookies(&request).get(b"d"), Some(b"4=5".as_slice()));
     }
 
     #[test]
     fn spaces_around_a_cookie_hide_it_from_nobody() {
         let request = headers(&[("cookie", "a = 1 ;b=2"), ("cookie", "\ta=3")]);
-        assert_eq!(request.cookie(b"a"), Some(b"1".as_slice()));
+        assert_eq!(Pairs::cookies(&request).get(b"a"), Some(b"1".as_slice()));
         let names = [b"a".as_slice()];
         assert_eq!(request.without_cookies(&names.into_iter()).as_deref(), Some(b"b=2".as_slice()));
     }
@@ -172,16 +179,8 @@ mod tests {
     fn reads_the_query_as_written() {
         let request = headers(&[(":path", "/a/b?x=1&gray_id=u%207&gray_id=2#gray_id=3")]);
         assert_eq!(request.path(), b"/a/b");
-        assert_eq!(request.query(b"gray_id"), Some(b"u%207".as_slice()));
-        assert_eq!(request.query(b"y"), None);
-        assert_eq!(headers(&[(":path", "/a")]).query(b"x"), None);
-    }
-
-    #[test]
-    fn a_header_that_stands_twice_is_not_single() {
-        let request = headers(&[("x", "1"), ("x", "2"), ("y", "3"), ("z", "")]);
-        assert_eq!(request.single("x"), None);
-        assert_eq!(request.single("y"), Some(b"3".as_slice()));
-        assert_eq!(request.single("z"), None);
+        assert_eq!(Pairs::query(&request).get(b"gray_id"), Some(b"u%207".as_slice()));
+        assert_eq!(Pairs::query(&request).get(b"y"), None);
+        assert_eq!(Pairs::query(&headers(&[(":path", "/a")])).get(b"x"), None);
     }
 }

@@ -60,8 +60,8 @@ pub fn admit<'a>(plan: &'a Plan, trust: Trust, request: &impl Request) -> Admiss
 
 /// Asking the host for the address costs; without a list of trusted sources nobody asks.
 fn is_trusted(plan: &Plan, request: &impl Request) -> bool {
-    !plan.trusted.is_empty()
+    !plan.settings.trusted.is_empty()
         && request
             .source_address()
-            .is_some_and(|address| plan.trusted.iter().any(|network| network.contains(address)))
+            .is_some_and(|address| plan.settings.trusted.iter().any(|network| network.contains(address)))
 }

@@ -57,7 +57,7 @@ fn native(plan: &Plan, headers: Headers) -> (String, String) {
     }
     let request = Sent(headers);
     let decision = graylane::decide(plan, Trust::Mesh, &request, || None);
-    let effects = graylane::effects(plan, &request, &decision);
+    let effects = graylane::effects(plan, &decision);
     let routed =
         decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
     let lane = routed.map_or(b"stable".as_slice(), |(release, lane)| release.lane_name(lane));
@@ -122,7 +122,7 @@ fn headers_of(number: u64) -> Vec<(&'static str, String)> {
         0 => headers.extend([(":path", "/a".to_owned()), ("x-gray-id", format!("user-{id}"))]),
         1 => headers.push((":path", format!("/a?b=1&gray_id=user-{id}"))),
         _ => {
-            headers.extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))])
+            headers.extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))]);
         }
     }
     match number % 31 {

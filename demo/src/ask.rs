@@ -62,7 +62,7 @@ impl Ask {
         let view = View { headers: own.into_iter().chain(all).collect(), source: self.source };
         // Chance has no place in a comparison: who asks has an id.
         let decision = decide(plan, TRUST, &view, || None);
-        let effects = effects(plan, &view, &decision);
+        let effects = effects(plan, &decision);
         let routed = decision.entries.iter().find_map(|entry| {
             let lane = plan.release(entry.release)?.lane_name(entry.served?);
             Some(String::from_utf8_lossy(lane).into_owned())

@@ -1,6 +1,7 @@
 //! Checks of single values: names, tokens, header names, cookies.
 
 use crate::error::{At, Problem, Quoted};
+use crate::headers;
 use crate::label;
 use crate::limits;
 use crate::plan::Cookie;
@@ -10,18 +11,28 @@ use crate::policy::{self, SameSite};
 const YEAR: u32 = 31_536_000;
 
 /// Headers that steer the connection or the message itself; the filter neither renames onto them nor removes them.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 21] = [
     "authorization",
     "baggage",
+    "cache-control",
     "connection",
     "content-length",
     "content-type",
     "cookie",
     "host",
+    "location",
+    "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "vary",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+    headers::DEBUG,
+    headers::DECISION,
 ];
 
 /// A required name of a release, lane or rule.
@@ -112,7 +123,8 @@ pub(super) fn cookie(written: &policy::Cookie, name: &str, at: &mut At<'_>) -> C
         attributes.push('=');
         attributes.push_str(value);
     };
-    attribute("path", "Path", Some(written.path.as_deref().unwrap_or("/")));
+    let path = written.path.as_deref().unwrap_or("/");
+    attribute("path", "Path", Some(path));
     attribute("domain", "Domain", written.domain.as_deref());
     let max_age = written.max_age.unwrap_or(YEAR);
     if max_age > 0 {
@@ -125,6 +137,23 @@ pub(super) fn cookie(written: &policy::Cookie, name: &str, at: &mut At<'_>) -> C
         SameSite::None => "None",
     };
     attribute("sameSite", "SameSite", Some(word));
+    if !path.is_empty() && !path.starts_with('/') {
+        at.key("path").error(
+            Problem::Invalid,
+            Quoted(path),
+            "browsers ignore a path that does not start with '/'",
+        );
+    }
+    let name = name.unwrap_or_default();
+    let is_host_only = name.starts_with("__Host-");
+    if (is_host_only || name.starts_with("__Secure-")) && !written.secure {
+        let allowed = "browsers drop a cookie of this name unless `secure` is true";
+        at.key("name").error(Problem::Invalid, Quoted(name), allowed);
+    }
+    if is_host_only && (path != "/" || written.domain.is_some()) {
+        let allowed = "browsers drop a cookie of this name with another path than / or with a domain";
+        at.key("name").error(Problem::Invalid, Quoted(name), allowed);
+    }
     if same_site == SameSite::None && !written.secure {
         let allowed = "browsers drop such a cookie unless `secure` is true";
         at.key("sameSite").error(Problem::Invalid, Quoted("none"), allowed);
@@ -134,5 +163,5 @@ pub(super) fn cookie(written: &policy::Cookie, name: &str, at: &mut At<'_>) -> C
             attributes.push_str(label);
         }
     }
-    Cookie { name: name.unwrap_or_default().into(), attributes: attributes.into() }
+    Cookie { name: name.into(), attributes: attributes.into() }
 }

@@ -23,8 +23,36 @@ pub(super) fn lanes(
         at.error(Problem::TooMany, written.len(), format_args!("at most {} lanes", limits::LANES));
         return Vec::new();
     }
+    told_apart(written, at);
     written.iter().enumerate().map(|(index, lane)| compile_lane(index, lane, release, builder, at)).collect()
 }
+
+/// No two lanes may answer to the same label: a chain could not stay in the second.
+fn told_apart(written: &[policy::Lane], at: &mut At<'_>) {
+    let answers: Vec<Vec<(&str, &str)>> = written.iter().map(answers_to).collect();
+    for (index, own) in answers.iter().enumerate() {
+        let name = |at: usize| written.get(at).and_then(|lane| lane.name.as_ref());
+        let first = answers.iter().take(index).position(|other| other == own);
+        // Lanes of one name are reported as that.
+        if let Some(first) = first.filter(|first| name(*first) != name(index)) {
+            let own: Vec<String> = own.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let allowed =
+                format_args!("lanes[{first}] answers to this label already; give each labels of its own");
+            at.index(index).error(Problem::Duplicate, own.join(";"), allowed);
+        }
+    }
+}
+
+/// The pairs that a lane answers to: its labels, or its name as its version.
+fn answers_to(lane: &policy::Lane) -> Vec<(&str, &str)> {
+    if lane.labels.is_empty() {
+        return vec![(VERSION, lane.name.as_deref().unwrap_or_default())];
+    }
+    lane.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+}
+
+/// The key under which a lane without labels answers to its name.
+const VERSION: &str = "version";
 
 fn compile_lane(
     index: usize,
@@ -45,7 +73,7 @@ fn compile_lane(
     {
         at.key("cluster").error(Problem::Invalid, Quoted(cluster), "1 to 253 visible characters");
     }
-    let labels = labels(lane, name, release, builder, &mut at.key("labels"));
+    let labels = labels(lane, release, builder, &mut at.key("labels"));
     let fallbacks = fallbacks(lane, index, builder, &mut at.key("fallback"));
     Lane {
         name: builder.arena.keep(name),
@@ -57,21 +85,22 @@ fn compile_lane(
     }
 }
 
-fn labels(lane: &policy::Lane, name: &str, release: &str, builder: &mut Builder, at: &mut At<'_>) -> Span {
-    let mut pairs = Vec::with_capacity(lane.labels.len().max(1));
+fn labels(lane: &policy::Lane, release: &str, builder: &mut Builder, at: &mut At<'_>) -> Span {
     for (key, value) in &lane.labels {
         let at = &mut at.key(key);
-        check::label_key(key, at);
+        let own_len = release.len() + 1 + key.len();
+        if check::label_key(key, at).is_some() && own_len > limits::LABEL_KEY {
+            let allowed =
+                format_args!("with the release's name before it at most {} bytes", limits::LABEL_KEY);
+            at.error(Problem::TooLong, Quoted(key), allowed);
+        }
         check::label_value(value, at);
-        pairs.push((key.as_str(), value.as_str(), false));
     }
-    if pairs.is_empty() {
-        pairs.push(("version", name, true));
+    if lane.labels.len() > limits::LANE_LABELS {
+        at.error(Problem::TooMany, lane.labels.len(), format_args!("at most {} labels", limits::LANE_LABELS));
     }
-    if pairs.len() > limits::LABEL_PAIRS {
-        at.error(Problem::TooMany, pairs.len(), format_args!("at most {} labels", limits::LABEL_PAIRS));
-    }
-    let pairs = pairs.into_iter().map(|(key, value, implied)| LanePair {
+    let implied = lane.labels.is_empty();
+    let pairs = answers_to(lane).into_iter().map(|(key, value)| LanePair {
         key: builder.arena.keep(key),
         own_key: builder.arena.keep(&format!("{release}.{key}")),
         value: builder.arena.keep(value),

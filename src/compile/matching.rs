@@ -1,83 +1,25 @@
-//! The hosts and paths of releases -> the index.
+//! Written hosts and paths -> patterns.
 
 use crate::error::{At, Problem, Quoted};
-use crate::index::{Conflict, HostKind, HostPattern, Index, PathKind, PathPattern, depth};
+use crate::index::{HostKind, HostPattern, Matches, PathKind, PathPattern, depth};
 use crate::limits;
 use crate::policy::{self, PathMatch};
 
-/// The index while it is built, and how releases are called in messages.
-#[derive(Default)]
-pub(super) struct Routes {
-    index: Index,
-    names: Vec<String>,
-}
-
-impl Routes {
-    pub(super) fn into_index(self) -> Index {
-        self.index
-    }
-
-    /// Adds a release under all its patterns.
-    pub(super) fn add(&mut self, release: &policy::Release, position: u32, routes: bool, at: &mut At<'_>) {
-        self.names.push(release.name.clone().unwrap_or_default());
-        let at = &mut at.key("match");
-        let Some(written) = &release.matches else {
-            at.error(Problem::Required, "", "hosts, paths or both; {} for every request");
-            return;
-        };
-        let hosts = hosts(&written.hosts, &mut at.key("hosts"));
-        let paths = paths(&written.paths, &mut at.key("paths"));
-        for host in &hosts {
-            for pattern in &paths {
-                let Err(conflict) = self.index.add(host, pattern, position, routes) else { continue };
-                let place = Place { host, pattern };
-                match conflict {
-                    Conflict::Routed(other) => {
-                        let name = self.names.get(other as usize).map_or("", String::as_str);
-                        let allowed = format_args!(
-                            "releases[{other}] ({name}) routes it already; one release routes a host and path"
-                        );
-                        at.error(Problem::Duplicate, place, allowed);
-                    }
-                    Conflict::TooManyGroups => {
-                        let allowed =
-                            format_args!("at most {} AB tests without a route", limits::GOVERNING - 1);
-                        at.error(Problem::TooMany, place, allowed);
-                    }
-                }
-                // One message a release: the others would say the same.
-                return;
-            }
-        }
-    }
-}
-
-/// A host and path as a person would write them.
-struct Place<'a> {
-    host: &'a HostPattern,
-    pattern: &'a PathPattern,
-}
-
-impl std::fmt::Display for Place<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let host = String::from_utf8_lossy(&self.host.host);
-        match self.host.kind {
-            HostKind::Any => out.write_str("*")?,
-            HostKind::Suffix => write!(out, "*.{host}")?,
-            HostKind::Exact => out.write_str(&host)?,
-        }
-        if self.host.port != 0 {
-            write!(out, ":{}", self.host.port)?;
-        }
-        let path = String::from_utf8_lossy(&self.pattern.path);
-        match self.pattern.kind {
-            PathKind::Exact => out.write_str(&path),
-            PathKind::Prefix => write!(out, "{path}/…"),
-        }
-    }
+/// The hosts and paths of a release.
+pub(super) fn matches(written: Option<&policy::Match>, at: &mut At<'_>) -> Matches {
+    let Some(written) = written else {
+        at.error(Problem::Required, "", "hosts, paths or both; {} for every request");
+        return Matches::default();
+    };
+    let hosts = hosts(&written.hosts, &mut at.key("hosts"));
+    let paths = paths(&written.paths, &mut at.key("paths"));
+    Matches { hosts: hosts.into(), paths: paths.into() }
 }
 
 fn hosts(written: &[String], at: &mut At<'_>) -> Vec<HostPattern> {
+    if at.is_unreadable() {
+        return Vec::new();
+    }
     if written.is_empty() {
         return vec![HostPattern { host: Box::default(), kind: HostKind::Any, port: 0 }];
     }
@@ -134,6 +76,9 @@ fn is_ipv6(host: &[u8]) -> bool {
 }
 
 fn paths(written: &[PathMatch], at: &mut At<'_>) -> Vec<PathPattern> {
+    if at.is_unreadable() {
+        return Vec::new();
+    }
     if written.is_empty() {
         return vec![PathPattern { path: Box::default(), kind: PathKind::Prefix }];
     }

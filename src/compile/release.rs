@@ -1,32 +1,35 @@
 //! A written release -> its segment.
 
+use std::collections::HashMap;
+
 use super::builder::Builder;
 use super::lane::lanes;
 use super::mode::{CompiledMode, mode};
-use super::{check, condition};
+use super::{check, condition, matching};
 use crate::arena::LaneId;
 use crate::error::{At, Problem, Quoted};
-use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
+use crate::limits;
+use crate::plan::{Cookie, Mode, Names, Overrides, Respond, Rule, Segment, Settings};
 use crate::policy::{self, Release};
 
-/// Compiles the release at `path`.
-pub(super) fn compile(release: &Release, at: &mut At<'_>) -> Segment {
+/// Compiles a release; of the policy around it only the settings count.
+pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -> Segment {
     let mut builder = Builder::default();
     let name = check::name(release.name.as_ref(), &mut at.key("name")).unwrap_or_default();
+    let matches = matching::matches(release.matches.as_ref(), &mut at.key("match"));
     let lanes = lanes(&release.lanes, name, &mut builder, &mut at.key("lanes"));
     let mode = mode(release, name, &builder, at);
     let preview = preview(release, &mode, &mut builder, at);
     let rules = rules(&release.rules, &mut builder, &mut at.key("rules"));
-    let overrides = overrides(&release.overrides, &mut builder, &mut at.key("overrides"));
-    let group_cookie = release
-        .ab
-        .as_ref()
-        .and_then(|ab| ab.cookie.as_ref())
-        .map(|cookie| check::cookie(cookie, "ab_group", &mut at.key("ab").key("cookie")));
+    let overrides = overrides(&release.overrides, &settings.names, &mut builder, &mut at.key("overrides"));
+    let group_cookie = group_cookie(release, settings, &mut at.key("ab").key("cookie"));
     let is_ab = mode.kind == Mode::Ab;
     if release.respond.experiment == Some(true) && !is_ab {
         let at = &mut at.key("respond");
         at.key("experiment").error(Problem::Forbidden, "true", "only an AB release is an experiment");
+    }
+    if !mode.routes {
+        names_no_target(release, at);
     }
     Segment {
         name: builder.arena.keep(name),
@@ -50,6 +53,38 @@ pub(super) fn compile(release: &Release, at: &mut At<'_>) -> Segment {
         fallbacks: builder.fallbacks.into(),
         tests: builder.tests.into(),
         arena: builder.arena,
+        matches,
+    }
+}
+
+fn group_cookie(release: &Release, settings: &Settings, at: &mut At<'_>) -> Option<Cookie> {
+    let written = release.ab.as_ref()?.cookie.as_ref()?;
+    let cookie = check::cookie(written, "ab_group", at);
+    if settings.id_cookie.as_ref().is_some_and(|id| id.name == cookie.name) {
+        at.key("name").error(
+            Problem::Duplicate,
+            Quoted(&cookie.name),
+            "identity.cookie has this name already",
+        );
+    }
+    Some(cookie)
+}
+
+/// A release that only names a group says nothing of where requests go.
+fn names_no_target(release: &Release, at: &mut At<'_>) {
+    let allowed = "this release does not route (ab.route: false)";
+    for (index, lane) in release.lanes.iter().enumerate() {
+        let mut lanes = at.key("lanes");
+        let at = &mut lanes.index(index);
+        if let Some(cluster) = &lane.cluster {
+            at.key("cluster").error(Problem::Forbidden, Quoted(cluster), allowed);
+        }
+        if let Some(slot) = lane.weighted_slot {
+            at.key("weightedSlot").error(Problem::Forbidden, slot, allowed);
+        }
+    }
+    if release.respond.lane {
+        at.key("respond").key("lane").error(Problem::Forbidden, "true", allowed);
     }
 }
 
@@ -64,16 +99,19 @@ fn preview(release: &Release, mode: &CompiledMode, builder: &mut Builder, at: &m
 }
 
 fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Vec<Rule> {
-    let mut names: Vec<&str> = Vec::with_capacity(written.len());
+    if written.len() > limits::RULES {
+        at.error(Problem::TooMany, written.len(), format_args!("at most {} rules", limits::RULES));
+        return Vec::new();
+    }
+    let mut names = HashMap::with_capacity(written.len());
     let mut rules = Vec::with_capacity(written.len());
     for (index, rule) in written.iter().enumerate() {
         let at = &mut at.index(index);
         let name = check::name(rule.name.as_ref(), &mut at.key("name")).unwrap_or_default();
-        if let Some(first) = names.iter().position(|known| *known == name).filter(|_| !name.is_empty()) {
+        if let Some(first) = names.insert(name, index).filter(|_| !name.is_empty()) {
             let allowed = format_args!("rules[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
-        names.push(name);
         let tests = condition::compile(rule.when.as_ref(), builder, &mut at.key("when"));
         let lane = builder.lane(rule.lane.as_ref(), &mut at.key("lane"));
         rules.push(Rule { name: builder.arena.keep(name), tests, lane: lane.unwrap_or_default() });
@@ -81,17 +119,29 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
     rules
 }
 
-fn overrides(written: &policy::Overrides, builder: &mut Builder, at: &mut At<'_>) -> Overrides {
+fn overrides(
+    written: &policy::Overrides,
+    names: &Names,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> Overrides {
+    let header = |name: &String, at: &mut At<'_>| {
+        let name = check::header_name(name, at)?;
+        if names.all().contains(&name.as_str()) {
+            at.error(Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
+        }
+        Some(name)
+    };
     let headers: Vec<String> = {
         let mut at = at.key("headers");
-        let named = written.headers.iter().enumerate();
-        named.filter_map(|(index, name)| check::header_name(name, &mut at.index(index))).collect()
+        let listed = written.headers.iter().enumerate();
+        listed.filter_map(|(index, name)| header(name, &mut at.index(index))).collect()
     };
-    let rules = written.rules.as_ref().and_then(|name| check::header_name(name, &mut at.key("rules")));
+    let rules = written.rules.as_ref().and_then(|name| header(name, &mut at.key("rules")));
     let cookies: Vec<&str> = {
         let mut at = at.key("cookies");
-        let named = written.cookies.iter().enumerate();
-        named.filter_map(|(index, name)| check::token(name, &mut at.index(index))).collect()
+        let listed = written.cookies.iter().enumerate();
+        listed.filter_map(|(index, name)| check::token(name, &mut at.index(index))).collect()
     };
     Overrides {
         headers: builder.arena.keep_words(headers.iter().map(String::as_str)),

@@ -32,8 +32,9 @@ pub(super) fn slots(shares: &[Share<'_>], key: &str, at: &mut At<'_>) -> Vec<Slo
         let fill = percent(share.percent, &mut at.key(key));
         let (Some((start, size)), Some(fill)) = (part, fill) else { continue };
         if fill > size {
+            let other_way = if key == "weight" { ", or make this group the control" } else { "" };
             let allowed = format_args!(
-                "at most {}, the size of its slot; slots keep users in place, see docs/architecture.md#slots",
+                "at most {}, the size of its slot; write slots of your own{other_way} (docs/architecture.md#slots)",
                 Percent(size)
             );
             at.key(key).error(Problem::Invalid, Percent(fill), allowed);

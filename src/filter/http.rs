@@ -35,7 +35,7 @@ impl HttpContext for Http {
         if let Some(runtime) = &self.runtime {
             let request = Incoming { headers: host::request_headers() };
             let decision = decide(&runtime.plan, runtime.trust, &request, host::random);
-            let effects = effects(&runtime.plan, &request, &decision);
+            let effects = effects(&runtime.plan, &decision);
             host::edit_request(&effects.request, &request.headers);
             if !effects.summary.is_empty() {
                 host::set_filter_state(FILTER_STATE, &effects.summary);

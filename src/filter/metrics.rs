@@ -44,9 +44,11 @@ pub(super) struct PolicyMetrics {
     accepted: Option<Metric>,
     /// 1 while traffic runs without a policy because the first one was refused.
     missing: Option<Metric>,
-    /// Other than 0 while an older policy is in force in place of a bad one that Envoy has put in: a mark of the
-    /// bad one.
+    /// 1 while an older policy is in force in place of a bad one that Envoy has put in.
     kept: Option<Metric>,
+    /// The mark of the last bad configuration that was let in. What the clone of a VM let in must not be refused by a
+    /// real one: Envoy would leave that worker without the filter.
+    tolerated: Option<Metric>,
     /// The version of the policy in force.
     version: Option<Metric>,
     /// Policies refused while an older one stayed in force.
@@ -61,6 +63,7 @@ impl PolicyMetrics {
             accepted: gauge("accepted"),
             missing: gauge("missing"),
             kept: gauge("kept"),
+            tolerated: gauge("tolerated"),
             version: gauge("version"),
             refused: host::counter(&format!("graylane.policy_refused.{plugin}")),
         }
@@ -86,19 +89,21 @@ impl PolicyMetrics {
         }
     }
 
-    /// An older policy stays in force in place of a bad one, of which `mark` is the mark.
+    /// An older policy stays in force in place of the bad one with this mark.
     pub(super) fn keep(&self, mark: u32) {
-        set(self.kept, u64::from(mark));
+        set(self.kept, 1);
+        set(self.tolerated, u64::from(mark));
     }
 
-    /// Whether an older policy was to stay in place of the bad one with this mark.
-    pub(super) fn keeps(&self, mark: u32) -> bool {
-        self.kept.is_some_and(|gauge| gauge.get() == u64::from(mark))
-    }
-
-    /// The first policy was refused; traffic runs without one.
-    pub(super) fn miss(&self) {
+    /// The first policy, of this mark, is not applied; traffic runs without one.
+    pub(super) fn miss(&self, mark: u32) {
         set(self.missing, 1);
+        set(self.tolerated, u64::from(mark));
+    }
+
+    /// Whether the bad configuration with this mark was let in before.
+    pub(super) fn has_tolerated(&self, mark: u32) -> bool {
+        self.tolerated.is_some_and(|gauge| gauge.get() == u64::from(mark))
     }
 }
 

@@ -41,12 +41,16 @@ impl RootContext for Root {
         let configuration = host::plugin_configuration(size);
         let loaded = load(&configuration);
         match loaded.plan {
-            Ok(plan) => self.accept(&plugin, loaded.trust, plan, metrics),
+            Ok(plan) => {
+                self.accept(&plugin, loaded.trust, plan, metrics);
+                true
+            }
             Err(errors) => {
-                return self.reject(&plugin, loaded.trust, &errors, mark_of(&configuration), metrics);
+                let bare =
+                    Runtime { trust: loaded.trust, plan: loaded.bare, metrics: RequestMetrics::define() };
+                self.reject(&plugin, bare, &errors, mark_of(&configuration), metrics)
             }
         }
-        true
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
@@ -59,8 +63,8 @@ impl RootContext for Root {
 }
 
 thread_local! {
-    /// The policy in force, by plugin, for as long as the VM lives.
-    static IN_FORCE: RefCell<HashMap<String, Rc<Runtime>>> = RefCell::default();
+    /// What is in force, by plugin and trust, for as long as the VM lives.
+    static IN_FORCE: RefCell<HashMap<(String, Trust), Rc<Runtime>>> = RefCell::default();
 }
 
 impl Root {
@@ -72,36 +76,38 @@ impl Root {
             &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
         );
         let runtime = Rc::new(Runtime { trust, plan, metrics: RequestMetrics::define() });
-        IN_FORCE.with_borrow_mut(|all| all.insert(plugin.to_owned(), Rc::clone(&runtime)));
+        IN_FORCE.with_borrow_mut(|all| all.insert((plugin.to_owned(), trust), Rc::clone(&runtime)));
         self.runtime = Some(runtime);
     }
 
-    /// What becomes of a bad policy; `false` refuses it.
+    /// What becomes of a bad configuration: `false` refuses it. `bare` is what is left of it without its releases,
+    /// `mark` tells it from others.
     fn reject(
         &mut self,
         plugin: &str,
-        trust: Trust,
+        bare: Runtime,
         errors: &PolicyErrors,
         mark: u32,
         metrics: PolicyMetrics,
     ) -> bool {
-        if let Some(runtime) = IN_FORCE.with_borrow(|all| all.get(plugin).cloned()) {
+        let key = (plugin.to_owned(), bare.trust);
+        if let Some(runtime) = IN_FORCE.with_borrow(|all| all.get(&key).cloned()) {
             metrics.keep(mark);
             let what = "bad policy came back unasked, the one before stays in force";
             report(Level::Critical, plugin, what, errors);
             self.runtime = Some(runtime);
-        } else if metrics.has_accepted() && !metrics.keeps(mark) {
+            true
+        } else if metrics.has_accepted() && !metrics.has_tolerated(mark) {
             metrics.refuse();
             report(Level::Error, plugin, "policy refused, the one before stays in force", errors);
-            return false;
+            false
         } else {
-            metrics.miss();
+            metrics.miss(mark);
             let what = "first policy refused, NO POLICY IN FORCE, traffic keeps to its default routes";
             report(Level::Critical, plugin, what, errors);
-            let runtime = Runtime { trust, plan: Plan::default(), metrics: RequestMetrics::define() };
-            self.runtime = Some(Rc::new(runtime));
+            self.runtime = Some(Rc::new(bare));
+            true
         }
-        true
     }
 }
 
@@ -110,10 +116,17 @@ fn mark_of(mut configuration: &[u8]) -> u32 {
     murmur3::murmur3_32(&mut configuration, 0).unwrap_or_default() | 1
 }
 
-/// Logs what was refused and every reason, one a line.
+/// As many mistakes are logged, each on a line of its own.
+const LOGGED: usize = 1000;
+
+/// Logs what was refused and why.
 fn report(level: Level, plugin: &str, what: &str, errors: &PolicyErrors) {
-    host::log(level, &format!("graylane {plugin}: {what}: {} mistakes", errors.len()));
-    for error in errors {
+    let count = errors.len();
+    host::log(level, &format!("graylane {plugin}: {what}: {count} mistakes"));
+    for error in errors.iter().take(LOGGED) {
         host::log(level, &format!("graylane {plugin}: {error}"));
+    }
+    if count > LOGGED {
+        host::log(level, &format!("graylane {plugin}: and {} more mistakes", count - LOGGED));
     }
 }

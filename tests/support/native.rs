@@ -51,7 +51,7 @@ impl Ran<'_> {
 /// Runs one request through the engine and applies its effects; a fresh id is made of `random`.
 pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Call, random: [u8; 16]) -> Ran<'a> {
     let decision = decide(plan, trust, call, || Some(random));
-    let effects = effects(plan, call, &decision);
+    let effects = effects(plan, &decision);
     let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let upstream = applied(headers.collect(), &effects.request);
     let response = applied(Vec::new(), &effects.response);

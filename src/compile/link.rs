@@ -1,0 +1,77 @@
+//! Settings and segments -> a plan: the index over all releases, and what requests may claim under them.
+//!
+//! A release is compiled without knowing of the others; only here do they meet. A release that is replaced needs a
+//! new link, not a new compilation of the others.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{At, Problem};
+use crate::index::{Conflict, HostKind, HostPattern, Index, PathKind, PathPattern};
+use crate::limits;
+use crate::plan::{Claims, Plan, Segment, Settings};
+
+/// Links the segments of a policy; `at` is the list of its releases.
+pub(super) fn link(settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<'_>) -> Plan {
+    let claims = Claims::of(&settings, &segments);
+    let count = claims.headers.len() + claims.cookies.len();
+    if count > limits::CLAIMS {
+        let allowed =
+            format_args!("at most {} override headers and cookies in all releases together", limits::CLAIMS);
+        at.error(Problem::TooMany, count, allowed);
+    }
+    let mut index = Index::default();
+    for (position, segment) in (0_u32..).zip(&segments) {
+        let conflict = segment.matches.pairs().find_map(|(host, path)| {
+            let conflict = index.add(host, path, position, segment.routes).err()?;
+            Some((Place { host, path }, conflict))
+        });
+        // One message a release: the others would say the same.
+        if let Some((place, conflict)) = conflict {
+            report(&place, conflict, &segments, at.index(position as usize).key("match"));
+        }
+    }
+    Plan { settings, claims, index, segments }
+}
+
+fn report(place: &Place<'_>, conflict: Conflict, segments: &[Arc<Segment>], mut at: At<'_>) {
+    match conflict {
+        Conflict::Routed(other) => {
+            let name = segments.get(other as usize).map_or(&[][..], |segment| segment.name());
+            let name = String::from_utf8_lossy(name);
+            let allowed = format_args!(
+                "releases[{other}] ({name}) routes it already; one release routes a host and path"
+            );
+            at.error(Problem::Duplicate, place, allowed);
+        }
+        Conflict::TooManyGroups => {
+            let allowed = format_args!("at most {} AB tests without a route", limits::GOVERNING - 1);
+            at.error(Problem::TooMany, place, allowed);
+        }
+    }
+}
+
+/// A host and path as a person would write them.
+struct Place<'a> {
+    host: &'a HostPattern,
+    path: &'a PathPattern,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = String::from_utf8_lossy(&self.host.host);
+        match self.host.kind {
+            HostKind::Any => out.write_str("*")?,
+            HostKind::Suffix => write!(out, "*.{host}")?,
+            HostKind::Exact => out.write_str(&host)?,
+        }
+        if self.host.port != 0 {
+            write!(out, ":{}", self.host.port)?;
+        }
+        let path = String::from_utf8_lossy(&self.path.path);
+        match self.path.kind {
+            PathKind::Exact => out.write_str(&path),
+            PathKind::Prefix => write!(out, "{path}/…"),
+        }
+    }
+}
