@@ -33,6 +33,11 @@ fn all_to(lane: &str, version: u32) -> String {
 
 /// A bootstrap with two listeners, each with a plugin of its own whose configuration stands in the bootstrap.
 fn two_inline_plugins(services: &[&Upstream], first: &str, second: &str) -> Result<Bootstrap> {
+    two_inline_plugins_named(services, [("first", first), ("second", second)])
+}
+
+/// As [`two_inline_plugins`], with these plugin names; the listeners are called first and second.
+fn two_inline_plugins_named(services: &[&Upstream], plugins: [(&str, &str); 2]) -> Result<Bootstrap> {
     let mut bootstrap = Bootstrap::load("lane-header")?;
     for service in services {
         bootstrap.endpoint(service.name(), service.address())?;
@@ -40,9 +45,9 @@ fn two_inline_plugins(services: &[&Upstream], first: &str, second: &str) -> Resu
     let listeners = bootstrap.document_mut().pointer_mut("/static_resources/listeners");
     let listeners = listeners.and_then(Value::as_array_mut).context("the bootstrap has listeners")?;
     listeners.push(listeners[0].clone());
-    for (listener, (name, configuration)) in listeners.iter_mut().zip([("first", first), ("second", second)])
-    {
-        listener["name"] = name.into();
+    let plugins = ["first", "second"].into_iter().zip(plugins);
+    for (listener, (listener_name, (name, configuration))) in listeners.iter_mut().zip(plugins) {
+        listener["name"] = listener_name.into();
         let plugin = PluginFile::checked_in()?.configuration(configuration)?;
         let mut typed = plugin.document()["resources"][0]["typed_config"].clone();
         typed["config"]["name"] = name.into();
@@ -123,6 +128,49 @@ fn a_first_policy_that_is_bad_still_strips_what_clients_claim() -> Result<()> {
             assert_eq!(response.served_by(), Some("stable"));
             let seen = response.echo()?;
             assert_eq!((seen.header("x-traffic-label"), seen.header("x-canary")), (None, None), "{name}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_bad_first_policy_still_strips_under_the_names_that_it_gave() -> Result<()> {
+    block_on(async {
+        let services = services().await?;
+        let [stable, blue, green] = &services;
+        let renamed = BAD.replace(
+            r#""releases": [{"#,
+            r#""names": {"label": "x-our-label"}, "releases": [{"overrides": {"headers": ["x-force"], "cookies": ["force"]},"#,
+        );
+        let bootstrap = two_inline_plugins(&[stable, blue, green], &renamed, &all_to("blue", 1))?;
+        let envoy = Envoy::on(bootstrap).concurrency(2).start().await?;
+        let request = Request::get("/").host("any.example.com").header("x-our-label", "version=v2");
+        let request = request.header("x-force", "v2").header("cookie", "a=1; force=v2");
+        let response = Client::to(envoy.listener("first").context("first")?).send(&request).await?;
+        let seen = response.echo()?;
+        assert_eq!(response.served_by(), Some("stable"));
+        assert_eq!((seen.header("x-our-label"), seen.header("x-force")), (None, None));
+        assert_eq!(seen.header("cookie").as_deref(), Some(b"a=1".as_slice()));
+        Ok(())
+    })
+}
+
+/// Names should be each plugin's own. Where they are not, a worker must still not be left without its filter.
+#[test]
+fn two_plugins_of_one_name_each_keep_a_filter() -> Result<()> {
+    block_on(async {
+        let services = services().await?;
+        let [stable, blue, green] = &services;
+        let good = all_to("green", 1).replace("edge", "mesh");
+        let plugins = [("twin", BAD), ("twin", good.as_str())];
+        let bootstrap = two_inline_plugins_named(&[stable, blue, green], plugins)?;
+        let envoy = Envoy::on(bootstrap).concurrency(2).start().await?;
+        assert_eq!(served_by(envoy.listener("first").context("first")?).await?, ["200 stable"]);
+        assert_eq!(served_by(envoy.listener("second").context("second")?).await?, ["200 green"]);
+        for _ in 0..TIMES {
+            let request = Request::get("/").host("any.example.com").header("x-canary", "v2");
+            let response = Client::to(envoy.listener("first").context("first")?).send(&request).await?;
+            assert_eq!(response.echo()?.header("x-canary"), None, "the edge listener strips on every worker");
         }
         Ok(())
     })
