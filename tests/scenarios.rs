@@ -20,7 +20,7 @@ use graylane::effect::{Counter, counts};
 use graylane::plan::Plan;
 use graylane_testbed::{Client, Request, Response, Result, block_on, ensure, raw, root};
 
-use edge::{DECISION, Edge, LANE_HEADERS, LANES};
+use edge::{DECISION, Edge, FORGED, FORGER, LANE_HEADERS, LANES};
 use facts::{Facts, differences};
 use native::{Call, Ran};
 use scenario::{Case, Scenario};
@@ -70,7 +70,8 @@ fn call(case: &Case) -> Call {
 fn facts_of_engine(case: &Case, ran: &Ran<'_>) -> Facts {
     let mut facts = Facts::default();
     let fresh = ran.fresh_id();
-    facts.set("answered by", service(&case.host, &ran.upstream));
+    let service = service(&case.host, &ran.upstream);
+    facts.set("answered by", service);
     if !ran.summary.is_empty() {
         facts.set("decision", &ran.summary);
     }
@@ -81,7 +82,10 @@ fn facts_of_engine(case: &Case, ran: &Ran<'_>) -> Facts {
     let host = |name: &str| if name == ":authority" { "host".to_owned() } else { name.to_owned() };
     let upstream = ran.upstream.iter().map(|(name, value)| (host(name), value.clone()));
     facts.headers("upstream", upstream, &ADDED_UPSTREAM, fresh);
-    facts.headers("response", ran.response.iter().cloned(), &ADDED_DOWNSTREAM, fresh);
+    let own = FORGED.into_iter().filter(|_| service == FORGER);
+    let own = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let response = ran.response(own.collect());
+    facts.headers("response", response.into_iter(), &ADDED_DOWNSTREAM, fresh);
     facts
 }
 

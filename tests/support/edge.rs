@@ -4,9 +4,18 @@ use graylane_testbed::{Bootstrap, Context, Envoy, PluginFile, Result, Upstream, 
 use serde_json::{Value, json};
 
 /// The lanes that have a service; every other request goes to `stable`.
-pub(crate) const LANES: [&str; 7] = ["stable", "v2", "v3", "A", "B", "blue", "green"];
+pub(crate) const LANES: [&str; 8] = ["stable", "v2", "v3", "A", "B", "blue", "green", FORGER];
 /// The headers that routes look at: the default one, and one for policies that rename it.
 pub(crate) const LANE_HEADERS: [&str; 2] = ["x-gray-lane", "x-our-lane"];
+/// The service that answers with these headers of its own, some of which only the filter should fill.
+pub(crate) const FORGER: &str = "forger";
+/// What it answers with.
+pub(crate) const FORGED: [(&str, &str); 4] = [
+    ("x-gray-lane", "forged"),
+    ("x-abtest-id", "forged"),
+    ("x-gray-decision", "forged"),
+    ("set-cookie", "own=1"),
+];
 /// Shows on every response what the filter left for the access log.
 pub(crate) const DECISION: &str = "x-test-decision";
 
@@ -26,11 +35,16 @@ impl Edge {
         // The filter is tested, not what a bootstrap does besides.
         bootstrap.without_early_mutation();
         let clusters = "/static_resources/clusters";
-        push(&mut bootstrap, clusters, &json!({"name": "v3", "connect_timeout": "1s"}))?;
+        for more in ["v3", FORGER] {
+            push(&mut bootstrap, clusters, &json!({"name": more, "connect_timeout": "1s"}))?;
+        }
         let mut services = Vec::new();
         for name in LANES.into_iter().chain(["plain"]) {
             let service = Upstream::start(name).await?;
             bootstrap.endpoint(name, service.address())?;
+            for (name, value) in FORGED.into_iter().filter(|_| service.name() == FORGER) {
+                service.respond_with(name, value)?;
+            }
             services.push(service);
         }
         let hosts = bootstrap.document_mut().pointer_mut(ROUTES).and_then(Value::as_array_mut);

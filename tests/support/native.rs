@@ -34,11 +34,15 @@ pub(crate) struct Ran<'a> {
     pub(crate) summary: String,
     /// All headers that go upstream.
     pub(crate) upstream: Vec<(String, Vec<u8>)>,
-    /// What is added to the headers of the response.
-    pub(crate) response: Vec<(String, Vec<u8>)>,
+    response: Vec<Edit<'static>>,
 }
 
 impl Ran<'_> {
+    /// The headers of a response that comes with these.
+    pub(crate) fn response(&self, headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+        applied(headers, &self.response)
+    }
+
     /// The id that was drawn for a request that brought none.
     pub(crate) fn fresh_id(&self) -> Option<&str> {
         match &self.decision.id {
@@ -54,7 +58,7 @@ pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Call, random: [u8;
     let effects = effects(plan, &decision);
     let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let upstream = applied(headers.collect(), &effects.request);
-    let response = applied(Vec::new(), &effects.response);
+    let response = effects.response.into_iter().map(Edit::into_owned).collect();
     let summary = String::from_utf8(effects.summary).expect("a summary is text");
     Ran { decision, summary, upstream, response }
 }
