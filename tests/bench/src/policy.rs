@@ -2,6 +2,9 @@
 //!
 //! Ten releases stand for what the cases need, on hosts of their own. A larger policy has those ten and as many
 //! services more as it takes: a canary each, with labels, a rule and an override, as a big mesh would have them.
+//!
+//! Lanes name no cluster, as in the recommended wiring, where routes match the lane header; one release does, for
+//! what the further header costs.
 
 use serde_json::{Value, json};
 
@@ -59,7 +62,7 @@ fn named() -> Vec<Value> {
         json!({
             "name": "blue-green",
             "match": {"hosts": ["pay.example.com"]},
-            "lanes": [{"name": "blue", "cluster": "blue"}, {"name": "green", "cluster": "green"}],
+            "lanes": [{"name": "blue"}, {"name": "green"}],
             "blueGreen": {"active": "green", "preview": {"when": {"header": {"x-preview": {"exact": "blue"}}}}},
         }),
         json!({
@@ -74,6 +77,15 @@ fn named() -> Vec<Value> {
             "name": "several",
             "match": {"hosts": ["several.example.com"]},
             "lanes": stable_and_v2(),
+            "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": 20}]},
+        }),
+        json!({
+            "name": "cluster",
+            "match": {"hosts": ["cluster.example.com"]},
+            "lanes": [
+                {"name": "stable", "cluster": "stable"},
+                {"name": "v2", "cluster": "v2", "labels": {"version": "v2.3"}},
+            ],
             "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": 20}]},
         }),
         ab("several-button", "several.example.com", "/shop", false),
@@ -109,7 +121,7 @@ fn service(position: usize) -> Value {
 
 fn stable_and_v2() -> Value {
     json!([
-        {"name": "stable", "cluster": "stable"},
-        {"name": "v2", "cluster": "v2", "labels": {"version": "v2.3"}},
+        {"name": "stable"},
+        {"name": "v2", "labels": {"version": "v2.3"}},
     ])
 }

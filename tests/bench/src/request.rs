@@ -87,6 +87,7 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "ab", host: Host::One("ab.example.com"), lanes: &["A", "B"], ..EDGE },
     Case { name: "canary", host: Host::One("canary.example.com"), ..EDGE },
+    Case { name: "cluster", host: Host::One("cluster.example.com"), ..EDGE },
     Case {
         name: "blue-green",
         host: Host::One("pay.example.com"),

@@ -72,6 +72,7 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Direct, "ungoverned", SMALL, "ungoverned"),
         row(Direct, "ab", SMALL, "ab"),
         row(Direct, "canary", SMALL, "canary"),
+        row(Direct, "canary, cluster", SMALL, "cluster"),
         row(Direct, "blue-green", SMALL, "blue-green"),
         row(Direct, "newcomer", SMALL, "newcomer"),
         row(Direct, "several", SMALL, "several"),
