@@ -207,7 +207,9 @@ impl PolicyErrors {
         let unread = |error: &&FieldError| {
             matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
         };
-        self.unreadable = self.errors.iter().filter(unread).map(|error| error.path.clone()).collect();
+        for error in self.errors.iter().filter(unread) {
+            self.unreadable.insert(error.path.clone());
+        }
     }
 
     /// Whether the value at `path`, or one that it is a part of, could not be read.
@@ -290,6 +292,34 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// A number with a fraction, for the value of an error: six digits after the point at most. The standard library's way of
+/// writing such numbers is a tenth of the module's size.
+#[derive(Debug)]
+pub(crate) struct Decimal(pub(crate) f64);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNIT: u64 = 1_000_000;
+        let size = self.0.abs();
+        if size.is_nan() || size > 1e12 {
+            return out.write_str("a number beyond 10^12");
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be within 0..=10^12"
+        )]
+        let millionths = (size * 1e6).round() as u64;
+        let sign = if self.0 < 0.0 && millionths > 0 { "-" } else { "" };
+        write!(out, "{sign}{}", millionths / UNIT)?;
+        let fraction = format!("{:06}", millionths % UNIT);
+        match fraction.trim_end_matches('0') {
+            "" => Ok(()),
+            digits => write!(out, ".{digits}"),
+        }
+    }
+}
+
 /// Words as a list for an error: `a, b, c`.
 #[derive(Debug)]
 pub struct OneOf<'a, T>(pub &'a [T]);
@@ -304,5 +334,21 @@ impl<T: AsRef<str>> fmt::Display for OneOf<'_, T> {
             out.write_str(word.as_ref())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_they_were_written() {
+        for (number, shown) in
+            [(0.001, "0.001"), (-0.01, "-0.01"), (100.01, "100.01"), (5.0, "5"), (-1e-9, "0")]
+        {
+            assert_eq!(Decimal(number).to_string(), shown);
+        }
+        assert_eq!(Decimal(1e300).to_string(), "a number beyond 10^12");
+        assert_eq!(Decimal(f64::NAN).to_string(), "a number beyond 10^12");
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::error::Quoted;
+use crate::error::{Decimal, Quoted};
 
 /// A value of a document. Text borrows from the source where it can.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ impl fmt::Display for Node<'_> {
             Node::Bool(value) => write!(out, "{value}"),
             Node::Unsigned(value) => write!(out, "{value}"),
             Node::Negative(value) => write!(out, "{value}"),
-            Node::Float(value) => write!(out, "{value}"),
+            Node::Float(value) => write!(out, "{}", Decimal(*value)),
             Node::Text(value) => write!(out, "{}", Quoted(value)),
             Node::List(_) => out.write_str("a list"),
             Node::Map(_) => out.write_str("a map"),

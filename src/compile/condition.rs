@@ -1,6 +1,6 @@
 //! Written conditions -> tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::Builder;
 use super::check;
@@ -80,8 +80,10 @@ fn operator(written: &TextTest, builder: &mut Builder, at: &mut At<'_>) -> Optio
             if words.is_empty() {
                 at.key("in").error(Problem::Invalid, "[]", "at least one text");
             }
-            let mut sorted: Vec<&str> = words.iter().map(String::as_str).collect();
-            sorted.sort_unstable();
+            let mut sorted = BTreeSet::new();
+            for word in words {
+                sorted.insert(word.as_str());
+            }
             Some(Operator::In(builder.arena.keep_words(sorted)))
         }
         TextTest { exact: None, prefix: None, one_of: None, present: Some(wanted) } => {

@@ -1,7 +1,7 @@
 //! Shares and slots of a mode -> the slots of a split.
 
 use crate::arena::LaneId;
-use crate::error::{At, Problem};
+use crate::error::{At, Decimal, Problem};
 use crate::policy;
 use crate::split::{Slot, buckets_of_percent, equal_parts};
 
@@ -69,7 +69,7 @@ pub(super) fn percent(written: Option<f64>, at: &mut At<'_>) -> Option<u16> {
     };
     let buckets = buckets_of_percent(percent);
     if buckets.is_none() {
-        at.error(Problem::Invalid, percent, "must be between 0 and 100 in steps of 0.01");
+        at.error(Problem::Invalid, Decimal(percent), "must be between 0 and 100 in steps of 0.01");
     }
     buckets
 }
@@ -79,6 +79,10 @@ pub(super) struct Percent(pub(super) u16);
 
 impl std::fmt::Display for Percent {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}", f64::from(self.0) / 100.0)
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(out, "{whole}"),
+            (whole, part) if part % 10 == 0 => write!(out, "{whole}.{}", part / 10),
+            (whole, part) => write!(out, "{whole}.{part:02}"),
+        }
     }
 }
