@@ -31,6 +31,7 @@ pub const GOVERNING: usize = 8;
 pub const PATH_DEPTH: usize = 32;
 /// Labels (parts between dots) of a host.
 pub const HOST_DEPTH: usize = 128;
-/// Headers and cookies that claim something, in a whole policy: group, label, the overrides by custom, and those that
-/// releases name.
-pub const CLAIMS: usize = 32;
+/// Headers and cookies that releases name as overrides, in a whole policy, besides those by custom.
+pub const OVERRIDE_NAMES: usize = 32;
+/// Headers that claim something: group, label, id, the question why, three overrides by custom, and those of releases.
+pub const CLAIMS: usize = 7 + OVERRIDE_NAMES;

@@ -122,7 +122,8 @@ fn headers_of(number: u64) -> Vec<(&'static str, String)> {
         0 => headers.extend([(":path", "/a".to_owned()), ("x-gray-id", format!("user-{id}"))]),
         1 => headers.push((":path", format!("/a?b=1&gray_id=user-{id}"))),
         _ => {
-            headers.extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))]);
+            headers
+                .extend([(":path", "/a".to_owned()), ("cookie", format!("theme=dark; gray_id=user-{id}"))]);
         }
     }
     match number % 31 {

@@ -16,7 +16,12 @@ use serde_saphyr::{DuplicateKeyPolicy, options};
 /// Every mistake in it at once. Text that is not YAML is one mistake, with its line.
 pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
     // A key that stands twice is the engine's to report, with its path; snippets are for documents with one mistake.
-    let options = options! { duplicate_keys: DuplicateKeyPolicy::PassThrough, with_snippet: false };
+    let options = options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // A lane may be called `no`: only true and false are booleans, as in YAML 1.2.
+        strict_booleans: true,
+        with_snippet: false,
+    };
     let node: Node<'_> = serde_saphyr::from_str_with_options(yaml, options).map_err(|fault| {
         let mut errors = PolicyErrors::default();
         errors.add(&Path::Root, Problem::Syntax, "", format_args!("the policy must be YAML: {fault}"));
@@ -68,6 +73,19 @@ releases:
 
     fn mistakes(yaml: &str) -> Vec<String> {
         read(yaml).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn words_that_were_booleans_once_are_text() {
+        let policy = read(
+            &POLICY
+                .replace("v2", "no")
+                .replace("name: stable", "name: on")
+                .replace("stable: stable", "stable: on"),
+        )
+        .unwrap();
+        assert_eq!(policy["releases"][0]["lanes"][1]["name"], "no");
+        assert_eq!(policy["releases"][0]["canary"]["stable"], "on");
     }
 
     #[test]

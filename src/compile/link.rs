@@ -14,10 +14,13 @@ use crate::plan::{Claims, Plan, Segment, Settings};
 /// Links the segments of a policy; `at` is the list of its releases.
 pub(super) fn link(settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<'_>) -> Plan {
     let claims = Claims::of(&settings, &segments);
-    let count = claims.headers.len() + claims.cookies.len();
-    if count > limits::CLAIMS {
-        let allowed =
-            format_args!("at most {} override headers and cookies in all releases together", limits::CLAIMS);
+    let own = Claims::of(&settings, &[]).headers.len();
+    let count = claims.headers.len() + claims.cookies.len() - own;
+    if count > limits::OVERRIDE_NAMES {
+        let allowed = format_args!(
+            "at most {} override headers and cookies in all releases together",
+            limits::OVERRIDE_NAMES
+        );
         at.error(Problem::TooMany, count, allowed);
     }
     let mut index = Index::default();
