@@ -8,59 +8,12 @@
 
 use arrayvec::ArrayVec;
 
-use crate::arena::position;
 use crate::limits;
+use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, depth};
+use crate::table::Table;
 
 /// The releases of a request, best match first: positions in the policy.
 pub(crate) type Governing = ArrayVec<u32, { limits::GOVERNING }>;
-
-/// A pattern of hosts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HostPattern {
-    /// Lower case, without port and `*.`; empty for any host.
-    pub(crate) host: Box<[u8]>,
-    pub(crate) kind: HostKind,
-    /// 0 for any port.
-    pub(crate) port: u16,
-}
-
-/// How a host pattern matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HostKind {
-    Any,
-    Suffix,
-    Exact,
-}
-
-/// A pattern of paths.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PathPattern {
-    /// Empty for any path; a prefix has no slash at its end.
-    pub(crate) path: Box<[u8]>,
-    pub(crate) kind: PathKind,
-}
-
-/// How a path pattern matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PathKind {
-    /// Whole segments from the start; the empty prefix matches every path.
-    Prefix,
-    Exact,
-}
-
-/// The hosts and paths that a release governs, each host with each path.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Matches {
-    pub(crate) hosts: Box<[HostPattern]>,
-    pub(crate) paths: Box<[PathPattern]>,
-}
-
-impl Matches {
-    /// Every pair of a host and a path.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&HostPattern, &PathPattern)> {
-        self.hosts.iter().flat_map(|host| self.paths.iter().map(move |path| (host, path)))
-    }
-}
 
 /// The index of a plan.
 #[derive(Debug, Clone, Default)]
@@ -280,11 +233,6 @@ fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PAT
     boundaries
 }
 
-/// The number of segments of a prefix without a slash at its end.
-pub(crate) fn depth(prefix: &[u8]) -> usize {
-    prefix.split(|byte| *byte == b'/').count() - 1
-}
-
 fn hash_of(path: &[u8]) -> u32 {
     path.iter().copied().fold(START, step)
 }
@@ -304,71 +252,4 @@ fn step(hash: u32, byte: u8) -> u32 {
 fn mix(hash: u32, kind: u32, scope: u32) -> u32 {
     let mixed = (hash ^ scope.wrapping_mul(0x9e37_79b9)).wrapping_add(kind.wrapping_mul(0x85eb_ca6b));
     (mixed ^ mixed >> 15).wrapping_mul(0x2c1b_3c6d)
-}
-
-/// Entries found by hash: open addressing over positions, at most half full.
-#[derive(Debug, Clone)]
-struct Table<T> {
-    entries: Vec<T>,
-    hashes: Vec<u32>,
-    /// Position + 1 in `entries`, 0 for free; the length is a power of two.
-    places: Vec<u32>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Table { entries: Vec::new(), hashes: Vec::new(), places: vec![0; 8] }
-    }
-}
-
-impl<T> Table<T> {
-    fn find(&self, hash: u32, same: impl Fn(&T) -> bool) -> Option<(u32, &T)> {
-        // At least half of the places are free, so this ends.
-        for place in self.probe(hash) {
-            let position = self.places.get(place)?.checked_sub(1)?;
-            if self.hashes.get(position as usize) == Some(&hash) {
-                let entry = self.entries.get(position as usize)?;
-                if same(entry) {
-                    return Some((position, entry));
-                }
-            }
-        }
-        None
-    }
-
-    fn find_or_insert(&mut self, hash: u32, same: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u32 {
-        if let Some((position, _)) = self.find(hash, same) {
-            return position;
-        }
-        if (self.entries.len() + 1) * 2 > self.places.len() {
-            self.grow();
-        }
-        let position = position(self.entries.len());
-        self.entries.push(new());
-        self.hashes.push(hash);
-        self.take_place(hash, position);
-        position
-    }
-
-    fn grow(&mut self) {
-        self.places = vec![0; self.places.len() * 2];
-        for position in 0..position(self.hashes.len()) {
-            let hash = self.hashes.get(position as usize).copied().unwrap_or_default();
-            self.take_place(hash, position);
-        }
-    }
-
-    fn take_place(&mut self, hash: u32, position: u32) {
-        let free = self.probe(hash).find(|place| self.places.get(*place) == Some(&0));
-        if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
-            *place = position + 1;
-        }
-    }
-
-    /// The places at which an entry may stand, in order, each once.
-    fn probe(&self, hash: u32) -> impl Iterator<Item = usize> + use<T> {
-        let len = self.places.len();
-        let first = hash as usize;
-        (0..len).map(move |offset| first.wrapping_add(offset) & (len - 1))
-    }
 }

@@ -5,10 +5,43 @@
 //! written             compiled                  lane, reason          applied by the host
 //! ```
 //!
+//! ```
+//! use graylane::decision::Reason;
+//! use graylane::policy::{Policy, Trust};
+//! use graylane::request::Headers;
+//!
+//! let policy: Policy = serde_json::from_str(r#"{
+//!   "language": 1,
+//!   "releases": [{
+//!     "name": "user-svc",
+//!     "match": {"hosts": ["user-svc.example.com"]},
+//!     "lanes": [{"name": "stable"}, {"name": "v2"}],
+//!     "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": 5}]},
+//!     "overrides": {"headers": ["x-canary"]}
+//!   }]
+//! }"#)?;
+//! let plan = graylane::compile(&policy)?;
+//!
+//! let request: Headers = [(":authority", "user-svc.example.com"), ("x-canary", "v2")].into_iter().collect();
+//! let decision = graylane::decide(&plan, Trust::Mesh, &request, || None);
+//! assert_eq!(decision.entries[0].reason, Reason::Override);
+//!
+//! let effects = graylane::effects(&plan, &decision);
+//! assert_eq!(effects.request[0].name, "x-gray-lane");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The engine is everything here but `filter`: it has no host, no clock and no randomness of its own, so the
 //! command line and the module in Envoy give the same decision for the same input. `filter` is compiled for
-//! wasm only and hands requests to the engine and its effects to Envoy.
+//! wasm only; it hands requests to the engine and the engine's effects to Envoy.
+//!
+//! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
+//! - Compiled form: [`plan`].
+//! - One request: [`request`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`decision`], [`effect`].
+//! - Names and limits: [`headers`], [`limits`].
 
+pub mod arena;
+pub mod bucket;
 pub mod compile;
 pub mod decision;
 pub mod effect;
@@ -25,15 +58,15 @@ pub mod request;
 pub mod trust;
 
 mod address;
-pub mod arena;
 mod baggage;
-pub mod bucket;
 mod condition;
 #[cfg(target_arch = "wasm32")]
 mod filter;
 mod index;
+mod pattern;
 mod read;
 mod split;
+mod table;
 
 pub use compile::{Loaded, compile, load};
 pub use decision::decide;

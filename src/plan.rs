@@ -12,7 +12,8 @@ use crate::address::Network;
 use crate::arena::{Arena, LaneId, Span, Text};
 use crate::condition::Test;
 use crate::headers;
-use crate::index::{Index, Matches};
+use crate::index::Index;
+use crate::pattern::Matches;
 use crate::policy::Follow;
 use crate::split::Slot;
 

@@ -20,6 +20,17 @@ pub struct Headers {
     pairs: Vec<(String, Vec<u8>)>,
 }
 
+impl Request for Headers {
+    fn headers(&self) -> &Headers {
+        self
+    }
+
+    /// Headers alone know no address.
+    fn source_address(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
 impl From<Vec<(String, Vec<u8>)>> for Headers {
     /// Names must be lower case, as they are inside Envoy.
     fn from(pairs: Vec<(String, Vec<u8>)>) -> Self {

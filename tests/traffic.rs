@@ -3,12 +3,11 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use graylane::plan::Plan;
 use graylane::policy::Trust;
-use graylane::request::{Headers, Request as View};
+use graylane::request::Headers;
 use graylane_testbed::{
     Bootstrap, Client, Context, Envoy, Load, PluginFile, Request, Response, Result, Tally, Until, Upstream,
     block_on,
@@ -45,18 +44,8 @@ impl Ground {
 }
 
 /// What the native engine makes of a request: the lane and the decision in one line.
-fn native(plan: &Plan, headers: Headers) -> (String, String) {
-    struct Sent(Headers);
-    impl View for Sent {
-        fn headers(&self) -> &Headers {
-            &self.0
-        }
-        fn source_address(&self) -> Option<IpAddr> {
-            None
-        }
-    }
-    let request = Sent(headers);
-    let decision = graylane::decide(plan, Trust::Mesh, &request, || None);
+fn native(plan: &Plan, headers: &Headers) -> (String, String) {
+    let decision = graylane::decide(plan, Trust::Mesh, headers, || None);
     let effects = graylane::effects(plan, &decision);
     let routed =
         decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
@@ -150,7 +139,7 @@ fn request(number: u64) -> Request {
 
 /// Holds a response against the plan: the service that answered, and the decision in one line.
 fn judge(plan: &Plan, number: u64, response: &Response) -> Result<(), String> {
-    let (lane, decision) = native(plan, headers_of(number).into_iter().collect());
+    let (lane, decision) = native(plan, &headers_of(number).into_iter().collect());
     let told = text(response.header("x-gray-decision").unwrap_or_default());
     let served = response.served_by().unwrap_or("nobody");
     if response.status == 200 && served == lane && told == decision {

@@ -3,12 +3,12 @@
 //! A release is compiled without knowing of the others; only here do they meet. A release that is replaced needs a
 //! new link, not a new compilation of the others.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{At, Problem};
-use crate::index::{Conflict, HostKind, HostPattern, Index, PathKind, PathPattern};
+use crate::index::{Conflict, Index};
 use crate::limits;
+use crate::pattern::Place;
 use crate::plan::{Claims, Plan, Segment, Settings};
 
 /// Links the segments of a policy; `at` is the list of its releases.
@@ -50,31 +50,6 @@ fn report(place: &Place<'_>, conflict: Conflict, segments: &[Arc<Segment>], mut 
         Conflict::TooManyGroups => {
             let allowed = format_args!("at most {} AB tests without a route", limits::GOVERNING - 1);
             at.error(Problem::TooMany, place, allowed);
-        }
-    }
-}
-
-/// A host and path as a person would write them.
-struct Place<'a> {
-    host: &'a HostPattern,
-    path: &'a PathPattern,
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = String::from_utf8_lossy(&self.host.host);
-        match self.host.kind {
-            HostKind::Any => out.write_str("*")?,
-            HostKind::Suffix => write!(out, "*.{host}")?,
-            HostKind::Exact => out.write_str(&host)?,
-        }
-        if self.host.port != 0 {
-            write!(out, ":{}", self.host.port)?;
-        }
-        let path = String::from_utf8_lossy(&self.path.path);
-        match self.path.kind {
-            PathKind::Exact => out.write_str(&path),
-            PathKind::Prefix => write!(out, "{path}/…"),
         }
     }
 }

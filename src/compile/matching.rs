@@ -1,8 +1,8 @@
 //! Written hosts and paths -> patterns.
 
 use crate::error::{At, Problem, Quoted};
-use crate::index::{HostKind, HostPattern, Matches, PathKind, PathPattern, depth};
 use crate::limits;
+use crate::pattern::{HostKind, HostPattern, Matches, PathKind, PathPattern, depth};
 use crate::policy::{self, PathMatch};
 
 /// The hosts and paths of a release.

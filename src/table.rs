@@ -1,0 +1,77 @@
+//! A hash table over positions, as flat as the rest of a plan.
+
+use crate::arena::position;
+
+/// Entries found by hash: open addressing over positions, at most half full.
+#[derive(Debug, Clone)]
+pub(crate) struct Table<T> {
+    pub(crate) entries: Vec<T>,
+    hashes: Vec<u32>,
+    /// Position + 1 in `entries`, 0 for free; the length is a power of two.
+    places: Vec<u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { entries: Vec::new(), hashes: Vec::new(), places: vec![0; 8] }
+    }
+}
+
+impl<T> Table<T> {
+    /// The entry with that hash that `same` recognises, and its position.
+    pub(crate) fn find(&self, hash: u32, same: impl Fn(&T) -> bool) -> Option<(u32, &T)> {
+        // At least half of the places are free, so this ends.
+        for place in self.probe(hash) {
+            let position = self.places.get(place)?.checked_sub(1)?;
+            if self.hashes.get(position as usize) == Some(&hash) {
+                let entry = self.entries.get(position as usize)?;
+                if same(entry) {
+                    return Some((position, entry));
+                }
+            }
+        }
+        None
+    }
+
+    /// The position of the entry with that hash that `same` recognises; a new one if there is none.
+    pub(crate) fn find_or_insert(
+        &mut self,
+        hash: u32,
+        same: impl Fn(&T) -> bool,
+        new: impl FnOnce() -> T,
+    ) -> u32 {
+        if let Some((position, _)) = self.find(hash, same) {
+            return position;
+        }
+        if (self.entries.len() + 1) * 2 > self.places.len() {
+            self.grow();
+        }
+        let position = position(self.entries.len());
+        self.entries.push(new());
+        self.hashes.push(hash);
+        self.take_place(hash, position);
+        position
+    }
+
+    fn grow(&mut self) {
+        self.places = vec![0; self.places.len() * 2];
+        for position in 0..position(self.hashes.len()) {
+            let hash = self.hashes.get(position as usize).copied().unwrap_or_default();
+            self.take_place(hash, position);
+        }
+    }
+
+    fn take_place(&mut self, hash: u32, position: u32) {
+        let free = self.probe(hash).find(|place| self.places.get(*place) == Some(&0));
+        if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
+            *place = position + 1;
+        }
+    }
+
+    /// The places at which an entry may stand, in order, each once.
+    fn probe(&self, hash: u32) -> impl Iterator<Item = usize> + use<T> {
+        let len = self.places.len();
+        let first = hash as usize;
+        (0..len).map(move |offset| first.wrapping_add(offset) & (len - 1))
+    }
+}
