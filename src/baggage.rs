@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::bytes::{before, split, split_once};
 use crate::headers;
 use crate::limits;
 use crate::request::Headers;
@@ -12,9 +13,8 @@ use crate::request::Headers;
 /// The value of our member, decoded; `None` when the baggage has none.
 pub(crate) fn label(request: &Headers) -> Option<Cow<'_, [u8]>> {
     members(request).find(|member| is_ours(member)).map(|member| {
-        let value = member.splitn(2, |byte| *byte == b'=').nth(1).unwrap_or_default();
-        let value = value.split(|byte| *byte == b';').next().unwrap_or_default();
-        decode(value.trim_ascii())
+        let (_, value) = split_once(member, b'=').unwrap_or_default();
+        decode(before(value, b';').trim_ascii())
     })
 }
 
@@ -36,22 +36,23 @@ pub(crate) fn with_label(request: &Headers, label: &[u8]) -> Vec<u8> {
 }
 
 fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
-    let lines = request.all(headers::BAGGAGE);
-    lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+    request.all(headers::BAGGAGE).flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii)
 }
 
 /// Whether a member is ours, also for a reader that decodes keys, as OpenTelemetry's do: what passes here in another
 /// spelling would come back in ours.
 fn is_ours(member: &[u8]) -> bool {
-    let key = member.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default();
-    let key = decode(key);
-    let key = key.split(|byte| *byte == b'+').filter(|part| !part.is_empty());
-    let mut words = key.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty());
+    // However it is spelt, it starts with one of these.
+    if !matches!(member.first(), Some(b't' | b'%' | b'+')) {
+        return false;
+    }
+    let key = decode(before(before(member, b';'), b'='));
+    let mut words = split(&key, b'+').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty());
     words.next() == Some(headers::LABEL_MEMBER.as_bytes()) && words.next().is_none()
 }
 
 fn others(request: &Headers) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(128);
     for member in members(request).filter(|member| !member.is_empty() && !is_ours(member)) {
         if !out.is_empty() {
             out.push(b',');

@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 
 use crate::baggage;
+use crate::bytes::split;
 use crate::label::Label;
 use crate::limits;
 use crate::plan::Plan;
@@ -104,7 +105,7 @@ impl<'a> Facts<'a> {
     /// The elements of the group header that the hop before set.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &'a [u8]> {
         let lines = self.headers_named(&*self.plan.names().group).filter(|line| line.len() <= limits::LABEL);
-        let elements = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+        let elements = lines.flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii);
         elements.filter(|element| !element.is_empty()).take(limits::GROUPS)
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use arrayvec::ArrayVec;
 
+use crate::bytes::split;
 use crate::limits;
 
 /// What a label with nothing left is written as.
@@ -45,7 +46,7 @@ impl<'a> Label<'a> {
 
     fn find_pairs(&mut self) {
         let mut start = 0;
-        for part in self.text.split(|byte| *byte == b';') {
+        for part in split(&self.text, b';') {
             let skipped = part.len() - part.trim_ascii_start().len();
             let pair = part.trim_ascii();
             if !pair.is_empty() {

@@ -59,6 +59,7 @@ pub mod trust;
 
 mod address;
 mod baggage;
+mod bytes;
 mod condition;
 #[cfg(target_arch = "wasm32")]
 mod filter;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::arena::position;
+use crate::bytes::{before, split, split_once};
 use crate::headers;
 use crate::limits;
 
@@ -15,9 +17,22 @@ pub trait Request {
 }
 
 /// The headers of a request in the order in which they came; a name may stand several times.
+///
+/// One block of text and where each header stands in it, as a host hands them over: nothing is copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
-    pairs: Vec<(String, Vec<u8>)>,
+    text: Vec<u8>,
+    places: Vec<Place>,
+    /// A bit for each name, see [`mark_of`]: most names that are asked for are not there, and this tells at once.
+    marks: u64,
+}
+
+/// Where one header stands in the text: its name, one byte between, its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    start: u32,
+    name_len: u32,
+    value_len: u32,
 }
 
 impl Request for Headers {
@@ -31,20 +46,65 @@ impl Request for Headers {
     }
 }
 
-impl From<Vec<(String, Vec<u8>)>> for Headers {
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
     /// Names must be lower case, as they are inside Envoy.
-    fn from(pairs: Vec<(String, Vec<u8>)>) -> Self {
-        Headers { pairs }
-    }
-}
-
-impl<N: Into<String>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
     fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
-        Headers { pairs: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        let mut headers = Headers::default();
+        for (name, value) in pairs {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            let start = position(headers.text.len());
+            headers.text.extend([name, b"\0", value, b"\0"].concat());
+            headers.push(Place { start, name_len: position(name.len()), value_len: position(value.len()) });
+        }
+        headers
     }
 }
 
 impl Headers {
+    /// Headers in the form in which proxy-wasm hands them over: their number; the length of each name and value; then
+    /// each name and value with a zero byte after it. Numbers are 32 bits, little-endian. What does not fit is left out.
+    ///
+    /// Source: `proxy_get_header_map_pairs` of the proxy-wasm ABI 0.2.1.
+    pub fn from_block(text: Vec<u8>) -> Self {
+        let number = |at: usize| {
+            let bytes = text.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+        };
+        let count = (number(0) as usize).min(text.len() / 8);
+        let mut places = Vec::with_capacity(count);
+        let mut start = 4 + count * 8;
+        for at in (4..).step_by(8).take(count) {
+            let place = Place { start: position(start), name_len: number(at), value_len: number(at + 4) };
+            start = start
+                .saturating_add(place.name_len as usize + 1)
+                .saturating_add(place.value_len as usize + 1);
+            if start > text.len() {
+                break;
+            }
+            places.push(place);
+        }
+        let mut headers = Headers { text, places: Vec::with_capacity(places.len()), marks: 0 };
+        for place in places {
+            headers.push(place);
+        }
+        headers
+    }
+
+    fn push(&mut self, place: Place) {
+        self.marks |= mark_of(self.name_at(place));
+        self.places.push(place);
+    }
+
+    fn name_at(&self, place: Place) -> &[u8] {
+        let start = place.start as usize;
+        self.text.get(start..start + place.name_len as usize).unwrap_or_default()
+    }
+
+    fn value_at(&self, place: Place) -> &[u8] {
+        let start = place.start as usize + place.name_len as usize + 1;
+        self.text.get(start..start + place.value_len as usize).unwrap_or_default()
+    }
+
     /// The first value of `name`.
     pub fn get(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&[u8]> {
         self.all(name).next()
@@ -56,10 +116,10 @@ impl Headers {
         name: &'n N,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
         let name = name.as_ref();
-        self.pairs
-            .iter()
-            .filter(move |(other, _)| other.as_bytes() == name)
-            .map(|(_, value)| value.as_slice())
+        let places = if self.marks & mark_of(name) == 0 { &[] } else { self.places.as_slice() };
+        let is_named =
+            move |place: &&Place| place.name_len as usize == name.len() && self.name_at(**place) == name;
+        places.iter().filter(is_named).map(|place| self.value_at(*place))
     }
 
     /// Whether `name` stands at least once.
@@ -69,7 +129,9 @@ impl Headers {
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        // Envoy lets token characters alone stand in a name.
+        let name = |place| std::str::from_utf8(self.name_at(place)).unwrap_or_default();
+        self.places.iter().map(move |place| (name(*place), self.value_at(*place)))
     }
 
     /// The host as the client wrote it, port included; empty when it sent none.
@@ -87,6 +149,7 @@ impl Headers {
         &self,
         names: &(impl Iterator<Item = &'n [u8]> + Clone),
     ) -> Option<Vec<u8>> {
+        names.clone().next()?;
         let gone = |cookie: &[u8]| {
             name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| name == found))
         };
@@ -104,27 +167,26 @@ impl Headers {
     }
 
     fn cookies(&self) -> impl Iterator<Item = &[u8]> {
-        self.all(headers::COOKIE).flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii)
+        self.all(headers::COOKIE).flat_map(|line| split(line, b';')).map(<[u8]>::trim_ascii)
     }
 
     /// The path and the query, the fragment cut off.
     fn path_and_query(&self) -> (&[u8], &[u8]) {
-        let whole = self.get(headers::PATH).unwrap_or_default();
-        let whole = whole.split(|byte| *byte == b'#').next().unwrap_or_default();
-        split_at(whole, b'?').unwrap_or((whole, &[]))
+        let whole = before(self.get(headers::PATH).unwrap_or_default(), b'#');
+        split_once(whole, b'?').unwrap_or((whole, &[]))
     }
 }
 
 /// The name and the value of a cookie, without the spaces that servers pass over (RFC 6265, 5.2).
 fn name_and_value(cookie: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (name, value) = split_at(cookie, b'=')?;
+    let (name, value) = split_once(cookie, b'=')?;
     Some((name.trim_ascii(), value.trim_ascii()))
 }
 
-/// What stands before and after the first `mark`.
-fn split_at(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == mark)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
+/// One of 64 bits for a name, by its length and its last byte.
+fn mark_of(name: &[u8]) -> u64 {
+    let last = name.last().copied().unwrap_or_default();
+    1 << ((name.len() * 7 + usize::from(last)) & 63)
 }
 
 /// Cookies or query parameters, split once. Those beyond [`limits::PAIRS`] are passed over.
@@ -143,7 +205,7 @@ impl<'a> Pairs<'a> {
     /// The query parameters, as written.
     pub(crate) fn query(headers: &'a Headers) -> Self {
         let query = headers.path_and_query().1;
-        let pairs = query.split(|byte| *byte == b'&').filter_map(|parameter| split_at(parameter, b'='));
+        let pairs = split(query, b'&').filter_map(|parameter| split_once(parameter, b'='));
         Pairs { pairs: pairs.take(limits::PAIRS).collect() }
     }
 
@@ -159,6 +221,22 @@ mod tests {
 
     fn headers(pairs: &[(&str, &str)]) -> Headers {
         pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn reads_the_block_of_the_abi() {
+        let numbers = [2_u32, 1, 2, 3, 0].map(u32::to_le_bytes).concat();
+        let block = [numbers.as_slice(), b"a\0\xff2\0abc\0\0"].concat();
+        let read = Headers::from_block(block.clone());
+        let written = [("a", b"\xff2".as_slice()), ("abc", b"")];
+        assert!(read.iter().eq(written), "{read:?}");
+        assert_eq!(read.get("a"), Some(b"\xff2".as_slice()));
+        assert!(!read.has("b") && !read.has(""));
+        // Cut anywhere, it holds less, and nothing else.
+        for end in 0..block.len() {
+            let cut = Headers::from_block(block.get(..end).unwrap().to_vec());
+            assert!(cut.iter().all(|pair| written.contains(&pair)), "cut at {end}: {cut:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::arena::Span;
 use crate::error::{At, Problem, Quoted};
 use crate::limits;
 use crate::plan::{Lane, LanePair};
-use crate::policy;
+use crate::policy::{self, Follow};
 
 /// The lanes of the release of that name.
 pub(super) fn lanes(
@@ -23,12 +23,15 @@ pub(super) fn lanes(
         at.error(Problem::TooMany, written.len(), format_args!("at most {} lanes", limits::LANES));
         return Vec::new();
     }
-    told_apart(written, at);
     written.iter().enumerate().map(|(index, lane)| compile_lane(index, lane, release, builder, at)).collect()
 }
 
-/// No two lanes may answer to the same label: a chain could not stay in the second.
-fn told_apart(written: &[policy::Lane], at: &mut At<'_>) {
+/// Where a label or rules pick the lane, no two lanes may answer to the same: nobody could stay in the second.
+pub(super) fn told_apart(release: &policy::Release, at: &mut At<'_>) {
+    if release.follow == Some(Follow::None) && release.overrides.rules.is_none() {
+        return;
+    }
+    let written = &release.lanes;
     let answers: Vec<Vec<(&str, &str)>> = written.iter().map(answers_to).collect();
     for (index, own) in answers.iter().enumerate() {
         let name = |at: usize| written.get(at).and_then(|lane| lane.name.as_ref());
@@ -36,8 +39,9 @@ fn told_apart(written: &[policy::Lane], at: &mut At<'_>) {
         // Lanes of one name are reported as that.
         if let Some(first) = first.filter(|first| name(*first) != name(index)) {
             let own: Vec<String> = own.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let allowed =
-                format_args!("lanes[{first}] answers to this label already; give each labels of its own");
+            let allowed = format_args!(
+                "lanes[{first}] answers to this label already; give each labels of its own, or follow: none"
+            );
             at.index(index).error(Problem::Duplicate, own.join(";"), allowed);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::builder::Builder;
-use super::lane::lanes;
+use super::lane::{lanes, told_apart};
 use super::mode::{CompiledMode, mode};
 use super::{check, condition, matching};
 use crate::arena::LaneId;
@@ -18,6 +18,7 @@ pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -
     let name = check::name(release.name.as_ref(), &mut at.key("name")).unwrap_or_default();
     let matches = matching::matches(release.matches.as_ref(), &mut at.key("match"));
     let lanes = lanes(&release.lanes, name, &mut builder, &mut at.key("lanes"));
+    told_apart(release, &mut at.key("lanes"));
     let mode = mode(release, name, &builder, at);
     let preview = preview(release, &mode, &mut builder, at);
     let rules = rules(&release.rules, &mut builder, &mut at.key("rules"));

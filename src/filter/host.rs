@@ -14,7 +14,38 @@ use crate::request::Headers;
 
 /// All headers of the request.
 pub(super) fn request_headers() -> Headers {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).map(Headers::from).unwrap_or_default()
+    Headers::from_block(abi::header_block(MapType::HttpRequestHeaders))
+}
+
+/// The one call that the SDK offers only with a copy of every name and value, a microsecond's worth.
+#[expect(
+    unsafe_code,
+    reason = "the host writes where its block stands and how long it is; nobody else owns it"
+)]
+mod abi {
+    use std::ptr::{null_mut, slice_from_raw_parts_mut};
+
+    use proxy_wasm::types::{MapType, Status};
+
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        fn proxy_get_header_map_pairs(map: MapType, block: *mut *mut u8, size: *mut usize) -> Status;
+    }
+
+    /// The headers as the host hands them over; empty where it has none.
+    pub(super) fn header_block(map: MapType) -> Vec<u8> {
+        let (mut block, mut size) = (null_mut(), 0);
+        // SAFETY: both pointers are to variables of this function. The host fills them with a block that it has got
+        // from `proxy_on_memory_allocate`, which hands out boxed slices of exactly that size and forgets them.
+        unsafe {
+            match proxy_get_header_map_pairs(map, &raw mut block, &raw mut size) {
+                Status::Ok if !block.is_null() => {
+                    Box::from_raw(slice_from_raw_parts_mut(block, size)).into_vec()
+                }
+                _ => Vec::new(),
+            }
+        }
+    }
 }
 
 /// Applies edits to the request; `headers` are those that it came with.
