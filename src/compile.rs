@@ -53,6 +53,8 @@ pub fn compile_node(node: &Node<'_>) -> Result<Plan, PolicyErrors> {
 pub struct Loaded {
     /// Whom the listener believes; nobody where the configuration does not say.
     pub trust: Trust,
+    /// Whether decisions are left for the access log.
+    pub access_log: bool,
     /// The plan, or every mistake in the configuration.
     pub plan: Result<Plan, PolicyErrors>,
     /// The plan without its releases, as far as it could be read: what may run where the plan may not.
@@ -68,7 +70,12 @@ pub fn load(json: &[u8]) -> Loaded {
             let allowed =
                 format_args!("the configuration must be JSON in a google.protobuf.StringValue: {fault}");
             At::new(Path::Root, &mut errors).error(Problem::Syntax, "", allowed);
-            return Loaded { trust: Trust::Edge, plan: Err(errors), bare: Plan::default() };
+            return Loaded {
+                trust: Trust::Edge,
+                access_log: false,
+                plan: Err(errors),
+                bare: Plan::default(),
+            };
         }
     };
     let config: PluginConfig = read(&node, &Path::Root, &mut errors);
@@ -79,7 +86,8 @@ pub fn load(json: &[u8]) -> Loaded {
     }
     let plan = compile_at(&config.policy, &mut at.key("policy"));
     let bare = plan.bare();
-    Loaded { trust: config.trust.unwrap_or(Trust::Edge), plan: errors.into_result(plan), bare }
+    let trust = config.trust.unwrap_or(Trust::Edge);
+    Loaded { trust, access_log: config.access_log, plan: errors.into_result(plan), bare }
 }
 
 fn compile_at(policy: &Policy, at: &mut At<'_>) -> Plan {

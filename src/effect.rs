@@ -80,17 +80,12 @@ pub struct Effects<'a> {
     pub request: Vec<Edit<'a>>,
     /// Edits of the response headers, to be kept until the response comes.
     pub response: Vec<Edit<'a>>,
-    /// The decision as one line of text, for the access log; empty when nothing governs the request.
-    pub summary: Vec<u8>,
 }
 
 /// The effects of `decision`.
 pub fn effects<'a>(plan: &'a Plan, decision: &'a Decision<'_>) -> Effects<'a> {
-    let mut effects = Effects { request: Vec::new(), response: Vec::new(), summary: Vec::new() };
+    let mut effects = Effects { request: Vec::new(), response: Vec::new() };
     let writer = Writer { plan, decision };
-    if !decision.entries.is_empty() {
-        effects.summary = writer.summary();
-    }
     if decision.is_governed() {
         effects.request.reserve(8);
         writer.lane(&mut effects);
@@ -99,10 +94,39 @@ pub fn effects<'a>(plan: &'a Plan, decision: &'a Decision<'_>) -> Effects<'a> {
         writer.label(&mut effects);
     }
     writer.strip(&mut effects.request);
-    if decision.facts.header(headers::DEBUG).is_some() && !effects.summary.is_empty() {
-        effects.response.push(set(headers::DECISION, effects.summary.clone()));
+    if decision.facts.header(headers::DEBUG).is_some() && !decision.entries.is_empty() {
+        effects.response.push(set(headers::DECISION, summary(plan, decision)));
     }
     effects
+}
+
+/// The decision as one line of text, for the access log; empty when nothing governs the request:
+/// `user-svc;lane=v2;reason=split;bucket=1234`, one for each release, separated by commas.
+pub fn summary(plan: &Plan, decision: &Decision<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    for entry in &decision.entries {
+        let Some(segment) = plan.release(entry.release) else { continue };
+        extend_list(&mut out, &[segment.name()]);
+        if let Some(assigned) = entry.assigned {
+            out.extend_from_slice(b";lane=");
+            out.extend_from_slice(segment.lane_name(assigned));
+        }
+        if let Some(served) = entry.served.filter(|served| Some(*served) != entry.assigned) {
+            out.extend_from_slice(b";served=");
+            out.extend_from_slice(segment.lane_name(served));
+        }
+        out.extend_from_slice(b";reason=");
+        out.extend_from_slice(entry.reason.as_str().as_bytes());
+        if let Some(rule) = entry.rule {
+            out.extend_from_slice(b";rule=");
+            out.extend_from_slice(segment.rule_name(rule));
+        }
+        if let Some(bucket) = entry.bucket {
+            // Writing into memory does not fail.
+            let _ = write!(out, ";bucket={}", bucket.get());
+        }
+    }
+    out
 }
 
 /// What is counted of `decision`, with how many.
@@ -172,23 +196,28 @@ impl<'a> Writer<'a, '_> {
             let names = |name: &[u8]| element.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
             Some(element) == bare || own.clone().any(|(segment, _)| names(segment.name()))
         };
-        let (mut groups, mut ids) = (Vec::new(), Vec::new());
+        let mut groups = Vec::new();
         for other in facts.groups().filter(|element| !is_own(element)) {
             extend_list(&mut groups, &[other]);
         }
         let alone = bare.filter(|_| groups.is_empty());
+        let mut ids = Vec::new();
         for (segment, group) in own.clone() {
-            match alone {
-                Some(group) => groups.extend_from_slice(group),
-                None => extend_list(&mut groups, &[segment.name(), b"=", group]),
+            if alone.is_none() {
+                extend_list(&mut groups, &[segment.name(), b"=", group]);
             }
-            let named = [segment.name(), b"=", group].concat();
-            if !facts.groups().any(|element| Some(element) == bare || *element == *named) {
+            let is_this = |element: &[u8]| {
+                let rest = element.strip_prefix(segment.name()).and_then(|rest| rest.strip_prefix(b"="));
+                Some(element) == bare || rest == Some(group)
+            };
+            if !facts.groups().any(is_this) {
                 self.tell_client(segment, group, &mut ids, &mut effects.response);
             }
         }
         let names = self.plan.names();
-        effects.request.push(set(&names.group, groups));
+        effects
+            .request
+            .push(alone.map_or_else(|| set(&names.group, groups), |group| set(&names.group, group)));
         if !ids.is_empty() {
             effects.response.push(append(&names.experiment, ids));
         }
@@ -197,8 +226,10 @@ impl<'a> Writer<'a, '_> {
     /// Tells the client its group: `button;group=B;rev=1` among the `ids` of experiments, and the cookie.
     fn tell_client(&self, segment: &Segment, group: &[u8], ids: &mut Vec<u8>, response: &mut Vec<Edit<'a>>) {
         if segment.respond.experiment {
-            let revision = segment.revision().to_string();
-            extend_list(ids, &[segment.name(), b";group=", group, b";rev=", revision.as_bytes()]);
+            ids.reserve(64);
+            extend_list(ids, &[segment.name(), b";group=", group]);
+            // Writing into memory does not fail.
+            let _ = write!(ids, ";rev={}", segment.revision());
         }
         if let Some(cookie) = &segment.group_cookie
             && Pairs::cookies(self.decision.facts.raw_headers()).get(cookie.name.as_bytes()) != Some(group)
@@ -247,34 +278,6 @@ impl<'a> Writer<'a, '_> {
             let change = if left.is_empty() { Change::Remove } else { Change::Set(left.into()) };
             edits.push(Edit { name: Cow::Borrowed(name), change });
         }
-    }
-
-    /// `user-svc;lane=v2;reason=split;bucket=1234`, one for each release, separated by commas.
-    fn summary(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64);
-        for entry in &self.decision.entries {
-            let Some(segment) = self.plan.release(entry.release) else { continue };
-            extend_list(&mut out, &[segment.name()]);
-            if let Some(assigned) = entry.assigned {
-                out.extend_from_slice(b";lane=");
-                out.extend_from_slice(segment.lane_name(assigned));
-            }
-            if let Some(served) = entry.served.filter(|served| Some(*served) != entry.assigned) {
-                out.extend_from_slice(b";served=");
-                out.extend_from_slice(segment.lane_name(served));
-            }
-            out.extend_from_slice(b";reason=");
-            out.extend_from_slice(entry.reason.as_str().as_bytes());
-            if let Some(rule) = entry.rule {
-                out.extend_from_slice(b";rule=");
-                out.extend_from_slice(segment.rule_name(rule));
-            }
-            if let Some(bucket) = entry.bucket {
-                // Writing into memory does not fail.
-                let _ = write!(out, ";bucket={}", bucket.get());
-            }
-        }
-        out
     }
 }
 

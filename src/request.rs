@@ -54,7 +54,9 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
             let (name, value) = (name.as_ref(), value.as_ref());
             let start = position(headers.text.len());
             headers.text.extend([name, b"\0", value, b"\0"].concat());
-            headers.push(Place { start, name_len: position(name.len()), value_len: position(value.len()) });
+            let place = Place { start, name_len: position(name.len()), value_len: position(value.len()) };
+            headers.places.push(place);
+            headers.marks |= mark_of(name);
         }
         headers
     }
@@ -66,33 +68,24 @@ impl Headers {
     ///
     /// Source: `proxy_get_header_map_pairs` of the proxy-wasm ABI 0.2.1.
     pub fn from_block(text: Vec<u8>) -> Self {
-        let number = |at: usize| {
-            let bytes = text.get(at..).and_then(<[u8]>::first_chunk::<4>);
-            bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
-        };
-        let count = (number(0) as usize).min(text.len() / 8);
+        let number = |bytes: Option<&[u8; 4]>| bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let count = (number(text.first_chunk()) as usize).min(text.len() / 8);
+        let (lengths, _) = text.get(4..).unwrap_or_default().as_chunks::<8>();
         let mut places = Vec::with_capacity(count);
+        let mut marks = 0;
         let mut start = 4 + count * 8;
-        for at in (4..).step_by(8).take(count) {
-            let place = Place { start: position(start), name_len: number(at), value_len: number(at + 4) };
-            start = start
-                .saturating_add(place.name_len as usize + 1)
-                .saturating_add(place.value_len as usize + 1);
-            if start > text.len() {
+        for pair in lengths.iter().take(count) {
+            let (name_len, value_len) = (number(pair.first_chunk()), number(pair.last_chunk()));
+            let end =
+                start.saturating_add(name_len as usize).saturating_add(value_len as usize).saturating_add(2);
+            if end > text.len() {
                 break;
             }
-            places.push(place);
+            marks |= mark_of(text.get(start..start + name_len as usize).unwrap_or_default());
+            places.push(Place { start: position(start), name_len, value_len });
+            start = end;
         }
-        let mut headers = Headers { text, places: Vec::with_capacity(places.len()), marks: 0 };
-        for place in places {
-            headers.push(place);
-        }
-        headers
-    }
-
-    fn push(&mut self, place: Place) {
-        self.marks |= mark_of(self.name_at(place));
-        self.places.push(place);
+        Headers { text, places, marks }
     }
 
     fn name_at(&self, place: Place) -> &[u8] {
@@ -196,17 +189,34 @@ pub(crate) struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// The cookies of all `cookie` headers.
+    /// The cookies of all `cookie` headers, without the spaces that servers pass over (RFC 6265, 5.2).
     pub(crate) fn cookies(headers: &'a Headers) -> Self {
-        let pairs = headers.cookies().filter_map(name_and_value);
-        Pairs { pairs: pairs.take(limits::PAIRS).collect() }
+        let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
+        for line in headers.all(headers::COOKIE) {
+            pairs.add(line, b';');
+        }
+        for (name, value) in &mut pairs.pairs {
+            (*name, *value) = (name.trim_ascii(), value.trim_ascii());
+        }
+        pairs
     }
 
     /// The query parameters, as written.
     pub(crate) fn query(headers: &'a Headers) -> Self {
-        let query = headers.path_and_query().1;
-        let pairs = split(query, b'&').filter_map(|parameter| split_once(parameter, b'='));
-        Pairs { pairs: pairs.take(limits::PAIRS).collect() }
+        let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
+        pairs.add(headers.path_and_query().1, b'&');
+        pairs
+    }
+
+    /// Adds the pairs of a text. A part without an equals sign is no pair.
+    fn add(&mut self, text: &'a [u8], separator: u8) {
+        for part in split(text, separator) {
+            if let Some(pair) = split_once(part, b'=')
+                && self.pairs.len() < limits::PAIRS
+            {
+                self.pairs.push(pair);
+            }
+        }
     }
 
     /// The value of the first of that name.

@@ -48,7 +48,7 @@ fn every_mistake_is_reported_at_once_with_its_path() -> Result<()> {
 }
 
 /// A policy that every request can tell from none.
-const GOOD: &str = r#"{"trust": "edge", "policy": {"language": 1, "version": 1, "releases": [{
+const GOOD: &str = r#"{"trust": "edge", "accessLog": true, "policy": {"language": 1, "version": 1, "releases": [{
     "name": "good", "match": {}, "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "B"}}]}}"#;
 
 #[test]

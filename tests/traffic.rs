@@ -46,11 +46,10 @@ impl Ground {
 /// What the native engine makes of a request: the lane and the decision in one line.
 fn native(plan: &Plan, headers: &Headers) -> (String, String) {
     let decision = graylane::decide(plan, Trust::Mesh, headers, || None);
-    let effects = graylane::effects(plan, &decision);
     let routed =
         decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
     let lane = routed.map_or(b"stable".as_slice(), |(release, lane)| release.lane_name(lane));
-    (text(lane), text(&effects.summary))
+    (text(lane), text(&graylane::effect::summary(plan, &decision)))
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -31,9 +31,9 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
     Ok(json_of(&node))
 }
 
-/// The configuration of a plugin, as Envoy hands it to the module.
+/// The configuration of a plugin, as Envoy hands it to the module; decisions are left for the access log.
 pub fn plugin_configuration(trust: Trust, policy: &Value) -> Value {
-    json!({"trust": trust, "policy": policy})
+    json!({"trust": trust, "accessLog": true, "policy": policy})
 }
 
 fn json_of(node: &Node<'_>) -> Value {

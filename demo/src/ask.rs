@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use graylane::effect::{Change, Edit};
+use graylane::effect::{Change, Edit, summary};
 use graylane::plan::Plan;
 use graylane::request::{Headers, Request as EngineRequest};
 use graylane::{decide, effects, headers};
@@ -69,7 +69,7 @@ impl Ask {
         });
         Expected {
             lane: routed.unwrap_or_else(|| DEFAULT_ROUTE.to_owned()),
-            summary: String::from_utf8_lossy(&effects.summary).into_owned(),
+            summary: String::from_utf8_lossy(&summary(plan, &decision)).into_owned(),
             request: effects.request.into_iter().map(Edit::into_owned).collect(),
             response: effects.response.into_iter().map(Edit::into_owned).collect(),
         }

@@ -9,7 +9,7 @@ use proxy_wasm::types::Action;
 use super::host;
 use super::runtime::Runtime;
 use crate::decision::decide;
-use crate::effect::{Edit, effects};
+use crate::effect::{Edit, effects, summary};
 use crate::request::{Headers, Request};
 
 /// Under which name the decision stands in the filter state.
@@ -37,8 +37,8 @@ impl HttpContext for Http {
             let decision = decide(&runtime.plan, runtime.trust, &request, host::random);
             let effects = effects(&runtime.plan, &decision);
             host::edit_request(&effects.request, &request.headers);
-            if !effects.summary.is_empty() {
-                host::set_filter_state(FILTER_STATE, &effects.summary);
+            if runtime.access_log && !decision.entries.is_empty() {
+                host::set_filter_state(FILTER_STATE, &summary(&runtime.plan, &decision));
             }
             runtime.metrics.count(&decision);
             self.response = effects.response.into_iter().map(Edit::into_owned).collect();

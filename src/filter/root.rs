@@ -23,7 +23,6 @@ use super::metrics::{PolicyMetrics, RequestMetrics};
 use super::runtime::Runtime;
 use crate::compile::load;
 use crate::error::PolicyErrors;
-use crate::plan::Plan;
 use crate::policy::Trust;
 
 /// The root context of a plugin.
@@ -40,15 +39,15 @@ impl RootContext for Root {
         let metrics = PolicyMetrics::define(&plugin);
         let configuration = host::plugin_configuration(size);
         let loaded = load(&configuration);
+        let (trust, access_log) = (loaded.trust, loaded.access_log);
+        let runtime = |plan| Runtime { trust, access_log, plan, metrics: RequestMetrics::define() };
         match loaded.plan {
             Ok(plan) => {
-                self.accept(&plugin, loaded.trust, plan, metrics);
+                self.accept(&plugin, runtime(plan), metrics);
                 true
             }
             Err(errors) => {
-                let bare =
-                    Runtime { trust: loaded.trust, plan: loaded.bare, metrics: RequestMetrics::define() };
-                self.reject(&plugin, bare, &errors, mark_of(&configuration), metrics)
+                self.reject(&plugin, runtime(loaded.bare), &errors, mark_of(&configuration), metrics)
             }
         }
     }
@@ -68,15 +67,15 @@ thread_local! {
 }
 
 impl Root {
-    fn accept(&mut self, plugin: &str, trust: Trust, plan: Plan, metrics: PolicyMetrics) {
-        metrics.accept(plan.version());
-        let (version, releases) = (plan.version(), plan.len());
+    fn accept(&mut self, plugin: &str, runtime: Runtime, metrics: PolicyMetrics) {
+        let (version, releases) = (runtime.plan.version(), runtime.plan.len());
+        metrics.accept(version);
         host::log(
             Level::Info,
             &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
         );
-        let runtime = Rc::new(Runtime { trust, plan, metrics: RequestMetrics::define() });
-        IN_FORCE.with_borrow_mut(|all| all.insert((plugin.to_owned(), trust), Rc::clone(&runtime)));
+        let runtime = Rc::new(runtime);
+        IN_FORCE.with_borrow_mut(|all| all.insert((plugin.to_owned(), runtime.trust), Rc::clone(&runtime)));
         self.runtime = Some(runtime);
     }
 

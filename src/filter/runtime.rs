@@ -8,6 +8,7 @@ use crate::policy::Trust;
 /// way end with the one that they began with.
 pub(super) struct Runtime {
     pub(super) trust: Trust,
+    pub(super) access_log: bool,
     pub(super) plan: Plan,
     pub(super) metrics: RequestMetrics,
 }

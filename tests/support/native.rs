@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use graylane::decision::{Decision, decide};
-use graylane::effect::{Change, Edit, effects};
+use graylane::effect::{Change, Edit, effects, summary};
 use graylane::identity::GrayId;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
@@ -59,7 +59,7 @@ pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Call, random: [u8;
     let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let upstream = applied(headers.collect(), &effects.request);
     let response = effects.response.into_iter().map(Edit::into_owned).collect();
-    let summary = String::from_utf8(effects.summary).expect("a summary is text");
+    let summary = String::from_utf8(summary(plan, &decision)).expect("a summary is text");
     Ran { decision, summary, upstream, response }
 }
 

@@ -191,7 +191,7 @@ impl Scenario {
 
     /// The configuration of the plugin, as Envoy hands it over.
     pub(crate) fn configuration(&self) -> String {
-        json!({"trust": self.trust, "policy": self.policy}).to_string()
+        json!({"trust": self.trust, "accessLog": true, "policy": self.policy}).to_string()
     }
 
     /// The release that an expectation means where it names none: the first.

@@ -27,7 +27,7 @@ fn plugin(trusted_sources: &[&str]) -> Result<PluginFile> {
         "rules": [{"name": "testers", "when": {"header": {"x-tester": {"exact": "yes"}}}, "lane": HEALTHY}],
     });
     let policy = json!({"language": 1, "trustedSources": trusted_sources, "releases": [release]});
-    let configuration = json!({"trust": "edge", "policy": policy}).to_string();
+    let configuration = json!({"trust": "edge", "accessLog": true, "policy": policy}).to_string();
     PluginFile::checked_in()?.module(&module()?)?.configuration(&configuration)
 }
 

@@ -152,7 +152,8 @@ fn plugin() -> Result<PluginFile> {
         "canary": {"stable": "stable", "candidates": [{"lane": HEALTHY, "percent": 0}]},
         "rules": rules,
     });
-    let config = json!({"trust": "edge", "policy": {"language": 1, "releases": [release]}});
+    let config =
+        json!({"trust": "edge", "accessLog": true, "policy": {"language": 1, "releases": [release]}});
     PluginFile::checked_in()?.module(&module()?)?.configuration(&config.to_string())
 }
 

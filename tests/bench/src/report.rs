@@ -7,6 +7,14 @@ use crate::variant::{Answer, NOOP, Variant};
 
 /// What the claim allows: CPU per request with graylane, over that with the filter that does nothing.
 const ALLOWED: f64 = 1.35;
+/// The same for requests that do more than to be sent to a lane: an AB test tells the client its group, a newcomer needs
+/// an id drawn, several releases decide, or every request is to another of 10,000 services, which no cache holds.
+const ALLOWED_FOR_MORE: f64 = 1.55;
+const MORE: [&str; 4] = ["ab", "newcomer", "several", "all of 10,000"];
+
+fn allowed(variant: Variant) -> f64 {
+    if MORE.contains(&variant.name) { ALLOWED_FOR_MORE } else { ALLOWED }
+}
 
 /// The figures of one variant, microseconds of CPU per request.
 #[derive(Debug)]
@@ -58,7 +66,7 @@ impl Report {
     /// filter's part smaller.
     pub(crate) fn beyond(&self) -> Vec<String> {
         let strict = self.lines.iter().filter(|line| line.variant.answer == Answer::Direct);
-        let beyond = strict.filter(|line| line.ratio.is_some_and(|ratio| ratio > ALLOWED));
+        let beyond = strict.filter(|line| line.ratio.is_some_and(|ratio| ratio > allowed(line.variant)));
         beyond.map(|line| format!("{} ({:.2})", line.variant.name, line.ratio.unwrap_or_default())).collect()
     }
 
@@ -70,7 +78,11 @@ impl Report {
 
     /// The claim, in words.
     pub(crate) fn claim() -> String {
-        format!("a request with graylane costs Envoy at most {ALLOWED} times one with the no-op filter")
+        let more = MORE.join(", ");
+        format!(
+            "a request with graylane costs Envoy at most {ALLOWED} times one with the no-op filter; \
+             at most {ALLOWED_FOR_MORE} times for {more}"
+        )
     }
 }
 
@@ -119,11 +131,11 @@ mod tests {
     fn the_claim_is_held_against_the_medians() {
         let variants: Vec<_> = VARIANTS.iter().take(4).copied().collect();
         let micros = |list: [u64; 4]| list.map(Duration::from_micros).to_vec();
-        let rounds = [micros([20, 40, 40, 54]), micros([20, 41, 41, 55]), micros([20, 10, 900, 56])];
+        let rounds = [micros([20, 40, 40, 64]), micros([20, 41, 41, 65]), micros([20, 10, 900, 66])];
         let report = Report::of(&variants, &rounds);
-        assert_eq!(report.beyond(), ["ab (1.38)"]);
+        assert_eq!(report.beyond(), ["ab (1.62)"]);
         let lines: Vec<_> =
             report.lines.iter().map(|line| (line.minimum, line.median, line.spread)).collect();
-        assert_eq!(lines, [(20.0, 20.0, 0.0), (10.0, 40.0, 1.0), (40.0, 41.0, 1.0), (54.0, 55.0, 1.0)]);
+        assert_eq!(lines, [(20.0, 20.0, 0.0), (10.0, 40.0, 1.0), (40.0, 41.0, 1.0), (64.0, 65.0, 1.0)]);
     }
 }

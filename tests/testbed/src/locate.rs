@@ -1,14 +1,22 @@
 //! Where the parts are: the repository, the modules, the Envoy binaries.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-/// The top of the repository.
+/// The top of the repository: that of the package which cargo runs, else that in which this crate was built. Two clones
+/// may share what cargo builds, so the first counts.
 pub fn root() -> &'static Path {
-    // This crate stands in `tests/testbed`.
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let run = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let top = |from: &Path| {
+            from.ancestors().find(|folder| folder.join("Cargo.lock").exists()).map(Path::to_owned)
+        };
+        run.as_deref().and_then(top).or_else(|| top(&built)).unwrap_or(built)
+    })
 }
 
 /// The finished module: `GRAYLANE_WASM`, else `target/graylane.wasm`.
