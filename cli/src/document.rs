@@ -31,9 +31,9 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
     Ok(json_of(&node))
 }
 
-/// The configuration of a plugin, as Envoy hands it to the module; decisions are left for the access log.
-pub fn plugin_configuration(trust: Trust, policy: &Value) -> Value {
-    json!({"trust": trust, "accessLog": true, "policy": policy})
+/// The configuration of a plugin, as Envoy hands it to the module.
+pub fn plugin_configuration(trust: Trust, access_log: bool, policy: &Value) -> Value {
+    json!({"trust": trust, "accessLog": access_log, "policy": policy})
 }
 
 fn json_of(node: &Node<'_>) -> Value {
@@ -99,7 +99,7 @@ releases:
 
     #[test]
     fn the_module_takes_what_is_rendered() {
-        let configuration = plugin_configuration(Trust::Edge, &read(POLICY).unwrap());
+        let configuration = plugin_configuration(Trust::Edge, false, &read(POLICY).unwrap());
         let loaded = graylane::load(configuration.to_string().as_bytes());
         assert_eq!(loaded.trust, Trust::Edge);
         assert_eq!(loaded.plan.unwrap().version(), 7);

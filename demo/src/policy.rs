@@ -53,7 +53,7 @@ impl Document {
     /// # Errors
     /// Every mistake in it.
     pub(crate) fn revision(&self) -> Result<Revision> {
-        let configuration = document::plugin_configuration(TRUST, &self.value).to_string();
+        let configuration = document::plugin_configuration(TRUST, true, &self.value).to_string();
         let plan = graylane::load(configuration.as_bytes()).plan.map_err(Error::new)?;
         let plugin = PluginFile::checked_in()?.module(&module()?)?.configuration(&configuration)?;
         Ok(Revision { plan, plugin })
