@@ -20,9 +20,10 @@ use crate::address::Network;
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::node::Node;
-use crate::plan::{Cookie, Names, Plan, Segment, Settings, Source};
+use crate::plan::{Plan, Segment};
 use crate::policy::{self, IdSource, PluginConfig, Policy, Trust};
 use crate::read::read;
+use crate::settings::{Claims, Cookie, Names, Settings, Source};
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -106,7 +107,8 @@ fn settings(policy: &Policy, at: &mut At<'_>) -> Settings {
         id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &mut at.key("identity").key("cookie")));
     let sources = sources(identity, id_cookie.as_ref(), &names, &mut at.key("identity"));
     let trusted = trusted(&policy.trusted_sources, &mut at.key("trustedSources"));
-    Settings { version: policy.version, off: policy.off, names, sources, id_cookie, trusted }
+    let claims = Claims::new(&names, &sources, std::iter::empty(), std::iter::empty());
+    Settings { version: policy.version, off: policy.off, names, sources, id_cookie, trusted, claims }
 }
 
 fn language(policy: &Policy, at: &mut At<'_>) {

@@ -102,7 +102,7 @@ pub fn decide<'a>(
     request: &'a impl Request,
     random: impl FnOnce() -> Option<[u8; 16]>,
 ) -> Decision<'a> {
-    let facts = Facts::of(plan, trust, request);
+    let facts = Facts::of(&plan.settings, trust, request);
     let mut decision = Decision { entries: ArrayVec::new(), id: None, facts };
     if plan.settings.off || plan.is_empty() {
         return decision;
@@ -111,7 +111,7 @@ pub fn decide<'a>(
     let governing = plan.index.find(headers.host(), headers.path());
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| !segment.off);
     if governing.iter().any(is_on) {
-        decision.id = identity::find(plan, &decision.facts).or_else(|| random().map(GrayId::fresh));
+        decision.id = identity::find(&plan.settings, &decision.facts).or_else(|| random().map(GrayId::fresh));
     }
     let id = decision.id.as_ref().map(GrayId::as_bytes);
     for release in governing {

@@ -8,9 +8,10 @@ use crate::baggage;
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
-use crate::plan::{Cookie, Mode, Plan, Segment};
+use crate::plan::{Mode, Plan, Segment};
 use crate::policy::Follow;
 use crate::request::Pairs;
+use crate::settings::Cookie;
 
 /// A change to the headers of a request or a response.
 #[derive(Debug, Clone, PartialEq, Eq)]

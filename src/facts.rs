@@ -9,15 +9,15 @@ use crate::baggage;
 use crate::bytes::split;
 use crate::label::Label;
 use crate::limits;
-use crate::plan::Plan;
 use crate::policy::Trust;
 use crate::request::{Headers, Pairs, Request};
+use crate::settings::Settings;
 use crate::trust::{Admission, admit};
 
 /// A request as far as it is admitted. What is costly to find is found when it is first asked for, once.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
-    plan: &'a Plan,
+    settings: &'a Settings,
     headers: &'a Headers,
     admission: Admission<'a>,
     label: OnceCell<Label<'a>>,
@@ -27,11 +27,11 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Judges what the request claims of itself, and leaves out what is not believed.
-    pub(crate) fn of(plan: &'a Plan, trust: Trust, request: &'a impl Request) -> Self {
+    pub(crate) fn of(settings: &'a Settings, trust: Trust, request: &'a impl Request) -> Self {
         Facts {
-            plan,
+            settings,
             headers: request.headers(),
-            admission: admit(plan, trust, request),
+            admission: admit(settings, trust, request),
             label: OnceCell::new(),
             cookies: OnceCell::new(),
             query: OnceCell::new(),
@@ -71,7 +71,7 @@ impl<'a> Facts<'a> {
 
     /// The value of a cookie; the first if it stands several times.
     pub(crate) fn cookie(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let claims = if self.admission.believed { &[] } else { &*self.plan.claims.cookies };
+        let claims = if self.admission.believed { &[] } else { &*self.settings.claims.cookies };
         if claims.iter().any(|claim| claim.as_bytes() == name) {
             return None;
         }
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
 
     /// The traffic label: its header, else the member of the baggage; empty unless it is believed.
     pub(crate) fn label(&self) -> &Label<'a> {
-        self.label.get_or_init(|| match self.header(&*self.plan.names().label) {
+        self.label.get_or_init(|| match self.header(&*self.settings.names.label) {
             _ if !self.admission.believed => Label::default(),
             Some(text) => Label::parse(text),
             None => baggage::label(self.headers).map(Label::parse).unwrap_or_default(),
@@ -104,7 +104,8 @@ impl<'a> Facts<'a> {
 
     /// The elements of the group header that the hop before set.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &'a [u8]> {
-        let lines = self.headers_named(&*self.plan.names().group).filter(|line| line.len() <= limits::LABEL);
+        let lines =
+            self.headers_named(&*self.settings.names.group).filter(|line| line.len() <= limits::LABEL);
         let elements = lines.flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii);
         elements.filter(|element| !element.is_empty()).take(limits::GROUPS)
     }

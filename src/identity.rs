@@ -4,7 +4,7 @@ use uuid::fmt::Hyphenated;
 
 use crate::facts::Facts;
 use crate::limits;
-use crate::plan::{Plan, Source};
+use crate::settings::{Settings, Source};
 
 /// Who is being split: the bucketing key.
 #[derive(Debug, Clone)]
@@ -37,13 +37,13 @@ impl GrayId<'_> {
     }
 }
 
-/// The id that the request brought along: what the hop before decided, if it is believed, else from the plan's sources
+/// The id that the request brought along: what the hop before decided, if it is believed, else from the policy's sources
 /// in their order.
-pub(crate) fn find<'a>(plan: &Plan, facts: &Facts<'a>) -> Option<GrayId<'a>> {
-    let name = &*plan.names().id;
+pub(crate) fn find<'a>(settings: &Settings, facts: &Facts<'a>) -> Option<GrayId<'a>> {
+    let name = &*settings.names.id;
     let decided = if facts.admission().believed { sent(facts.single_header(name), true) } else { None };
     decided.or_else(|| {
-        plan.sources().iter().find_map(|source| match source {
+        settings.sources.iter().find_map(|source| match source {
             // An id that stands twice is no identity.
             Source::Header(header) => sent(facts.single_header(header), **header == *name),
             Source::Query(parameter) => sent(facts.query(parameter.as_bytes()), false),

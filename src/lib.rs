@@ -55,6 +55,7 @@ pub mod node;
 pub mod plan;
 pub mod policy;
 pub mod request;
+pub mod settings;
 pub mod trust;
 
 mod address;

@@ -5,16 +5,14 @@
 //! replaced while the others stay, and a plan can be written as bytes and taken over without its policy.
 //! Everything in a plan was checked by [`compile`](mod@crate::compile); nothing here can fail.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::address::Network;
 use crate::arena::{Arena, LaneId, Span, Text};
 use crate::condition::Test;
-use crate::headers;
 use crate::index::Index;
 use crate::pattern::Matches;
 use crate::policy::Follow;
+use crate::settings::{Cookie, Names, Settings};
 use crate::split::Slot;
 
 /// The three modes.
@@ -28,135 +26,12 @@ pub enum Mode {
     BlueGreen,
 }
 
-/// The header names that a policy uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
-    /// The lane, see [`headers::LANE`].
-    pub lane: Box<str>,
-    /// The cluster, see [`headers::CLUSTER`].
-    pub cluster: Box<str>,
-    /// The number in weighted clusters, see [`headers::SLOT`].
-    pub slot: Box<str>,
-    /// The gray id, see [`headers::ID`].
-    pub id: Box<str>,
-    /// The traffic label, see [`headers::LABEL`].
-    pub label: Box<str>,
-    /// The AB group, see [`headers::GROUP`].
-    pub group: Box<str>,
-    /// The experiment, see [`headers::EXPERIMENT`].
-    pub experiment: Box<str>,
-}
-
-impl Names {
-    /// All of them.
-    pub(crate) fn all(&self) -> [&str; 7] {
-        let Names { lane, cluster, slot, id, label, group, experiment } = self;
-        [lane, cluster, slot, id, label, group, experiment]
-    }
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Names {
-            lane: headers::LANE.into(),
-            cluster: headers::CLUSTER.into(),
-            slot: headers::SLOT.into(),
-            id: headers::ID.into(),
-            label: headers::LABEL.into(),
-            group: headers::GROUP.into(),
-            experiment: headers::EXPERIMENT.into(),
-        }
-    }
-}
-
-/// A place where a gray id may stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
-    Header(Box<str>),
-    Query(Box<str>),
-    Cookie(Box<str>),
-}
-
-/// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cookie {
-    pub(crate) name: Box<str>,
-    pub(crate) attributes: Box<str>,
-}
-
-impl Cookie {
-    /// The value of a `set-cookie` header that sets it to `value`.
-    pub(crate) fn set(&self, value: &[u8]) -> Vec<u8> {
-        [self.name.as_bytes(), b"=", value, self.attributes.as_bytes()].concat()
-    }
-}
-
 /// The compiled form of a policy.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     pub(crate) settings: Settings,
-    pub(crate) claims: Claims,
     pub(crate) index: Index,
     pub(crate) segments: Vec<Arc<Segment>>,
-}
-
-/// What a policy says for all its releases.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) version: u64,
-    pub(crate) off: bool,
-    pub(crate) names: Names,
-    pub(crate) sources: Box<[Source]>,
-    pub(crate) id_cookie: Option<Cookie>,
-    pub(crate) trusted: Box<[Network]>,
-}
-
-/// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claims {
-    /// Group, label, the question why, the overrides by custom and those of the releases; the id where the policy takes
-    /// it from elsewhere.
-    pub(crate) headers: Box<[Box<str>]>,
-    /// Cookies that override.
-    pub(crate) cookies: Box<[Box<str>]>,
-}
-
-impl Default for Claims {
-    /// The claims under no policy.
-    fn default() -> Self {
-        Claims::of(&Settings::default(), &[])
-    }
-}
-
-impl Claims {
-    /// The claims under these settings and releases.
-    pub(crate) fn of(settings: &Settings, segments: &[Arc<Segment>]) -> Self {
-        let names = &settings.names;
-        let sources = &settings.sources;
-        let takes_id = |source: &Source| matches!(source, Source::Header(name) if *name == names.id);
-        let id = if sources.is_empty() || sources.iter().any(takes_id) { None } else { Some(&names.id) };
-        let own = [&*names.group, &*names.label, headers::DEBUG].into_iter().chain(headers::OVERRIDES);
-        let own = own.chain(id.map(AsRef::as_ref)).map(Cow::Borrowed);
-        let overrides = segments.iter().flat_map(|segment| {
-            let rules = segment.overrides.rules.map(|name| segment.text(name));
-            segment.arena.words(segment.overrides.headers).chain(rules)
-        });
-        let cookies = segments.iter().flat_map(|segment| segment.arena.words(segment.overrides.cookies));
-        Claims {
-            headers: distinct(own.chain(overrides.map(String::from_utf8_lossy))),
-            cookies: distinct(cookies.map(String::from_utf8_lossy)),
-        }
-    }
-}
-
-fn distinct<'a>(words: impl Iterator<Item = Cow<'a, str>>) -> Box<[Box<str>]> {
-    let mut list: Vec<Box<str>> = Vec::new();
-    for word in words {
-        if !list.iter().any(|known| **known == *word) {
-            list.push(word.into());
-        }
-    }
-    list.into()
 }
 
 impl Plan {
@@ -174,7 +49,7 @@ impl Plan {
     #[must_use]
     pub fn bare(&self) -> Plan {
         let settings = Settings { trusted: Box::default(), ..self.settings.clone() };
-        Plan { settings, claims: self.claims.clone(), ..Plan::default() }
+        Plan { settings, ..Plan::default() }
     }
 
     /// The number of releases.
@@ -190,10 +65,6 @@ impl Plan {
     /// The release at `position` in the policy.
     pub fn release(&self, position: u32) -> Option<&Segment> {
         self.segments.get(position as usize).map(AsRef::as_ref)
-    }
-
-    pub(crate) fn sources(&self) -> &[Source] {
-        &self.settings.sources
     }
 }
 

@@ -10,9 +10,9 @@ use arrayvec::ArrayVec;
 
 use crate::baggage;
 use crate::limits;
-use crate::plan::Plan;
 use crate::policy::Trust;
 use crate::request::Request;
+use crate::settings::Settings;
 
 /// Header names that [`Admission::removed`] may hold: three of the hop and all claims.
 const REMOVED: usize = 3 + limits::CLAIMS;
@@ -38,30 +38,30 @@ impl Admission<'_> {
 }
 
 /// Judges what a request claims of itself.
-pub fn admit<'a>(plan: &'a Plan, trust: Trust, request: &impl Request) -> Admission<'a> {
+pub(crate) fn admit<'a>(settings: &'a Settings, trust: Trust, request: &impl Request) -> Admission<'a> {
     let headers = request.headers();
-    let names = plan.names();
+    let Settings { names, claims, .. } = settings;
     let hop = [&*names.lane, &*names.cluster, &*names.slot];
     let believed = match trust {
         Trust::Mesh => true,
-        Trust::Edge => is_trusted(plan, request),
+        Trust::Edge => is_trusted(settings, request),
     };
-    let claims = if believed { &[] } else { &*plan.claims.headers };
-    let unwanted = hop.into_iter().chain(claims.iter().map(AsRef::as_ref));
+    let claimed = if believed { &[] } else { &*claims.headers };
+    let unwanted = hop.into_iter().chain(claimed.iter().map(AsRef::as_ref));
     // As many as a policy may name fit; `take` keeps that from ever being a trap.
     let removed = unwanted.filter(|name| headers.has(*name)).take(REMOVED).collect();
     let (mut cookies, mut baggage) = (None, None);
     if !believed {
-        cookies = headers.without_cookies(&plan.claims.cookies.iter().map(|name| name.as_bytes()));
+        cookies = headers.without_cookies(&claims.cookies.iter().map(|name| name.as_bytes()));
         baggage = baggage::without_label(headers);
     }
     Admission { believed, removed, cookies, baggage }
 }
 
 /// Asking the host for the address costs; without a list of trusted sources nobody asks.
-fn is_trusted(plan: &Plan, request: &impl Request) -> bool {
-    !plan.settings.trusted.is_empty()
+fn is_trusted(settings: &Settings, request: &impl Request) -> bool {
+    !settings.trusted.is_empty()
         && request
             .source_address()
-            .is_some_and(|address| plan.settings.trusted.iter().any(|network| network.contains(address)))
+            .is_some_and(|address| settings.trusted.iter().any(|network| network.contains(address)))
 }

@@ -4,8 +4,8 @@ use crate::error::{At, Problem, Quoted};
 use crate::headers;
 use crate::label;
 use crate::limits;
-use crate::plan::Cookie;
 use crate::policy::{self, SameSite};
+use crate::settings::Cookie;
 
 /// One year, in seconds: how long a cookie lives unless the policy says otherwise.
 const YEAR: u32 = 31_536_000;

@@ -9,13 +9,13 @@ use crate::error::{At, Problem};
 use crate::index::{Conflict, Index};
 use crate::limits;
 use crate::pattern::Place;
-use crate::plan::{Claims, Plan, Segment, Settings};
+use crate::plan::{Plan, Segment};
+use crate::settings::{Claims, Settings};
 
 /// Links the segments of a policy; `at` is the list of its releases.
-pub(super) fn link(settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<'_>) -> Plan {
-    let claims = Claims::of(&settings, &segments);
-    let own = Claims::of(&settings, &[]).headers.len();
-    let count = claims.headers.len() + claims.cookies.len() - own;
+pub(super) fn link(mut settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<'_>) -> Plan {
+    let claims = claims(&settings, &segments);
+    let count = claims.len() - settings.claims.len();
     if count > limits::OVERRIDE_NAMES {
         let allowed = format_args!(
             "at most {} override headers and cookies in all releases together",
@@ -23,6 +23,7 @@ pub(super) fn link(settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<
         );
         at.error(Problem::TooMany, count, allowed);
     }
+    settings.claims = claims;
     let mut index = Index::default();
     for (position, segment) in (0_u32..).zip(&segments) {
         let conflict = segment.matches.pairs().find_map(|(host, path)| {
@@ -34,7 +35,17 @@ pub(super) fn link(settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<
             report(&place, conflict, &segments, at.index(position as usize).key("match"));
         }
     }
-    Plan { settings, claims, index, segments }
+    Plan { settings, index, segments }
+}
+
+/// What requests may claim: the settings' own, and the overrides of all releases.
+fn claims(settings: &Settings, segments: &[Arc<Segment>]) -> Claims {
+    let headers = segments.iter().flat_map(|segment| {
+        let rules = segment.overrides.rules.map(|name| segment.text(name));
+        segment.arena.words(segment.overrides.headers).chain(rules)
+    });
+    let cookies = segments.iter().flat_map(|segment| segment.arena.words(segment.overrides.cookies));
+    Claims::new(&settings.names, &settings.sources, headers, cookies)
 }
 
 fn report(place: &Place<'_>, conflict: Conflict, segments: &[Arc<Segment>], mut at: At<'_>) {

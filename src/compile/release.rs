@@ -9,8 +9,9 @@ use super::{check, condition, matching};
 use crate::arena::LaneId;
 use crate::error::{At, Problem, Quoted};
 use crate::limits;
-use crate::plan::{Cookie, Mode, Names, Overrides, Respond, Rule, Segment, Settings};
+use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
+use crate::settings::{Cookie, Names, Settings};
 
 /// Compiles a release; of the policy around it only the settings count.
 pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -> Segment {

@@ -1,0 +1,133 @@
+//! What a policy says for all its releases, compiled: names, where the gray id comes from, whom to trust, and what
+//! clients may not claim.
+
+use std::borrow::Cow;
+
+use crate::address::Network;
+use crate::headers;
+
+/// What a policy says for all its releases.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) version: u64,
+    pub(crate) off: bool,
+    pub(crate) names: Names,
+    pub(crate) sources: Box<[Source]>,
+    pub(crate) id_cookie: Option<Cookie>,
+    pub(crate) trusted: Box<[Network]>,
+    pub(crate) claims: Claims,
+}
+
+/// The header names that a policy uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The lane, see [`headers::LANE`].
+    pub lane: Box<str>,
+    /// The cluster, see [`headers::CLUSTER`].
+    pub cluster: Box<str>,
+    /// The number in weighted clusters, see [`headers::SLOT`].
+    pub slot: Box<str>,
+    /// The gray id, see [`headers::ID`].
+    pub id: Box<str>,
+    /// The traffic label, see [`headers::LABEL`].
+    pub label: Box<str>,
+    /// The AB group, see [`headers::GROUP`].
+    pub group: Box<str>,
+    /// The experiment, see [`headers::EXPERIMENT`].
+    pub experiment: Box<str>,
+}
+
+impl Names {
+    /// All of them.
+    pub(crate) fn all(&self) -> [&str; 7] {
+        let Names { lane, cluster, slot, id, label, group, experiment } = self;
+        [lane, cluster, slot, id, label, group, experiment]
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            lane: headers::LANE.into(),
+            cluster: headers::CLUSTER.into(),
+            slot: headers::SLOT.into(),
+            id: headers::ID.into(),
+            label: headers::LABEL.into(),
+            group: headers::GROUP.into(),
+            experiment: headers::EXPERIMENT.into(),
+        }
+    }
+}
+
+/// A place where a gray id may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Header(Box<str>),
+    Query(Box<str>),
+    Cookie(Box<str>),
+}
+
+/// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    pub(crate) name: Box<str>,
+    pub(crate) attributes: Box<str>,
+}
+
+impl Cookie {
+    /// The value of a `set-cookie` header that sets it to `value`.
+    pub(crate) fn set(&self, value: &[u8]) -> Vec<u8> {
+        [self.name.as_bytes(), b"=", value, self.attributes.as_bytes()].concat()
+    }
+}
+
+/// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Claims {
+    /// Group, label, the question why, the overrides by custom and those of the releases; the id where the policy takes
+    /// it from elsewhere.
+    pub(crate) headers: Box<[Box<str>]>,
+    /// Cookies that override.
+    pub(crate) cookies: Box<[Box<str>]>,
+}
+
+impl Default for Claims {
+    /// The claims under no policy.
+    fn default() -> Self {
+        Claims::new(&Names::default(), &[], std::iter::empty(), std::iter::empty())
+    }
+}
+
+impl Claims {
+    /// The claims under these names and sources of the gray id, and these overrides of releases.
+    pub(crate) fn new<'a>(
+        names: &'a Names,
+        sources: &[Source],
+        override_headers: impl Iterator<Item = &'a [u8]>,
+        override_cookies: impl Iterator<Item = &'a [u8]>,
+    ) -> Self {
+        let takes_id = |source: &Source| matches!(source, Source::Header(name) if *name == names.id);
+        let id = if sources.is_empty() || sources.iter().any(takes_id) { None } else { Some(&*names.id) };
+        let own =
+            [&*names.group, &*names.label, headers::DEBUG].into_iter().chain(headers::OVERRIDES).chain(id);
+        Claims {
+            headers: distinct(own.map(Cow::Borrowed).chain(override_headers.map(String::from_utf8_lossy))),
+            cookies: distinct(override_cookies.map(String::from_utf8_lossy)),
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.headers.len() + self.cookies.len()
+    }
+}
+
+fn distinct<'a>(words: impl Iterator<Item = Cow<'a, str>>) -> Box<[Box<str>]> {
+    let mut list: Vec<Box<str>> = Vec::new();
+    for word in words {
+        if !list.iter().any(|known| **known == *word) {
+            list.push(word.into());
+        }
+    }
+    list.into()
+}
