@@ -1,31 +1,17 @@
 //! What the engine costs by itself, without a host: to decide a request, and to take a policy in.
 
 use std::hint::black_box;
-use std::net::IpAddr;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use graylane::plan::Plan;
 use graylane::policy::Trust;
-use graylane::request::{Headers, Request};
+use graylane::request::Headers;
 use graylane::{decide, effects, load};
 use graylane_bench::policy::{self, configuration};
 use graylane_bench::request::{CASES, Case};
 
 /// Different requests of one case, so that neither cache nor branch prediction knows them all.
 const REQUESTS: usize = 4096;
-
-/// A request as the host would show it.
-struct Incoming(Headers);
-
-impl Request for Incoming {
-    fn headers(&self) -> &Headers {
-        &self.0
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        None
-    }
-}
 
 #[expect(clippy::panic, reason = "a bench whose own policy is refused measures nothing")]
 fn plan(trust: policy::Trust, releases: usize) -> (Trust, Plan) {
@@ -35,8 +21,8 @@ fn plan(trust: policy::Trust, releases: usize) -> (Trust, Plan) {
 
 /// Decides requests of a case in turn, effects included.
 fn requests(bench: &mut criterion::Bencher<'_>, case: &Case, trust: Trust, plan: &Plan) {
-    let requests: Vec<Incoming> =
-        (0..REQUESTS).map(|number| Incoming(case.headers(number).into_iter().collect())).collect();
+    let requests: Vec<Headers> =
+        (0..REQUESTS).map(|number| case.headers(number).into_iter().collect()).collect();
     let mut next = requests.iter().cycle();
     bench.iter(|| {
         if let Some(request) = next.next() {
@@ -74,7 +60,7 @@ fn check() {
     for case in CASES {
         let (trust, plan) = plan(case.trust, 10_000);
         for number in 0..50 {
-            let request = Incoming(case.headers(number).into_iter().collect());
+            let request: Headers = case.headers(number).into_iter().collect();
             let decision = decide(&plan, trust, &request, || Some([7; 16]));
             let expected = case.reason.into_iter().cycle().take(case.releases);
             let reasons = decision.entries.iter().map(|entry| entry.reason.as_str());

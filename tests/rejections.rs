@@ -6,6 +6,8 @@
 
 #[path = "support/edge.rs"]
 mod edge;
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/rejection.rs"]
 mod rejection;
 

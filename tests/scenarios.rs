@@ -9,6 +9,8 @@
 mod edge;
 #[path = "support/facts.rs"]
 mod facts;
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/native.rs"]
 mod native;
 #[path = "support/scenario.rs"]

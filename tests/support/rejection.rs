@@ -5,9 +5,11 @@ use std::path::Path;
 use graylane::compile::compile_node;
 use graylane::error::PolicyErrors;
 use graylane::node::Node;
-use graylane_testbed::{Context, Result, ensure};
+use graylane_testbed::{Context, Result};
 use serde::Deserialize;
 use serde_saphyr::{DuplicateKeyPolicy, options};
+
+use crate::files;
 
 /// One file: bad policies, and what is said of them.
 #[derive(Debug, Deserialize)]
@@ -41,24 +43,8 @@ pub(crate) struct Case {
 impl Rejections {
     /// Every file of a folder, by name.
     pub(crate) fn all(folder: &Path) -> Result<Vec<Self>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "yaml") {
-                files.push(Self::read(&path)?);
-            }
-        }
-        files.sort_by(|one, other| one.name.cmp(&other.name));
-        ensure!(!files.is_empty(), "{} holds no rejection", folder.display());
-        Ok(files)
-    }
-
-    fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)?;
-        let mut file: Rejections = serde_saphyr::from_str(&text)
-            .with_context(|| format!("{} is no file of rejections", path.display()))?;
-        file.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(file)
+        let files = files::all::<Self>(folder)?;
+        Ok(files.into_iter().map(|(name, file)| Rejections { name, ..file }).collect())
     }
 }
 

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use graylane::policy::Trust;
-use graylane_testbed::{Context, Result, ensure};
+use graylane_testbed::{Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::facts::{Expected, Facts, show};
+use crate::files;
 
 /// One file: a policy, and what becomes of requests under it.
 #[derive(Debug, Deserialize)]
@@ -164,25 +165,11 @@ struct Entry {
 impl Scenario {
     /// Every scenario of a folder, by name.
     pub(crate) fn all(folder: &Path) -> Result<Vec<Self>> {
-        let mut scenarios = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "yaml") {
-                scenarios.push(Self::read(&path)?);
-            }
-        }
-        scenarios.sort_by(|one, other| one.name.cmp(&other.name));
-        ensure!(!scenarios.is_empty(), "{} holds no scenario", folder.display());
-        Ok(scenarios)
-    }
-
-    fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)?;
-        let mut scenario: Scenario =
-            serde_saphyr::from_str(&text).with_context(|| format!("{} is no scenario", path.display()))?;
-        scenario.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        ensure!(!scenario.requests.is_empty(), "{} has no request", path.display());
-        Ok(scenario)
+        let read = |(name, scenario): (String, Self)| {
+            ensure!(!scenario.requests.is_empty(), "{name} has no request");
+            Ok(Scenario { name, ..scenario })
+        };
+        files::all(folder)?.into_iter().map(read).collect()
     }
 
     pub(crate) fn trust(&self) -> Trust {
