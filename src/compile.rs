@@ -58,7 +58,7 @@ pub struct Loaded {
     pub access_log: bool,
     /// The plan, or every mistake in the configuration.
     pub plan: Result<Plan, PolicyErrors>,
-    /// The plan without its releases, as far as it could be read: what may run where the plan may not.
+    /// Where the plan is refused, what is left of it without its releases: what may run in its place.
     pub bare: Plan,
 }
 
@@ -86,7 +86,7 @@ pub fn load(json: &[u8]) -> Loaded {
         at.key("trust").error(Problem::Required, "", allowed);
     }
     let plan = compile_at(&config.policy, &mut at.key("policy"));
-    let bare = plan.bare();
+    let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
     Loaded { trust, access_log: config.access_log, plan: errors.into_result(plan), bare }
 }
