@@ -10,6 +10,9 @@
 lists=setup/pack
 raw=$CARGO_TARGET_DIR/wasm32-wasip1/module
 
+# The folders of dependencies are remapped below: on a machine that has built nothing yet, they come now.
+cargo fetch --quiet --locked --target wasm32-wasip1
+
 # Paths that rustc would write into the module (panic locations), and what stands there instead. Later ones win.
 remap=()
 forbid=()
