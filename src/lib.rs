@@ -7,10 +7,11 @@
 //!
 //! ```
 //! use graylane::decision::Reason;
-//! use graylane::policy::{Policy, Trust};
+//! use graylane::node::Node;
+//! use graylane::policy::Trust;
 //! use graylane::request::Headers;
 //!
-//! let policy: Policy = serde_json::from_str(r#"{
+//! let document: Node = serde_json::from_str(r#"{
 //!   "language": 1,
 //!   "releases": [{
 //!     "name": "user-svc",
@@ -20,7 +21,7 @@
 //!     "overrides": {"headers": ["x-canary"]}
 //!   }]
 //! }"#)?;
-//! let plan = graylane::compile(&policy)?;
+//! let plan = graylane::compile_node(&document)?;
 //!
 //! let request: Headers = [(":authority", "user-svc.example.com"), ("x-canary", "v2")].into_iter().collect();
 //! let decision = graylane::decide(&plan, Trust::Mesh, &request, || None);
@@ -70,6 +71,6 @@ mod read;
 mod split;
 mod table;
 
-pub use compile::{Loaded, compile, load};
+pub use compile::{Loaded, compile, compile_node, load};
 pub use decision::decide;
 pub use effect::effects;

@@ -2,356 +2,315 @@
 //!
 //! An ordinary deserializer stops at the first mistake. This one records it with its path and goes on with a
 //! neutral value (`false`, `0`, an empty text, list or map, the first variant), so that one run finds them all.
-//! That needs one habit of the types it reads: every struct carries `#[serde(default)]`, and what is required is
-//! an `Option` that [`compile`](mod@crate::compile) asks for. The derived field and variant lists are what
-//! "allowed" in the messages comes from, so they cannot go stale.
+//! What is required is therefore an `Option` that [`compile`](mod@crate::compile) asks for.
+//!
+//! Why not serde: its derived code is several kilobytes a type, once for each deserializer, and a module has
+//! 400,000 bytes. The types are declared by [`written!`], which knows their keys for reading, for printing and for the
+//! schema, so the three cannot drift apart.
 
-use std::cell::RefCell;
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::Display;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
-use serde::{Deserialize, forward_to_deserialize_any};
-
-use crate::error::{OneOf, Path, PolicyErrors, Problem, Quoted};
+use crate::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use crate::node::Node;
+
+/// A type of the policy language.
+pub(crate) trait Written: Default {
+    /// Reads `node`. A mistake is recorded at its place, and a neutral value stands in for what could not be read.
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self;
+}
 
 /// Reads `node`, which stands at `path`. Mistakes of form go to `errors`; the value returned is then only good
 /// for finding further mistakes.
-pub(crate) fn read<'de, T: Deserialize<'de> + Default>(
-    node: &Node<'de>,
-    path: &Path<'_>,
-    errors: &mut PolicyErrors,
-) -> T {
-    let found = RefCell::new(std::mem::take(errors));
-    let result = T::deserialize(Reader { node: Some(node), path, errors: &found });
-    *errors = found.into_inner();
+pub(crate) fn read<T: Written>(node: &Node<'_>, path: &Path<'_>, errors: &mut PolicyErrors) -> T {
+    let value = T::read(node, &mut At::new(*path, errors));
     errors.end_of_reading();
-    result.unwrap_or_else(|fault| {
-        errors.add(path, Problem::Invalid, "", fault.0);
-        T::default()
-    })
+    value
 }
 
-/// A value to be read. `node` is `None` for the neutral value that stands in for a mistake.
-#[derive(Clone, Copy)]
-struct Reader<'a, 'de> {
-    node: Option<&'a Node<'de>>,
-    path: &'a Path<'a>,
-    errors: &'a RefCell<PolicyErrors>,
-}
-
-/// A refusal by a written type itself. None of ours refuses; it is reported rather than lost if one ever does.
-#[derive(Debug)]
-struct Fault(String);
-
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl serde::de::Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault(message.to_string())
-    }
-}
-
-impl Reader<'_, '_> {
-    fn wrong(&self, problem: Problem, allowed: impl fmt::Display) {
-        if let Some(node) = self.node {
-            self.errors.borrow_mut().add(self.path, problem, node, allowed);
+/// Declares a type of the policy language: a struct with its keys, or an enum with its words.
+///
+/// ```text
+/// written! {
+///     /// What it is.
+///     pub struct Cookie {
+///         /// A key is the name of its field,
+///         path: Option<String>,
+///         /// unless it says another; and it may be required.
+///         max_age: Option<u32> as "maxAge" [required],
+///     }
+/// }
+/// written! {
+///     /// Exactly one of these; the first stands in for what cannot be read.
+///     pub enum PathMatch { /// …
+///         Exact(String) = "exact", /// …
+///         Any = "any" }
+/// }
+/// ```
+macro_rules! written {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[doc = $doc:literal])* $field:ident: $type:ty $(as $key:literal)? $([$required:ident])?, )*
         }
-    }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+        pub struct $name {
+            $(
+                $(#[doc = $doc])*
+                $(#[serde(rename = $key)])?
+                #[serde(skip_serializing_if = "crate::read::is_neutral")]
+                pub $field: $type,
+            )*
+        }
 
-    fn unsigned(&self, max: u64) -> u64 {
-        match self.node {
-            Some(Node::Unsigned(value)) if *value <= max => return *value,
-            Some(Node::Unsigned(_) | Node::Negative(_)) => {
-                self.wrong(Problem::Invalid, format_args!("must be a whole number between 0 and {max}"));
+        impl crate::read::Written for $name {
+            fn read(node: &crate::node::Node<'_>, at: &mut crate::error::At<'_>) -> Self {
+                const KEYS: &[&str] = &[$( written!(@key $field $($key)?) ),*];
+                let mut value = Self::default();
+                crate::read::fields(node, at, Some(KEYS), &mut |key, node, at| match key {
+                    $( written!(@key $field $($key)?) => value.$field = crate::read::Written::read(node, at), )*
+                    _ => {}
+                });
+                value
             }
-            _ => self.wrong(Problem::Type, "must be a whole number"),
         }
-        0
-    }
-}
-
-macro_rules! unsigned {
-    ($($method:ident $visit:ident $type:ty,)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            visitor.$visit(<$type>::try_from(self.unsigned(u64::from(<$type>::MAX))).unwrap_or_default())
+    };
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $(#[$first_meta:meta])* $first:ident $(($first_type:ty))? = $first_word:literal
+            $(, $(#[$variant_meta:meta])* $variant:ident $(($type:ty))? = $word:literal)* $(,)?
         }
-    )*};
-}
-
-impl<'de> Deserializer<'de> for Reader<'_, 'de> {
-    type Error = Fault;
-
-    unsigned! {
-        deserialize_u8 visit_u8 u8,
-        deserialize_u16 visit_u16 u16,
-        deserialize_u32 visit_u32 u32,
-        deserialize_u64 visit_u64 u64,
-    }
-
-    // Written types have no signed, narrow or byte-like fields: what arrives here is read as what it is.
-    forward_to_deserialize_any! { i8 i16 i32 i64 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct }
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.node {
-            None | Some(Node::Null) => visitor.visit_unit(),
-            Some(Node::Bool(value)) => visitor.visit_bool(*value),
-            Some(Node::Unsigned(value)) => visitor.visit_u64(*value),
-            Some(Node::Negative(value)) => visitor.visit_i64(*value),
-            Some(Node::Float(value)) => visitor.visit_f64(*value),
-            Some(Node::Text(value)) => visitor.visit_str(value),
-            Some(Node::List(_)) => self.deserialize_seq(visitor),
-            Some(Node::Map(_)) => self.deserialize_map(visitor),
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        pub enum $name {
+            $(#[$first_meta])* #[serde(rename = $first_word)] $first $(($first_type))?,
+            $( $(#[$variant_meta])* #[serde(rename = $word)] $variant $(($type))?, )*
         }
-    }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let value = if let Some(Node::Bool(value)) = self.node { *value } else { false };
-        if !matches!(self.node, Some(Node::Bool(_))) {
-            self.wrong(Problem::Type, "must be true or false");
-        }
-        visitor.visit_bool(value)
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        #[expect(clippy::cast_precision_loss, reason = "a percentage beyond 2^53 is out of range either way")]
-        let value = match self.node {
-            Some(Node::Float(value)) => *value,
-            Some(Node::Unsigned(value)) => *value as f64,
-            Some(Node::Negative(value)) => *value as f64,
-            _ => {
-                self.wrong(Problem::Type, "must be a number");
-                0.0
+        impl Default for $name {
+            fn default() -> Self {
+                $name::$first $((<$first_type>::default()))?
             }
-        };
-        visitor.visit_f64(value)
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if let Some(Node::Text(value)) = self.node {
-            return visitor.visit_str(value);
         }
-        self.wrong(Problem::Type, "must be text");
-        visitor.visit_str("")
-    }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.node {
-            None | Some(Node::Null) => visitor.visit_none(),
-            Some(_) => visitor.visit_some(self),
+        impl crate::read::Written for $name {
+            fn read(node: &crate::node::Node<'_>, at: &mut crate::error::At<'_>) -> Self {
+                const WORDS: &[&str] = &[$first_word $(, $word)*];
+                let (word, content) = crate::read::variant(node, at, WORDS);
+                match word {
+                    Some($first_word) => written!(@read $name::$first, $first_word, content, at $(, $first_type)?),
+                    $( Some($word) => written!(@read $name::$variant, $word, content, at $(, $type)?), )*
+                    _ => Self::default(),
+                }
+            }
         }
-    }
+    };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
+    (@read $variant:path, $word:literal, $content:ident, $at:ident) => {{
+        crate::read::bare($content, $at, $word);
+        $variant
+    }};
+    (@read $variant:path, $word:literal, $content:ident, $at:ident, $type:ty) => {
+        $variant(crate::read::content($content, $at, $word))
+    };
+}
+pub(crate) use written;
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(self)
-    }
+/// Whether a value says nothing that its absence would not say.
+pub(crate) fn is_neutral<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_unit()
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let elements = if let Some(Node::List(list)) = self.node {
-            list.as_slice()
+/// Reads a map with these keys; `None` for a map whose keys are free. A key that the type does not have or that stands
+/// twice is reported and passed over.
+pub(crate) fn fields(
+    node: &Node<'_>,
+    at: &mut At<'_>,
+    allowed: Option<&[&str]>,
+    read: &mut dyn FnMut(&str, &Node<'_>, &mut At<'_>),
+) {
+    let Node::Map(map) = node else {
+        at.error(Problem::Type, node, "must be a map");
+        return;
+    };
+    for (index, (key, node)) in map.iter().enumerate() {
+        let at = &mut at.key(key);
+        let mut before = map.iter().take(index);
+        if let Some(allowed) = allowed
+            && !allowed.contains(&key.as_ref())
+        {
+            at.error(Problem::UnknownField, "", OneOf(allowed));
+        } else if before.any(|(other, _)| other == key) {
+            at.error(Problem::Duplicate, Quoted(key), "write the key once");
         } else {
-            self.wrong(Problem::Type, "must be a list");
-            &[]
-        };
-        visitor.visit_seq(Elements { reader: self, rest: elements.iter().enumerate() })
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_map(Fields { reader: self, rest: self.fields(), seen: 0, allowed: None, value: None })
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        allowed: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_map(Fields {
-            reader: self,
-            rest: self.fields(),
-            seen: 0,
-            allowed: Some(allowed),
-            value: None,
-        })
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        visitor.visit_enum(self.variant(variants))
+            read(key, node, at);
+        }
     }
 }
 
-impl<'a, 'de> Reader<'a, 'de> {
-    fn fields(&self) -> &'a [(std::borrow::Cow<'de, str>, Node<'de>)] {
-        if let Some(Node::Map(map)) = self.node {
-            return map.as_slice();
-        }
-        self.wrong(Problem::Type, "must be a map");
-        &[]
-    }
-
-    /// The variant that the value names: a bare word, or a map with the variant as its only key.
-    fn variant(self, variants: &'static [&'static str]) -> Variant<'a, 'de> {
-        let (name, content) = match self.node {
-            Some(Node::Text(word)) => (Some(word.as_ref()), None),
-            Some(Node::Map(map)) => match map.as_slice() {
-                [(key, value)] => (Some(key.as_ref()), Some(value)),
-                _ => (None, None),
-            },
+/// The variant that the value names, a bare word or a map with the variant as its only key; and what stands under it.
+pub(crate) fn variant<'n>(
+    node: &'n Node<'_>,
+    at: &mut At<'_>,
+    words: &'static [&'static str],
+) -> (Option<&'static str>, Option<&'n Node<'n>>) {
+    let (name, content) = match node {
+        Node::Text(word) => (Some(word), None),
+        Node::Map(map) => match map.as_slice() {
+            [(key, value)] => (Some(key), Some(value)),
             _ => (None, None),
-        };
-        let known = name.and_then(|name| variants.iter().copied().find(|known| *known == name));
-        match (known, name) {
-            (Some(_), _) => {}
-            (None, Some(name)) => {
-                let mut errors = self.errors.borrow_mut();
-                errors.add(self.path, Problem::Unsupported, Quoted(name), OneOf(variants));
-            }
-            (None, None) => {
-                self.wrong(Problem::Type, format_args!("must be exactly one; {}", OneOf(variants)));
-            }
-        }
-        let content = if known.is_some() { content } else { None };
-        Variant { name: known.or(variants.first().copied()).unwrap_or(""), reader: self, content }
+        },
+        _ => (None, None),
+    };
+    let Some(name) = name else {
+        at.error(Problem::Type, node, format_args!("must be exactly one; {}", OneOf(words)));
+        return (None, None);
+    };
+    let known = words.iter().copied().find(|known| known == name);
+    if known.is_none() {
+        at.error(Problem::Unsupported, Quoted(name), OneOf(words));
+    }
+    (known, content)
+}
+
+/// A variant that is a word alone.
+pub(crate) fn bare(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) {
+    if let Some(node) = content {
+        at.error(Problem::Type, node, format_args!("must be the word alone: {word}"));
     }
 }
 
-struct Elements<'a, 'de> {
-    reader: Reader<'a, 'de>,
-    rest: std::iter::Enumerate<std::slice::Iter<'a, Node<'de>>>,
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((index, node)) = self.rest.next() else { return Ok(None) };
-        let path = self.reader.path.index(index);
-        seed.deserialize(Reader { node: Some(node), path: &path, errors: self.reader.errors }).map(Some)
-    }
-}
-
-struct Fields<'a, 'de> {
-    reader: Reader<'a, 'de>,
-    rest: &'a [(std::borrow::Cow<'de, str>, Node<'de>)],
-    /// How many fields have been passed, to look back for a key that is written twice.
-    seen: usize,
-    /// The keys that the type has; `None` for a map whose keys are free.
-    allowed: Option<&'static [&'static str]>,
-    value: Option<(&'a str, &'a Node<'de>)>,
-}
-
-impl<'a, 'de> Fields<'a, 'de> {
-    /// The next key that the type knows and that was not there before; the others are reported and passed over.
-    fn next_known(&mut self) -> Option<(&'a str, &'a Node<'de>)> {
-        loop {
-            let (key, node) = self.rest.get(self.seen)?;
-            let before = self.rest.get(..self.seen).unwrap_or_default();
-            self.seen += 1;
-            let mut errors = self.reader.errors.borrow_mut();
-            if let Some(allowed) = self.allowed
-                && !allowed.contains(&key.as_ref())
-            {
-                errors.add(&self.reader.path.key(key), Problem::UnknownField, "", OneOf(allowed));
-            } else if before.iter().any(|(other, _)| other == key) {
-                errors.add(&self.reader.path.key(key), Problem::Duplicate, Quoted(key), "write the key once");
-            } else {
-                return Some((key, node));
-            }
+/// What stands under a variant.
+pub(crate) fn content<T: Written>(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) -> T {
+    match content {
+        Some(node) => T::read(node, &mut at.key(word)),
+        None => {
+            at.error(Problem::Type, Quoted(word), format_args!("must be a map: {word}: …"));
+            T::default()
         }
     }
 }
 
-impl<'de> MapAccess<'de> for Fields<'_, 'de> {
-    type Error = Fault;
+/// Records that a value is of the wrong type, and goes on with a neutral one.
+fn wrong<T: Default>(node: &Node<'_>, at: &mut At<'_>, allowed: impl Display) -> T {
+    at.error(Problem::Type, node, allowed);
+    T::default()
+}
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        self.value = self.next_known();
-        match self.value {
-            Some((key, _)) => seed.deserialize(StrDeserializer::new(key)).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let (key, node) = self.value.take().map_or(("", None), |(key, node)| (key, Some(node)));
-        let path = self.reader.path.key(key);
-        seed.deserialize(Reader { node, path: &path, errors: self.reader.errors })
+impl Written for bool {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        if let Node::Bool(value) = node { *value } else { wrong(node, at, "must be true or false") }
     }
 }
 
-struct Variant<'a, 'de> {
-    name: &'static str,
-    reader: Reader<'a, 'de>,
-    content: Option<&'a Node<'de>>,
-}
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        let value = seed.deserialize(StrDeserializer::<Fault>::new(self.name))?;
-        Ok((value, self))
+impl Written for String {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        if let Node::Text(value) = node { Cow::to_string(value) } else { wrong(node, at, "must be text") }
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        if self.content.is_some() {
-            self.reader.wrong(Problem::Type, format_args!("must be the word alone: {}", self.name));
+impl Written for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a percentage beyond 2^53 is out of range either way")]
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        match node {
+            Node::Float(value) => *value,
+            Node::Unsigned(value) => *value as f64,
+            Node::Negative(value) => *value as f64,
+            _ => wrong(node, at, "must be a number"),
         }
-        Ok(())
     }
+}
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        if matches!(self.reader.node, Some(Node::Text(word)) if word == self.name) {
-            self.reader.wrong(Problem::Type, format_args!("must be a map: {}: …", self.name));
+impl Written for u64 {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        whole(node, at, u64::MAX)
+    }
+}
+
+impl Written for u32 {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        u32::try_from(whole(node, at, u64::from(u32::MAX))).unwrap_or_default()
+    }
+}
+
+fn whole(node: &Node<'_>, at: &mut At<'_>, max: u64) -> u64 {
+    match node {
+        Node::Unsigned(value) if *value <= max => return *value,
+        Node::Unsigned(_) | Node::Negative(_) => {
+            at.error(Problem::Invalid, node, format_args!("must be a whole number between 0 and {max}"));
         }
-        let path = self.reader.path.key(self.name);
-        seed.deserialize(Reader { node: self.content, path: &path, errors: self.reader.errors })
+        _ => at.error(Problem::Type, node, "must be a whole number"),
+    }
+    0
+}
+
+impl<T: Written> Written for Option<T> {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        (*node != Node::Null).then(|| T::read(node, at))
+    }
+}
+
+impl<T: Written> Written for Box<T> {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        Box::new(T::read(node, at))
+    }
+}
+
+impl<T: Written> Written for Vec<T> {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        let Node::List(list) = node else { return wrong(node, at, "must be a list") };
+        list.iter().enumerate().map(|(index, node)| T::read(node, &mut at.index(index))).collect()
+    }
+}
+
+/// A map with free keys, in the order in which they are written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map<T>(Vec<(String, T)>);
+
+impl<T> Map<T> {
+    /// Keys and values, in the order in which they are written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> + Clone {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
-        Err(Fault("a written type has no tuple variant".to_owned()))
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        allowed: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        let path = self.reader.path.key(self.name);
-        let reader = Reader { node: self.content, path: &path, errors: self.reader.errors };
-        reader.deserialize_struct("", allowed, visitor)
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Map(Vec::new())
+    }
+}
+
+impl<T> FromIterator<(String, T)> for Map<T> {
+    fn from_iter<I: IntoIterator<Item = (String, T)>>(pairs: I) -> Self {
+        Map(pairs.into_iter().collect())
+    }
+}
+
+impl<T: serde::Serialize> serde::Serialize for Map<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<T: Written> Written for Map<T> {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        let mut map = Map::default();
+        fields(node, at, None, &mut |key, node, at| map.0.push((key.to_owned(), T::read(node, at))));
+        map
     }
 }

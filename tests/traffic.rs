@@ -57,8 +57,9 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn compile(policy: &Value) -> Plan {
-    let policy = serde_json::from_value(policy.clone()).expect("the policy has the written form");
-    graylane::compile(&policy).expect("the policy is good")
+    let policy = policy.to_string();
+    let document = serde_json::from_str(&policy).expect("any JSON is a document");
+    graylane::compile_node(&document).expect("the policy is good")
 }
 
 /// A release of the given mode under `name`, and the policy around it.

@@ -1,13 +1,13 @@
 //! Written conditions -> tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::builder::Builder;
 use super::check;
 use crate::arena::Span;
 use crate::condition::{Operator, Subject, Test};
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::policy::{Condition, TextTest};
+use crate::policy::{Condition, Map, TextTest};
 
 /// The operators of a test, for messages.
 const OPERATORS: [&str; 4] = ["exact", "prefix", "in", "present"];
@@ -20,9 +20,9 @@ pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &m
     };
     let Condition { header, cookie, query, label, path: tested_path } = condition;
     let mut tests = Vec::new();
-    let mut group = |key: &str, written: &BTreeMap<String, TextTest>, kind: Kind| {
+    let mut group = |key: &str, written: &Map<TextTest>, kind: Kind| {
         let at = &mut at.key(key);
-        for (name, test) in written {
+        for (name, test) in written.iter() {
             let at = &mut at.key(name);
             let subject = kind.subject(name, builder, at);
             let operator = operator(test, builder, at);

@@ -35,7 +35,10 @@ pub(super) fn told_apart(release: &policy::Release, at: &mut At<'_>) {
     let answers: Vec<Vec<(&str, &str)>> = written.iter().map(answers_to).collect();
     for (index, own) in answers.iter().enumerate() {
         let name = |at: usize| written.get(at).and_then(|lane| lane.name.as_ref());
-        let first = answers.iter().take(index).position(|other| other == own);
+        let same = |other: &&Vec<(&str, &str)>| {
+            other.len() == own.len() && other.iter().all(|pair| own.contains(pair))
+        };
+        let first = answers.iter().take(index).position(|other| same(&other));
         // Lanes of one name are reported as that.
         if let Some(first) = first.filter(|first| name(*first) != name(index)) {
             let own: Vec<String> = own.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -52,7 +55,7 @@ fn answers_to(lane: &policy::Lane) -> Vec<(&str, &str)> {
     if lane.labels.is_empty() {
         return vec![(VERSION, lane.name.as_deref().unwrap_or_default())];
     }
-    lane.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    lane.labels.iter().map(|(key, value)| (key, value.as_str())).collect()
 }
 
 /// The key under which a lane without labels answers to its name.
@@ -90,7 +93,7 @@ fn compile_lane(
 }
 
 fn labels(lane: &policy::Lane, release: &str, builder: &mut Builder, at: &mut At<'_>) -> Span {
-    for (key, value) in &lane.labels {
+    for (key, value) in lane.labels.iter() {
         let at = &mut at.key(key);
         let own_len = release.len() + 1 + key.len();
         if check::label_key(key, at).is_some() && own_len > limits::LABEL_KEY {
