@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group};
+use graylane::given::Given;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
 use graylane::request::Headers;
@@ -21,12 +22,13 @@ fn plan(trust: policy::Trust, releases: usize) -> (Trust, Plan) {
 
 /// Decides requests of a case in turn, effects included.
 fn requests(bench: &mut criterion::Bencher<'_>, case: &Case, trust: Trust, plan: &Plan) {
-    let requests: Vec<Headers> =
-        (0..REQUESTS).map(|number| case.headers(number).into_iter().collect()).collect();
+    let given =
+        |number| Given { random: Some([7; 16]), ..Given::from(Headers::from_iter(case.headers(number))) };
+    let requests: Vec<Given> = (0..REQUESTS).map(given).collect();
     let mut next = requests.iter().cycle();
     bench.iter(|| {
         if let Some(request) = next.next() {
-            let decision = decide(plan, trust, black_box(request), || Some([7; 16]));
+            let decision = decide(plan, trust, black_box(request));
             black_box(effects(plan, &decision));
         }
     });
@@ -60,8 +62,9 @@ fn check() {
     for case in CASES {
         let (trust, plan) = plan(case.trust, 10_000);
         for number in 0..50 {
-            let request: Headers = case.headers(number).into_iter().collect();
-            let decision = decide(&plan, trust, &request, || Some([7; 16]));
+            let request = Given::from(Headers::from_iter(case.headers(number)));
+            let request = Given { random: Some([7; 16]), ..request };
+            let decision = decide(&plan, trust, &request);
             let expected = case.reason.into_iter().cycle().take(case.releases);
             let reasons = decision.entries.iter().map(|entry| entry.reason.as_str());
             assert!(reasons.eq(expected), "{}: {:?}", case.name, decision.entries);

@@ -28,6 +28,11 @@ impl Network {
         Some(Network { bits: bits(address) & mask, mask })
     }
 
+    /// Whether it is a whole address space.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.mask == 0 || self.mask == u128::MAX << 32
+    }
+
     /// Whether `address` lies in the network.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         bits(address) & self.mask == self.bits

@@ -14,6 +14,11 @@ pub(crate) struct Span {
     end: u32,
 }
 
+impl Text {
+    /// No text at all, which even the empty one is not.
+    pub(crate) const NONE: Text = Text { start: u32::MAX, len: 0 };
+}
+
 impl Span {
     /// The records of `list` that the span covers.
     pub(crate) fn of<T>(self, list: &[T]) -> &[T] {
@@ -64,9 +69,14 @@ impl Arena {
         words.of(&self.words).iter().map(|word| self.text(*word))
     }
 
-    /// Whether `text` is among the words of a sorted run.
-    pub(crate) fn has_word(&self, words: Span, text: &[u8]) -> bool {
-        words.of(&self.words).binary_search_by(|word| self.text(*word).cmp(text)).is_ok()
+    /// Keeps a run of texts that are kept already.
+    pub(crate) fn keep_run(&mut self, texts: impl IntoIterator<Item = Text>) -> Span {
+        Span::append(&mut self.words, texts)
+    }
+
+    /// The texts of a run, as they are kept.
+    pub(crate) fn run(&self, run: Span) -> &[Text] {
+        run.of(&self.words)
     }
 }
 

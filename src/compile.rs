@@ -16,14 +16,13 @@ mod split;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::address::Network;
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::node::Node;
 use crate::plan::{Plan, Segment};
-use crate::policy::{self, IdSource, PluginConfig, Policy, Trust};
+use crate::policy::{self, Absent, IdSource, PluginConfig, Policy, Trust};
 use crate::read::read;
-use crate::settings::{Claims, Cookie, Names, Settings, Source};
+use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Names, Settings, Source};
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -106,9 +105,43 @@ fn settings(policy: &Policy, at: &mut At<'_>) -> Settings {
     let id_cookie =
         id_cookie.map(|cookie| check::cookie(cookie, "gray_id", &mut at.key("identity").key("cookie")));
     let sources = sources(identity, id_cookie.as_ref(), &names, &mut at.key("identity"));
-    let trusted = trusted(&policy.trusted_sources, &mut at.key("trustedSources"));
+    let trusted = condition::networks(&policy.trusted_sources, &mut at.key("trustedSources")).into();
     let claims = Claims::new(&names, &sources, std::iter::empty(), std::iter::empty());
-    Settings { version: policy.version, off: policy.off, names, sources, id_cookie, trusted, claims }
+    let claims_in = claims_in(&policy.claims, &mut at.key("claims"));
+    Settings {
+        version: policy.version,
+        off: policy.off,
+        names,
+        sources,
+        absent: absent(identity, at),
+        normalize: identity.normalize.clone(),
+        id_cookie,
+        trusted,
+        claims_in,
+        claims,
+    }
+}
+
+/// What becomes of a request without an id. A cookie for an id that nobody draws would never be set.
+fn absent(identity: &policy::Identity, at: &mut At<'_>) -> Absent {
+    let absent = identity.absent.unwrap_or_default();
+    if absent != Absent::Issue && identity.cookie.is_some() {
+        let allowed = "only with absent: issue; nothing is drawn that it could keep";
+        at.key("identity").key("cookie").error(Problem::Forbidden, "", allowed);
+    }
+    absent
+}
+
+/// The filter that leaves verified claims in the metadata, and the key under which it does.
+fn claims_in(written: &policy::Claims, at: &mut At<'_>) -> (Box<str>, Box<str>) {
+    let mut word = |key: &str, written: &Option<String>, default: &str| -> Box<str> {
+        let word = written.as_deref().unwrap_or(default);
+        if word.is_empty() || word.contains('\0') {
+            at.key(key).error(Problem::Invalid, Quoted(word), "a name");
+        }
+        word.into()
+    };
+    (word("filter", &written.filter, JWT_FILTER), word("key", &written.key, JWT_PAYLOAD))
 }
 
 fn language(policy: &Policy, at: &mut At<'_>) {
@@ -166,11 +199,23 @@ fn sources(
         return [Source::Header(names.id.clone()), Source::Query("gray_id".into()), Source::Cookie(cookie)]
             .into();
     }
-    let mut sources = Vec::with_capacity(identity.sources.len());
-    for (index, source) in identity.sources.iter().enumerate() {
-        let mut at = at.key("sources");
+    let sources = each_source(&identity.sources, true, &mut at.key("sources"));
+    if let Some(cookie) = cookie
+        && !sources.iter().any(|source| matches!(source, Source::Cookie(name) if *name == cookie.name))
+        && !at.key("sources").is_unreadable()
+    {
+        let allowed = "one of the cookies in identity.sources, or nobody would read it";
+        at.key("cookie").key("name").error(Problem::NotFound, Quoted(&cookie.name), allowed);
+    }
+    sources.into()
+}
+
+fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Source> {
+    let mut sources = Vec::with_capacity(written.len());
+    for (index, source) in written.iter().enumerate() {
         let at = &mut at.index(index);
         sources.extend(match source {
+            IdSource::SourceAddress => Some(Source::SourceAddress),
             IdSource::Header(name) => {
                 check::header_name(name, &mut at.key("header")).map(|name| Source::Header(name.into()))
             }
@@ -180,27 +225,23 @@ fn sources(
             IdSource::Cookie(name) => {
                 check::token(name, &mut at.key("cookie")).map(|name| Source::Cookie(name.into()))
             }
+            IdSource::Claim(name) => {
+                check::claim(name, &mut at.key("claim")).map(|name| Source::Claim(name.into()))
+            }
+            IdSource::Composite(_) if !may_nest => {
+                at.key("composite").error(Problem::Forbidden, "", "a part of a composite is none itself");
+                None
+            }
+            IdSource::Composite(parts) => {
+                let at = &mut at.key("composite");
+                if parts.len() < 2 {
+                    at.error(Problem::Required, "", "at least two parts");
+                }
+                Some(Source::Composite(each_source(parts, false, at).into()))
+            }
         });
     }
-    if let Some(cookie) = cookie
-        && !sources.iter().any(|source| matches!(source, Source::Cookie(name) if *name == cookie.name))
-    {
-        let allowed = "one of the cookies in identity.sources, or nobody would read it";
-        at.key("cookie").key("name").error(Problem::NotFound, Quoted(&cookie.name), allowed);
-    }
-    sources.into()
-}
-
-fn trusted(written: &[String], at: &mut At<'_>) -> Box<[Network]> {
-    let network = |(index, text): (usize, &String)| {
-        let network = Network::parse(text);
-        if network.is_none() {
-            let allowed = "an address or a network: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
-            at.index(index).error(Problem::Invalid, Quoted(text), allowed);
-        }
-        network
-    };
-    written.iter().enumerate().filter_map(network).collect()
+    sources
 }
 
 fn releases(written: &[policy::Release], settings: &Settings, at: &mut At<'_>) -> Vec<Arc<Segment>> {

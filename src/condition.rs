@@ -1,70 +1,219 @@
-//! Conditions: tests of a request that a rule asks for. All tests of a condition must hold.
+//! Conditions over a request, compiled: tests that jump.
 //!
-//! A test is a subject (what of the request is looked at) and an operator over its text. Tests of one segment
-//! stand in one list; a rule owns a run of it.
+//! A test is a subject (what of the request is looked at) and an operator (what must hold of it), and it says
+//! which test comes next where it holds and where it does not. `all`, `any` and `not` are only ways to lay these jumps,
+//! so they cost nothing per request, and what can hold always or never is folded away while it is compiled. A
+//! jump goes to an earlier test in the list or ends, so evaluation ends.
 
-use crate::arena::{Arena, Span, Text};
+mod claim;
+mod cookie;
+mod header;
+mod host;
+mod id;
+mod label;
+mod method;
+mod path;
+mod percent;
+mod query;
+mod set;
+mod source;
+
+use crate::address::Network;
+use crate::arena::{Arena, Span, Text, position};
 use crate::facts::Facts;
+use crate::number;
+use crate::regex::{Program, Programs};
+use crate::version;
+
+pub(crate) use percent::Buckets;
+pub(crate) use set::Set;
+
+/// The conditions of a release: their tests, and what these compare with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    tests: Vec<Test>,
+    pub(crate) ranges: Vec<number::Range>,
+    pub(crate) requirements: Vec<version::Requirement>,
+    pub(crate) programs: Programs,
+    pub(crate) networks: Vec<Network>,
+}
+
+/// Where to go on: at the test of this position, or with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Jump(u32);
+
+impl Jump {
+    /// The condition holds.
+    pub(crate) const HOLDS: Jump = Jump(u32::MAX);
+    /// The condition does not hold.
+    pub(crate) const FAILS: Jump = Jump(u32::MAX - 1);
+}
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Test {
-    pub(crate) subject: Subject,
-    pub(crate) operator: Operator,
+struct Test {
+    subject: Subject,
+    operator: Operator,
+    then: Jump,
+    otherwise: Jump,
 }
 
-/// What of the request is looked at.
+/// What of the request is looked at; each has a file of its own that says how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject {
-    /// The first value of a header.
     Header(Text),
-    /// A cookie.
     Cookie(Text),
-    /// A query parameter.
     Query(Text),
-    /// A pair of the traffic label, if the label is believed.
     Label(Text),
-    /// The path without its query.
+    Claim(Text),
     Path,
+    Method,
+    Host,
+    Id,
+    Source,
 }
 
-/// What must hold of the text that was found. Bytes are compared as they are.
+/// What must hold of what was found. Only `Absent` holds of nothing. Numbers are positions in [`Conditions`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operator {
-    Exact(Text),
-    Prefix(Text),
-    /// Equal to one of a set; the words are sorted.
-    In(Span),
+    Exact(Text, Case),
+    Prefix(Text, Case),
+    Suffix(Text, Case),
+    Contains(Text, Case),
+    In(Set, Case),
     Present,
     Absent,
-}
-
-/// Whether all `tests` hold; their texts are in `arena`.
-pub(crate) fn holds(arena: &Arena, tests: &[Test], facts: &Facts<'_>) -> bool {
-    tests.iter().all(|test| test.operator.accepts(arena, test.subject.find(arena, facts)))
-}
-
-impl Subject {
-    fn find<'f>(self, arena: &Arena, facts: &'f Facts<'_>) -> Option<&'f [u8]> {
-        match self {
-            Subject::Header(name) => facts.header(arena.text(name)),
-            Subject::Cookie(name) => facts.cookie(arena.text(name)),
-            Subject::Query(name) => facts.query(arena.text(name)),
-            Subject::Label(key) => facts.label().get(arena.text(key)),
-            Subject::Path => Some(facts.path()),
-        }
-    }
+    Number(u32),
+    Remainder {
+        divisor: u64,
+        range: u32,
+    },
+    Version(u32),
+    Pattern(Program),
+    /// Of a source address: one of these networks holds it.
+    Networks(Span),
+    /// Of a gray id: its bucket is one of these.
+    Percent(Buckets),
 }
 
 impl Operator {
-    fn accepts(self, arena: &Arena, found: Option<&[u8]>) -> bool {
-        let Some(found) = found else { return matches!(self, Operator::Absent) };
+    fn is_numeric(self) -> bool {
+        matches!(self, Operator::Number(_) | Operator::Remainder { .. })
+    }
+}
+
+/// Whether ASCII letters are told apart by their case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    Kept,
+    Ignored,
+}
+
+impl Case {
+    fn same(self, one: &[u8], other: &[u8]) -> bool {
         match self {
-            Operator::Exact(text) => found == arena.text(text),
-            Operator::Prefix(text) => found.starts_with(arena.text(text)),
-            Operator::In(words) => arena.has_word(words, found),
+            Case::Kept => one == other,
+            Case::Ignored => one.eq_ignore_ascii_case(other),
+        }
+    }
+
+    /// Whether `text` holds `part` at `at`, counted from its start.
+    fn has_at(self, text: &[u8], part: &[u8], at: usize) -> bool {
+        text.get(at..at.saturating_add(part.len())).is_some_and(|found| self.same(found, part))
+    }
+
+    /// Whether `text` holds `part` somewhere. `part` is short (see [`limits::CONTAINED`](crate::limits::CONTAINED)).
+    fn has(self, text: &[u8], part: &[u8]) -> bool {
+        (0..=text.len().saturating_sub(part.len())).any(|at| self.has_at(text, part, at))
+    }
+}
+
+/// What conditions may look at: the request as far as it is admitted, and the gray id, where there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence<'e, 'a> {
+    pub(crate) facts: &'e Facts<'a>,
+    pub(crate) id: Option<&'e [u8]>,
+}
+
+impl Conditions {
+    /// Adds a test and says where it stands. `then` and `otherwise` are answers or tests that were added before.
+    pub(crate) fn push(&mut self, subject: Subject, operator: Operator, then: Jump, otherwise: Jump) -> Jump {
+        let jump = Jump(position(self.tests.len()));
+        self.tests.push(Test { subject, operator, then, otherwise });
+        jump
+    }
+
+    /// The number of tests.
+    pub(crate) fn len(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Takes back the tests that were added after there were `len`: nothing jumps to them any more.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.tests.truncate(len);
+    }
+
+    /// Whether the condition that starts at `at` holds; texts are in `arena`.
+    pub(crate) fn hold(&self, mut at: Jump, arena: &Arena, evidence: Evidence<'_, '_>) -> bool {
+        // A test jumps to an earlier one or to an answer, which no position is: this ends.
+        while let Some(test) = self.tests.get(at.0 as usize) {
+            at = if self.test(test, arena, evidence) { test.then } else { test.otherwise };
+        }
+        at == Jump::HOLDS
+    }
+
+    fn test(&self, test: &Test, arena: &Arena, evidence: Evidence<'_, '_>) -> bool {
+        let facts = evidence.facts;
+        let accepts = |found: Option<&[u8]>| self.accepts(test.operator, arena, found);
+        match test.subject {
+            Subject::Header(name) => accepts(header::find(facts, arena.text(name))),
+            Subject::Cookie(name) => accepts(cookie::find(facts, arena.text(name))),
+            Subject::Query(name) => accepts(query::find(facts, arena.text(name))),
+            Subject::Label(key) => accepts(label::find(facts, arena.text(key))),
+            Subject::Claim(name) => match facts.claim(arena.text(name)) {
+                Some(value) => claim::any(&value, test.operator.is_numeric(), |text| accepts(Some(text))),
+                None => accepts(None),
+            },
+            Subject::Path => accepts(Some(path::find(facts))),
+            Subject::Method => accepts(method::find(facts)),
+            Subject::Host => accepts(Some(&host::find(facts))),
+            Subject::Id => accepts(id::find(evidence)),
+            Subject::Source => match test.operator {
+                Operator::Networks(networks) => source::holds(facts, networks.of(&self.networks)),
+                _ => false,
+            },
+        }
+    }
+
+    fn accepts(&self, operator: Operator, arena: &Arena, found: Option<&[u8]>) -> bool {
+        let Some(found) = found else { return matches!(operator, Operator::Absent) };
+        match operator {
+            Operator::Exact(text, case) => case.same(found, arena.text(text)),
+            Operator::Prefix(text, case) => case.has_at(found, arena.text(text), 0),
+            Operator::Suffix(text, case) => {
+                let part = arena.text(text);
+                found.len().checked_sub(part.len()).is_some_and(|at| case.has_at(found, part, at))
+            }
+            Operator::Contains(text, case) => case.has(found, arena.text(text)),
+            Operator::In(set, case) => set.has(arena, found, case),
             Operator::Present => true,
             Operator::Absent => false,
+            Operator::Number(range) => {
+                self.ranges.get(range as usize).is_some_and(|range| range.holds(found))
+            }
+            Operator::Remainder { divisor, range } => {
+                let range = self.ranges.get(range as usize);
+                let remainder = number::whole(found).and_then(|number| number.checked_rem(divisor));
+                range.zip(remainder).is_some_and(|(range, remainder)| range.holds_whole(remainder))
+            }
+            Operator::Version(requirement) => self
+                .requirements
+                .get(requirement as usize)
+                .is_some_and(|requirement| requirement.holds(found)),
+            Operator::Pattern(program) => self.programs.is_match(program, found),
+            Operator::Percent(buckets) => buckets.hold(arena.text(buckets.salt), found),
+            // Tests of another subject.
+            Operator::Networks(_) => false,
         }
     }
 }

@@ -4,14 +4,14 @@ use std::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::arena::{LaneId, Span};
+use crate::arena::LaneId;
 use crate::bucket::Bucket;
-use crate::condition;
+use crate::condition::Evidence;
 use crate::facts::Facts;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
-use crate::plan::{Plan, Segment};
+use crate::plan::{Plan, Rule, Segment};
 use crate::policy::{Follow, Trust};
 use crate::request::Request;
 use crate::split;
@@ -92,16 +92,10 @@ impl Decision<'_> {
     }
 }
 
-/// Decides one request. `random` is asked for 16 random bytes when a request brings no gray id; without them there is
-/// no split.
+/// Decides one request.
 ///
 /// It neither fails nor panics, whatever the bytes of the request.
-pub fn decide<'a>(
-    plan: &'a Plan,
-    trust: Trust,
-    request: &'a impl Request,
-    random: impl FnOnce() -> Option<[u8; 16]>,
-) -> Decision<'a> {
+pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Decision<'a> {
     let facts = Facts::of(&plan.settings, trust, request);
     let mut decision = Decision { entries: ArrayVec::new(), id: None, facts };
     if plan.settings.off || plan.is_empty() {
@@ -111,7 +105,7 @@ pub fn decide<'a>(
     let governing = plan.index.find(headers.host(), headers.path());
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| !segment.off);
     if governing.iter().any(is_on) {
-        decision.id = identity::find(&plan.settings, &decision.facts).or_else(|| random().map(GrayId::fresh));
+        decision.id = identity::find(&plan.settings, &decision.facts);
     }
     let id = decision.id.as_ref().map(GrayId::as_bytes);
     for release in governing {
@@ -199,9 +193,10 @@ impl Chooser<'_, '_> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
-        let Segment { arena, tests, .. } = self.segment;
-        let holds = |own: Span| condition::holds(arena, own.of(tests), self.facts);
-        let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule.tests))?;
+        let Segment { arena, conditions, .. } = self.segment;
+        let evidence = Evidence { facts: self.facts, id: self.id };
+        let holds = |rule: &Rule| conditions.hold(rule.when, arena, evidence);
+        let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule))?;
         Some((position, rule.lane))
     }
 

@@ -83,6 +83,8 @@ pub enum Problem {
     TooMany,
     /// Longer than the stated limit.
     TooLong,
+    /// Nothing is wrong, but hardly meant.
+    Warning,
 }
 
 impl Problem {
@@ -100,6 +102,7 @@ impl Problem {
             Problem::Forbidden => "Forbidden",
             Problem::TooMany => "Too many",
             Problem::TooLong => "Too long",
+            Problem::Warning => "Warning",
         }
     }
 }
@@ -137,6 +140,7 @@ impl fmt::Display for FieldError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyErrors {
     errors: Vec<FieldError>,
+    warnings: Vec<FieldError>,
     /// Where a neutral value stands for one that could not be read.
     unreadable: BTreeSet<String>,
 }
@@ -172,6 +176,15 @@ impl<'a> At<'a> {
     /// Records a mistake at this place, as [`PolicyErrors::add`] does.
     pub(crate) fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
         self.errors.add(&self.path, problem, value, allowed);
+    }
+
+    /// Records what is allowed but hardly meant. Only tools listen.
+    pub(crate) fn warning(&mut self, message: impl fmt::Display) {
+        if cfg!(feature = "tools") {
+            let (path, allowed) = (self.path.to_string(), on_one_line(&message));
+            let warning = FieldError { path, problem: Problem::Warning, value: String::new(), allowed };
+            self.errors.warnings.push(warning);
+        }
     }
 }
 
@@ -236,6 +249,11 @@ impl PolicyErrors {
     /// The number of mistakes.
     pub fn len(&self) -> usize {
         self.errors.len()
+    }
+
+    /// What is allowed but hardly meant, in the order in which it was found; only collected with the feature `tools`.
+    pub fn warnings(&self) -> &[FieldError] {
+        &self.warnings
     }
 
     /// The mistakes, in the order in which they were found.

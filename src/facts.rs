@@ -3,7 +3,10 @@
 //! Whatever comes after trust reads a request through [`Facts`] alone. A header or cookie that was not believed is not
 //! there, for rules and gray ids as little as for overrides: nobody has to remember to ask.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::net::IpAddr;
+
+use arrayvec::ArrayVec;
 
 use crate::baggage;
 use crate::bytes::split;
@@ -12,14 +15,19 @@ use crate::limits;
 use crate::policy::Trust;
 use crate::request::{Headers, Pairs, Request};
 use crate::settings::Settings;
+use crate::time::Timestamp;
 use crate::trust::{Admission, admit};
 
 /// A request as far as it is admitted. What is costly to find is found when it is first asked for, once.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     settings: &'a Settings,
+    request: &'a dyn Request,
     headers: &'a Headers,
     admission: Admission<'a>,
+    source_address: OnceCell<Option<IpAddr>>,
+    now: OnceCell<Timestamp>,
+    claims: RefCell<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
     label: OnceCell<Label<'a>>,
     cookies: OnceCell<Pairs<'a>>,
     query: OnceCell<Pairs<'a>>,
@@ -27,11 +35,17 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Judges what the request claims of itself, and leaves out what is not believed.
-    pub(crate) fn of(settings: &'a Settings, trust: Trust, request: &'a impl Request) -> Self {
+    pub(crate) fn of(settings: &'a Settings, trust: Trust, request: &'a dyn Request) -> Self {
+        let source_address = OnceCell::new();
+        let address = || *source_address.get_or_init(|| request.source_address());
         Facts {
+            admission: admit(settings, trust, request.headers(), address),
             settings,
+            request,
             headers: request.headers(),
-            admission: admit(settings, trust, request),
+            source_address,
+            now: OnceCell::new(),
+            claims: RefCell::default(),
             label: OnceCell::new(),
             cookies: OnceCell::new(),
             query: OnceCell::new(),
@@ -86,6 +100,49 @@ impl<'a> Facts<'a> {
     /// The path without its query.
     pub(crate) fn path(&self) -> &'a [u8] {
         self.headers.path()
+    }
+
+    /// The host as the client wrote it, port included.
+    pub(crate) fn host(&self) -> &'a [u8] {
+        self.headers.host()
+    }
+
+    /// The address that the request came from, as the listener knows it.
+    pub(crate) fn source_address(&self) -> Option<IpAddr> {
+        *self.source_address.get_or_init(|| self.request.source_address())
+    }
+
+    /// The time of the decision: one and the same for all its steps.
+    pub(crate) fn now(&self) -> Timestamp {
+        *self.now.get_or_init(|| self.request.now())
+    }
+
+    /// 16 random bytes, others each time.
+    pub(crate) fn random(&self) -> Option<[u8; 16]> {
+        self.request.random()
+    }
+
+    /// A claim that the host has verified: under its name, or where there is none, by its parts between dots from
+    /// the outside in.
+    pub(crate) fn claim(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let mut claims = self.claims.borrow_mut();
+        if let Some((_, value)) = claims.iter().find(|(known, _)| known == name) {
+            return value.clone();
+        }
+        let value = std::str::from_utf8(name).ok().and_then(|name| self.verified(name));
+        claims.push((name.to_vec(), value.clone()));
+        value
+    }
+
+    fn verified(&self, name: &str) -> Option<Vec<u8>> {
+        let (filter, key) = &self.settings.claims_in;
+        let mut path: ArrayVec<&str, { limits::CLAIM_DEPTH + 2 }> = ArrayVec::new();
+        path.extend([&**filter, &**key, name]);
+        self.request.metadata(&path).or_else(|| {
+            path.truncate(2);
+            path.extend(name.split('.').take(limits::CLAIM_DEPTH));
+            self.request.metadata(&path).filter(|_| path.len() > 3)
+        })
     }
 
     /// The traffic label: its header, else the member of the baggage; empty unless it is believed.

@@ -4,12 +4,17 @@
 pub const AUTHORITY: &str = ":authority";
 /// The path and query of the request.
 pub const PATH: &str = ":path";
+/// The method of the request.
+pub const METHOD: &str = ":method";
 /// The cookies of the request.
 pub const COOKIE: &str = "cookie";
 /// A cookie for the client.
 pub const SET_COOKIE: &str = "set-cookie";
 /// The W3C baggage of the request.
 pub const BAGGAGE: &str = "baggage";
+
+/// The id that Envoy gives to each request.
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// The lane that the request is sent to; routes match it.
 pub const LANE: &str = "x-gray-lane";

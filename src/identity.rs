@@ -1,9 +1,13 @@
 //! Where the gray id comes from: the first source that holds a good one, else a fresh UUID.
 
+use std::borrow::Cow;
+
 use uuid::fmt::Hyphenated;
 
 use crate::facts::Facts;
+use crate::headers;
 use crate::limits;
+use crate::policy::{Absent, Normalize};
 use crate::settings::{Settings, Source};
 
 /// Who is being split: the bucketing key.
@@ -16,6 +20,8 @@ pub enum GrayId<'a> {
         /// Whether the header that is passed on already holds it.
         in_header: bool,
     },
+    /// Made from what the request holds: several parts, a claim, another spelling.
+    Derived(Vec<u8>),
     /// Nobody sent one: a UUID version 4.
     Fresh([u8; Hyphenated::LENGTH]),
 }
@@ -25,6 +31,7 @@ impl GrayId<'_> {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             GrayId::Sent { id, .. } => id,
+            GrayId::Derived(id) => id,
             GrayId::Fresh(id) => id,
         }
     }
@@ -37,23 +44,80 @@ impl GrayId<'_> {
     }
 }
 
-/// The id that the request brought along: what the hop before decided, if it is believed, else from the policy's sources
-/// in their order.
+/// The id of the request: what the hop before decided, if it is believed, else from the policy's sources in their order,
+/// else what the policy says for a request without one.
 pub(crate) fn find<'a>(settings: &Settings, facts: &Facts<'a>) -> Option<GrayId<'a>> {
     let name = &*settings.names.id;
-    let decided = if facts.admission().believed { sent(facts.single_header(name), true) } else { None };
-    decided.or_else(|| {
-        settings.sources.iter().find_map(|source| match source {
-            // An id that stands twice is no identity.
-            Source::Header(header) => sent(facts.single_header(header), **header == *name),
-            Source::Query(parameter) => sent(facts.query(parameter.as_bytes()), false),
-            Source::Cookie(cookie) => sent(facts.cookie(cookie.as_bytes()), false),
-        })
+    let decided = if facts.admission().believed { facts.single_header(name) } else { None };
+    if let Some(id) = decided.filter(|id| is_id(id)) {
+        return Some(GrayId::Sent { id, in_header: true });
+    }
+    let found = settings.sources.iter().find_map(|source| {
+        let id = normalized(value_of(source, facts)?, &settings.normalize);
+        let in_header = matches!(source, Source::Header(header) if **header == *name);
+        match id {
+            Cow::Borrowed(id) if is_id(id) => Some(GrayId::Sent { id, in_header }),
+            Cow::Owned(id) if is_id(&id) => Some(GrayId::Derived(id)),
+            _ => None,
+        }
+    });
+    found.or_else(|| match settings.absent {
+        Absent::Issue => facts.random().map(GrayId::fresh),
+        Absent::RequestId => {
+            let id = facts.single_header(headers::REQUEST_ID).filter(|id| is_id(id))?;
+            Some(GrayId::Sent { id, in_header: false })
+        }
+        Absent::None => None,
     })
 }
 
-fn sent(id: Option<&[u8]>, in_header: bool) -> Option<GrayId<'_>> {
-    id.filter(|id| is_id(id)).map(|id| GrayId::Sent { id, in_header })
+/// What a source holds, byte for byte.
+fn value_of<'a>(source: &Source, facts: &Facts<'a>) -> Option<Cow<'a, [u8]>> {
+    match source {
+        Source::SourceAddress => {
+            let address = facts.source_address()?.to_canonical();
+            Some(Cow::Owned(address.to_string().into_bytes()))
+        }
+        // An id that stands twice is no identity.
+        Source::Header(header) => facts.single_header(header).map(Cow::Borrowed),
+        Source::Query(parameter) => facts.query(parameter.as_bytes()).map(Cow::Borrowed),
+        Source::Cookie(cookie) => facts.cookie(cookie.as_bytes()).map(Cow::Borrowed),
+        Source::Claim(claim) => facts.claim(claim.as_bytes()).map(Cow::Owned),
+        Source::Composite(parts) => composite(parts, facts).map(Cow::Owned),
+    }
+}
+
+/// The id of several parts, all of which must be there: `murmur3_x64_128` with seed 0 of the parts with a zero byte
+/// between them, both halves as 16 hexadecimal digits. No part can hold a zero byte, so no other parts look the same.
+fn composite(parts: &[Source], facts: &Facts<'_>) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(limits::ID);
+    for part in parts {
+        if !text.is_empty() {
+            text.push(0);
+        }
+        text.extend_from_slice(&value_of(part, facts).filter(|value| !value.is_empty())?);
+    }
+    let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
+    Some(hex(hash.rotate_left(64)))
+}
+
+/// 32 hexadecimal digits.
+fn hex(number: u128) -> Vec<u8> {
+    let digit =
+        |shift: u32| b"0123456789abcdef".get((number >> shift & 15) as usize).copied().unwrap_or_default();
+    (0..32).rev().map(|place| digit(place * 4)).collect()
+}
+
+fn normalized<'a>(id: Cow<'a, [u8]>, normalize: &Normalize) -> Cow<'a, [u8]> {
+    let id = match id {
+        Cow::Borrowed(id) if normalize.trim => Cow::Borrowed(id.trim_ascii()),
+        Cow::Owned(id) if normalize.trim => Cow::Owned(id.trim_ascii().to_vec()),
+        id => id,
+    };
+    if normalize.lower_case && id.iter().any(u8::is_ascii_uppercase) {
+        return Cow::Owned(id.to_ascii_lowercase());
+    }
+    id
 }
 
 /// Whether `id` may be an identity: 1 to 256 bytes without control characters and without a space at either end, so that

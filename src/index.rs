@@ -8,6 +8,7 @@
 
 use arrayvec::ArrayVec;
 
+use crate::fnv::{START, hash, step};
 use crate::limits;
 use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, depth};
 use crate::table::Table;
@@ -181,7 +182,7 @@ impl Search<'_> {
 
 /// The host without its port and without the dot that may stand at its end, and the port: 0 when none is given, or
 /// none that a pattern could name.
-fn split_port(host: &[u8]) -> (&[u8], u16) {
+pub(crate) fn split_port(host: &[u8]) -> (&[u8], u16) {
     let colon = host.iter().rposition(|byte| *byte == b':').unwrap_or(host.len());
     let digits = host.get(colon + 1..).unwrap_or_default();
     // Not so in the last part of an IPv6 address, which ends with a bracket.
@@ -234,19 +235,11 @@ fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PAT
 }
 
 fn hash_of(path: &[u8]) -> u32 {
-    path.iter().copied().fold(START, step)
+    hash(path.iter().copied())
 }
 
 fn reverse_hash(host: &[u8]) -> u32 {
-    host.iter().rev().copied().fold(START, step)
-}
-
-/// FNV-1a, 32 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>. Only policies put keys into the tables, so a
-/// client cannot make them collide.
-const START: u32 = 0x811c_9dc5;
-
-fn step(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    hash(host.iter().rev().copied())
 }
 
 fn mix(hash: u32, kind: u32, scope: u32) -> u32 {

@@ -9,7 +9,7 @@
 //! use graylane::decision::Reason;
 //! use graylane::node::Node;
 //! use graylane::policy::Trust;
-//! use graylane::request::Headers;
+//! use graylane::given::Given;
 //!
 //! let document: Node = serde_json::from_str(r#"{
 //!   "language": 1,
@@ -23,8 +23,9 @@
 //! }"#)?;
 //! let plan = graylane::compile_node(&document)?;
 //!
-//! let request: Headers = [(":authority", "user-svc.example.com"), ("x-canary", "v2")].into_iter().collect();
-//! let decision = graylane::decide(&plan, Trust::Mesh, &request, || None);
+//! let headers = [(":authority", "user-svc.example.com"), ("x-canary", "v2")].into_iter().collect();
+//! let request = Given { headers, ..Given::default() };
+//! let decision = graylane::decide(&plan, Trust::Mesh, &request);
 //! assert_eq!(decision.entries[0].reason, Reason::Override);
 //!
 //! let effects = graylane::effects(&plan, &decision);
@@ -38,7 +39,7 @@
 //!
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`].
-//! - One request: [`request`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`decision`], [`effect`].
+//! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`decision`], [`effect`].
 //! - Names and limits: [`headers`], [`limits`].
 
 pub mod arena;
@@ -48,6 +49,7 @@ pub mod decision;
 pub mod effect;
 pub mod error;
 pub mod facts;
+pub mod given;
 pub mod headers;
 pub mod identity;
 pub mod label;
@@ -62,14 +64,20 @@ pub mod trust;
 mod address;
 mod baggage;
 mod bytes;
+mod compare;
 mod condition;
 #[cfg(target_arch = "wasm32")]
 mod filter;
+mod fnv;
 mod index;
+mod number;
 mod pattern;
 mod read;
+mod regex;
 mod split;
 mod table;
+pub mod time;
+mod version;
 
 pub use compile::{Loaded, compile, compile_node, load};
 pub use decision::decide;

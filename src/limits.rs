@@ -21,6 +21,14 @@ pub const LABEL_VALUE: usize = 256;
 pub const PAIRS: usize = 256;
 /// Elements of the group header of the hop before. Those beyond are dropped.
 pub const GROUPS: usize = 32;
+/// Parts of the name of a claim.
+pub const CLAIM_DEPTH: usize = 8;
+/// Conditions inside one another.
+pub const CONDITION_DEPTH: usize = 8;
+/// Bytes of a text that `contains` looks for.
+pub const CONTAINED: usize = 256;
+/// Tests of the conditions of one release.
+pub const TESTS: usize = 10_000;
 /// Rules of one release.
 pub const RULES: usize = 1000;
 /// Labels of one lane.

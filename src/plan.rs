@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::arena::{Arena, LaneId, Span, Text};
-use crate::condition::Test;
+use crate::condition::{Conditions, Jump};
 use crate::index::Index;
 use crate::pattern::Matches;
 use crate::policy::Follow;
@@ -95,8 +95,8 @@ pub struct Segment {
     pub(crate) labels: Box<[LanePair]>,
     /// The fallbacks of all lanes.
     pub(crate) fallbacks: Box<[LaneId]>,
-    /// The tests of all conditions.
-    pub(crate) tests: Box<[Test]>,
+    /// All its conditions.
+    pub(crate) conditions: Conditions,
 }
 
 /// What the client is told.
@@ -129,11 +129,11 @@ pub(crate) struct LanePair {
     pub(crate) implied: bool,
 }
 
-/// A rule, compiled: tests that must all hold, and the lane.
+/// A rule, compiled: where its condition starts, and the lane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) name: Text,
-    pub(crate) tests: Span,
+    pub(crate) when: Jump,
     pub(crate) lane: LaneId,
 }
 

@@ -1,19 +1,32 @@
 //! The read-only view of a request that a decision may consult. Bytes, never text: a header may hold any byte.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::arena::position;
 use crate::bytes::{before, split, split_once};
 use crate::headers;
 use crate::limits;
+use crate::time::Timestamp;
 
-/// What a decision may ask about a request. Headers are at hand; the rest is asked of the host only when needed.
-pub trait Request {
+/// What a decision may ask about a request. Headers are at hand; the rest is asked of the host only when needed, and
+/// at most once.
+pub trait Request: fmt::Debug {
     /// All headers, pseudo-headers (`:authority`, `:path`) included.
     fn headers(&self) -> &Headers;
 
     /// The address of whoever sent the request, as the listener knows it; `None` when it does not.
     fn source_address(&self) -> Option<IpAddr>;
+
+    /// A value that another filter left in the dynamic metadata: the filter's name, then keys from the outside in. The
+    /// bytes are those that proxy-wasm hands over.
+    fn metadata(&self, path: &[&str]) -> Option<Vec<u8>>;
+
+    /// The time, in seconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> Timestamp;
+
+    /// 16 random bytes; without them nobody gets a fresh gray id.
+    fn random(&self) -> Option<[u8; 16]>;
 }
 
 /// The headers of a request in the order in which they came; a name may stand several times.
@@ -33,17 +46,6 @@ struct Place {
     start: u32,
     name_len: u32,
     value_len: u32,
-}
-
-impl Request for Headers {
-    fn headers(&self) -> &Headers {
-        self
-    }
-
-    /// Headers alone know no address.
-    fn source_address(&self) -> Option<IpAddr> {
-        None
-    }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
@@ -113,6 +115,18 @@ impl Headers {
         let is_named =
             move |place: &&Place| place.name_len as usize == name.len() && self.name_at(**place) == name;
         places.iter().filter(is_named).map(|place| self.value_at(*place))
+    }
+
+    /// The names, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().map(|place| self.name_at(*place))
+    }
+
+    /// Whether a block held at least one pair, all that it announced, and nothing behind them.
+    pub(crate) fn is_whole_block(&self) -> bool {
+        let announced = self.text.first_chunk().map(|count| u32::from_le_bytes(*count) as usize);
+        let end = |place: &Place| (place.start + place.name_len + place.value_len) as usize + 2;
+        announced == Some(self.places.len()) && self.places.last().map(end) == Some(self.text.len())
     }
 
     /// Whether `name` stands at least once.

@@ -5,6 +5,12 @@ use std::borrow::Cow;
 
 use crate::address::Network;
 use crate::headers;
+use crate::policy::{Absent, Normalize};
+
+/// Envoy's JWT filter.
+pub(crate) const JWT_FILTER: &str = "envoy.filters.http.jwt_authn";
+/// Under which key it leaves claims, if it is configured as Istio does.
+pub(crate) const JWT_PAYLOAD: &str = "payload";
 
 /// What a policy says for all its releases.
 #[derive(Debug, Clone, Default)]
@@ -13,8 +19,12 @@ pub(crate) struct Settings {
     pub(crate) off: bool,
     pub(crate) names: Names,
     pub(crate) sources: Box<[Source]>,
+    pub(crate) absent: Absent,
+    pub(crate) normalize: Normalize,
     pub(crate) id_cookie: Option<Cookie>,
     pub(crate) trusted: Box<[Network]>,
+    /// The filter that leaves verified claims in the metadata, and the key under which it does.
+    pub(crate) claims_in: (Box<str>, Box<str>),
     pub(crate) claims: Claims,
 }
 
@@ -62,9 +72,12 @@ impl Default for Names {
 /// A place where a gray id may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
+    SourceAddress,
     Header(Box<str>),
     Query(Box<str>),
     Cookie(Box<str>),
+    Claim(Box<str>),
+    Composite(Box<[Source]>),
 }
 
 /// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).
@@ -106,6 +119,7 @@ impl Claims {
         override_headers: impl Iterator<Item = &'a [u8]>,
         override_cookies: impl Iterator<Item = &'a [u8]>,
     ) -> Self {
+        // As a part of a composite id it is no identity either: whoever sends it would choose the whole.
         let takes_id = |source: &Source| matches!(source, Source::Header(name) if *name == names.id);
         let id = if sources.is_empty() || sources.iter().any(takes_id) { None } else { Some(&*names.id) };
         let own =

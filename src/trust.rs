@@ -6,12 +6,14 @@
 //! and from trusted sources at an edge; from anybody else they are removed. The gray id is an identity, not a
 //! right: it is accepted from anybody, unless the policy takes it from elsewhere.
 
+use std::net::IpAddr;
+
 use arrayvec::ArrayVec;
 
 use crate::baggage;
 use crate::limits;
 use crate::policy::Trust;
-use crate::request::Request;
+use crate::request::Headers;
 use crate::settings::Settings;
 
 /// Header names that [`Admission::removed`] may hold: three of the hop and all claims.
@@ -38,13 +40,22 @@ impl Admission<'_> {
 }
 
 /// Judges what a request claims of itself.
-pub(crate) fn admit<'a>(settings: &'a Settings, trust: Trust, request: &impl Request) -> Admission<'a> {
-    let headers = request.headers();
+pub(crate) fn admit<'a>(
+    settings: &'a Settings,
+    trust: Trust,
+    headers: &Headers,
+    source_address: impl Fn() -> Option<IpAddr>,
+) -> Admission<'a> {
     let Settings { names, claims, .. } = settings;
     let hop = [&*names.lane, &*names.cluster, &*names.slot];
     let believed = match trust {
         Trust::Mesh => true,
-        Trust::Edge => is_trusted(settings, request),
+        // Asking the host for the address costs; without a list of trusted sources nobody asks.
+        Trust::Edge => {
+            !settings.trusted.is_empty()
+                && source_address()
+                    .is_some_and(|address| settings.trusted.iter().any(|network| network.contains(address)))
+        }
     };
     let claimed = if believed { &[] } else { &*claims.headers };
     let unwanted = hop.into_iter().chain(claimed.iter().map(AsRef::as_ref));
@@ -56,12 +67,4 @@ pub(crate) fn admit<'a>(settings: &'a Settings, trust: Trust, request: &impl Req
         baggage = baggage::without_label(headers);
     }
     Admission { believed, removed, cookies, baggage }
-}
-
-/// Asking the host for the address costs; without a list of trusted sources nobody asks.
-fn is_trusted(settings: &Settings, request: &impl Request) -> bool {
-    !settings.trusted.is_empty()
-        && request
-            .source_address()
-            .is_some_and(|address| settings.trusted.iter().any(|network| network.contains(address)))
 }

@@ -56,7 +56,7 @@ const GOOD: &str = r#"{"trust": "edge", "accessLog": true, "policy": {"language"
 #[test]
 fn envoy_refuses_a_bad_policy_says_all_that_is_wrong_and_keeps_the_one_before() -> Result<()> {
     block_on(async {
-        let edge = Edge::start().await?;
+        let edge = Edge::start(Vec::new()).await?;
         edge.accept(GOOD).await?;
         let mut failures = Vec::new();
         let mut tried = 0;

@@ -15,6 +15,8 @@ mod files;
 mod native;
 #[path = "support/scenario.rs"]
 mod scenario;
+#[path = "support/token.rs"]
+mod token;
 
 use std::collections::BTreeMap;
 
@@ -24,13 +26,16 @@ use graylane_testbed::{Client, Request, Response, Result, block_on, ensure, raw,
 
 use edge::{DECISION, Edge, FORGED, FORGER, LANE_HEADERS, LANES};
 use facts::{Facts, differences};
-use native::{Call, Ran};
+use graylane::given::Given;
+use graylane::request::Headers;
+use native::Ran;
 use scenario::{Case, Scenario};
 
 /// The randomness of a fresh id where Envoy has drawn none that the engine could repeat.
 const RANDOM: [u8; 16] = [7; 16];
 /// Headers that Envoy or the client's library adds; the filter has no part in them.
-const ADDED_UPSTREAM: [&str; 7] = [
+const ADDED_UPSTREAM: [&str; 8] = [
+    "content-length",
     ":method",
     ":path",
     "x-envoy-expected-rq-timeout-ms",
@@ -58,14 +63,15 @@ fn plan(scenario: &Scenario) -> Plan {
     loaded.plan.unwrap_or_else(|errors| panic!("{}: the policy is refused:\n{errors}", scenario.name))
 }
 
-fn call(case: &Case) -> Call {
-    let pseudo = [(":authority", &case.host), (":path", &case.path)].map(|(name, value)| {
-        let pair: (String, Vec<u8>) = (name.to_owned(), value.as_bytes().to_vec());
-        pair
-    });
+fn call(case: &Case) -> Given {
+    let pseudo = [(":authority", case.host.as_str()), (":path", &case.path), (":method", &case.method)];
+    let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     // As they are inside Envoy.
     let sent = case.headers().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    Call { headers: pseudo.into_iter().chain(sent).collect(), from: Some(case.from) }
+    let headers = pseudo.into_iter().chain(sent).collect::<Headers>();
+    let mut given = Given { source_address: Some(case.from), random: Some(RANDOM), ..Given::from(headers) };
+    given.add_claims(&case.claims);
+    given
 }
 
 /// What the engine made of a request; where it goes follows from the routes of the test's Envoy.
@@ -152,15 +158,19 @@ async fn send(edge: &Edge, case: &Case) -> Result<Response> {
     if case.expect.refused.is_some() {
         return raw(edge.envoy.address(), &bytes_of(case)).await;
     }
-    let request = Request::get(&case.path).host(&case.host);
+    let request = Request::new(&case.method, &case.path).host(&case.host);
     let request =
         case.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = match case.claims.is_empty() {
+        true => request,
+        false => request.header(token::HEADER, token::signed(&case.claims)),
+    };
     Client::between(case.from, edge.envoy.address()).send(&request).await
 }
 
 /// A request as its bytes, for what no client sends.
 fn bytes_of(case: &Case) -> Vec<u8> {
-    let mut bytes = format!("GET {} HTTP/1.1\r\nhost: {}\r\n", case.path, case.host).into_bytes();
+    let mut bytes = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", case.method, case.path, case.host).into_bytes();
     for (name, value) in case.headers() {
         bytes.extend_from_slice(&[name.as_bytes(), b": ", &value, b"\r\n"].concat());
     }
@@ -191,10 +201,10 @@ async fn compare(
         );
         return Ok(String::new());
     }
-    let call = call(case);
     // The engine repeats the id that Envoy drew, so that both place it alike.
     let drawn = response.echo()?.header(&plan.names().id).and_then(|id| uuid_of(&id));
-    let ran = native::run(plan, scenario.trust(), &call, drawn.unwrap_or(RANDOM));
+    let call = Given { random: drawn.or(Some(RANDOM)), ..call(case) };
+    let ran = native::run(plan, scenario.trust(), &call);
     let envoy = facts_of_envoy(&response, &grown, ran.fresh_id())?;
     let engine = facts_of_engine(case, &ran);
     Ok(differences(&scenario.expected(case), &[("engine", &engine), ("envoy", &envoy)]))
@@ -212,12 +222,12 @@ fn report(failures: &[String]) {
 
 fn failure(scenario: &Scenario, case: &Case, differences: &str) -> String {
     let Scenario { name, title, .. } = scenario;
-    let Case { what, host, path, from, .. } = case;
+    let Case { what, method, host, path, from, .. } = case;
     let headers =
         case.headers().into_iter().map(|(name, value)| format!(" {name}: {}", value.escape_ascii()));
     let headers: String = headers.collect::<Vec<_>>().join(",").chars().take(400).collect();
     format!(
-        "tests/scenarios/{name}.yaml ({title})\n  {what}\n  GET {host} {path} from {from}{headers}\n{differences}"
+        "tests/scenarios/{name}.yaml ({title})\n  {what}\n  {method} {host} {path} from {from}{headers}\n{differences}"
     )
 }
 
@@ -228,7 +238,7 @@ fn the_engine_does_what_the_scenarios_say() -> Result<()> {
         let plan = plan(&scenario);
         for case in scenario.requests.iter().filter(|case| case.expect.refused.is_none()) {
             let call = call(case);
-            let ran = native::run(&plan, scenario.trust(), &call, RANDOM);
+            let ran = native::run(&plan, scenario.trust(), &call);
             let facts = facts_of_engine(case, &ran);
             let differences = differences(&scenario.expected(case), &[("engine", &facts)]);
             if !differences.is_empty() {
@@ -243,7 +253,7 @@ fn the_engine_does_what_the_scenarios_say() -> Result<()> {
 #[test]
 fn envoy_does_what_the_scenarios_and_the_engine_say() -> Result<()> {
     block_on(async {
-        let edge = Edge::start().await?;
+        let edge = Edge::start(vec![token::filter()]).await?;
         let mut failures = Vec::new();
         for scenario in scenarios()? {
             let plan = plan(&scenario);

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use graylane::given::Given;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
 use graylane::request::Headers;
@@ -45,7 +46,8 @@ impl Ground {
 
 /// What the native engine makes of a request: the lane and the decision in one line.
 fn native(plan: &Plan, headers: &Headers) -> (String, String) {
-    let decision = graylane::decide(plan, Trust::Mesh, headers, || None);
+    let given = Given::from(headers.clone());
+    let decision = graylane::decide(plan, Trust::Mesh, &given);
     let routed =
         decision.entries.first().and_then(|entry| Some((plan.release(entry.release)?, entry.served?)));
     let lane = routed.map_or(b"stable".as_slice(), |(release, lane)| release.lane_name(lane));

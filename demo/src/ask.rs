@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use graylane::effect::{Change, Edit, summary};
+use graylane::given::Given;
 use graylane::plan::Plan;
-use graylane::request::{Headers, Request as EngineRequest};
 use graylane::{decide, effects, headers};
 use graylane_testbed::{Echo, Request, Response};
 
@@ -59,9 +59,10 @@ impl Ask {
     pub(crate) fn expected(&self, plan: &Plan) -> Expected {
         let own = [(headers::AUTHORITY, self.host.as_str()), (headers::PATH, self.path.as_str())];
         let all = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let view = View { headers: own.into_iter().chain(all).collect(), source: self.source };
         // Chance has no place in a comparison: who asks has an id.
-        let decision = decide(plan, TRUST, &view, || None);
+        let headers = own.into_iter().chain(all).collect();
+        let given = Given { headers, source_address: Some(self.source), ..Given::default() };
+        let decision = decide(plan, TRUST, &given);
         let effects = effects(plan, &decision);
         let routed = decision.entries.iter().find_map(|entry| {
             let lane = plan.release(entry.release)?.lane_name(entry.served?);
@@ -73,22 +74,6 @@ impl Ask {
             request: effects.request.into_iter().map(Edit::into_owned).collect(),
             response: effects.response.into_iter().map(Edit::into_owned).collect(),
         }
-    }
-}
-
-/// A request as the engine sees it.
-struct View {
-    headers: Headers,
-    source: IpAddr,
-}
-
-impl EngineRequest for View {
-    fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        Some(self.source)
     }
 }
 

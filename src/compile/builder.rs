@@ -1,7 +1,7 @@
 //! Collects the records of a segment while its release is compiled.
 
 use crate::arena::{Arena, LaneId, Span};
-use crate::condition::Test;
+use crate::condition::Conditions;
 use crate::error::{At, OneOf, Problem, Quoted};
 use crate::plan::LanePair;
 
@@ -13,15 +13,10 @@ pub(super) struct Builder {
     pub(super) lane_names: Vec<String>,
     pub(super) labels: Vec<LanePair>,
     pub(super) fallbacks: Vec<LaneId>,
-    pub(super) tests: Vec<Test>,
+    pub(super) conditions: Conditions,
 }
 
 impl Builder {
-    /// Keeps a run of tests.
-    pub(super) fn tests(&mut self, tests: Vec<Test>) -> Span {
-        Span::append(&mut self.tests, tests)
-    }
-
     /// Keeps a run of labels.
     pub(super) fn labels(&mut self, labels: Vec<LanePair>) -> Span {
         Span::append(&mut self.labels, labels)

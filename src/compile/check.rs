@@ -83,6 +83,19 @@ pub(super) fn header_name(text: &str, at: &mut At<'_>) -> Option<String> {
     Some(name)
 }
 
+/// The name of a claim; `a.b` for one inside another.
+pub(super) fn claim<'a>(name: &'a str, at: &mut At<'_>) -> Option<&'a str> {
+    let good = !name.is_empty() && name.split('.').count() <= limits::CLAIM_DEPTH && !name.contains('\0');
+    if !good {
+        let allowed = format_args!(
+            "the name of a claim; of one inside others, at most {} with dots between",
+            limits::CLAIM_DEPTH
+        );
+        at.error(Problem::Invalid, Quoted(name), allowed);
+    }
+    good.then_some(name)
+}
+
 /// A salt: it is hashed, so every byte of it counts.
 pub(super) fn salt(text: &str, at: &mut At<'_>) {
     let problem = if text.is_empty() { Problem::Invalid } else { Problem::TooLong };

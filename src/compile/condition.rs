@@ -1,97 +1,378 @@
-//! Written conditions -> tests.
-
-use std::collections::BTreeSet;
+//! Written conditions -> tests that jump.
 
 use super::builder::Builder;
 use super::check;
-use crate::arena::Span;
-use crate::condition::{Operator, Subject, Test};
+use super::split::{Percent, percent};
+use crate::address::Network;
+use crate::arena::{Arena, Span, Text, position};
+use crate::bucket;
+use crate::condition::{Buckets, Case, Conditions, Jump, Operator, Set, Subject};
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::policy::{Condition, Map, TextTest};
+use crate::limits;
+use crate::number::{self, Range};
+use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
+use crate::regex::{Program, RegexError};
+use crate::version::{self, Requirement};
 
-/// The operators of a test, for messages.
-const OPERATORS: [&str; 4] = ["exact", "prefix", "in", "present"];
-
-/// The tests of a condition that stands at `path`.
-pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &mut At<'_>) -> Span {
-    let Some(condition) = written else {
+/// Compiles the condition that stands at `at`, and says with which test it begins.
+pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &mut At<'_>) -> Jump {
+    let Some(written) = written else {
         at.error(Problem::Required, "", "a condition");
-        return Span::default();
+        return Jump::FAILS;
     };
-    let Condition { header, cookie, query, label, path: tested_path } = condition;
-    let mut tests = Vec::new();
-    let mut group = |key: &str, written: &Map<TextTest>, kind: Kind| {
+    let Builder { arena, conditions, .. } = builder;
+    let tree = Compiler { arena, conditions }.condition(written, 1, at);
+    let start = lay(&tree, Jump::HOLDS, Jump::FAILS, conditions);
+    match start {
+        Jump::HOLDS => at.warning("this always holds"),
+        Jump::FAILS => at.warning("this can never hold"),
+        _ => {}
+    }
+    if conditions.len() > limits::TESTS {
+        let allowed = format_args!("at most {} tests in the conditions of a release", limits::TESTS);
+        at.error(Problem::TooMany, conditions.len(), allowed);
+        conditions.truncate(0);
+    }
+    start
+}
+
+/// A condition, checked, before its tests are laid.
+enum Tree {
+    Test(Subject, Operator),
+    /// What is known without a request.
+    Known(bool),
+    All(Vec<Tree>),
+    Any(Vec<Tree>),
+    Not(Box<Tree>),
+}
+
+/// Lays the tests of `tree`, the last one first, so that each knows where to go on; says where the first one stands. What
+/// is known is folded: the tree begins at `then` or `otherwise` itself.
+fn lay(tree: &Tree, then: Jump, otherwise: Jump, conditions: &mut Conditions) -> Jump {
+    match tree {
+        Tree::Test(subject, operator) => conditions.push(*subject, *operator, then, otherwise),
+        Tree::Known(true) => then,
+        Tree::Known(false) => otherwise,
+        Tree::Not(tree) => lay(tree, otherwise, then, conditions),
+        Tree::All(trees) | Tree::Any(trees) => {
+            let before = conditions.len();
+            let is_all = matches!(tree, Tree::All(_));
+            let (empty, ended) = if is_all { (then, otherwise) } else { (otherwise, then) };
+            trees.iter().rev().fold(empty, |next, tree| {
+                let start = if is_all {
+                    lay(tree, next, otherwise, conditions)
+                } else {
+                    lay(tree, then, next, conditions)
+                };
+                if start == ended {
+                    conditions.truncate(before);
+                }
+                start
+            })
+        }
+    }
+}
+
+struct Compiler<'b> {
+    arena: &'b mut Arena,
+    conditions: &'b mut Conditions,
+}
+
+impl Compiler<'_> {
+    fn condition(&mut self, written: &Condition, depth: usize, at: &mut At<'_>) -> Tree {
+        let mut trees = Vec::new();
+        if depth > limits::CONDITION_DEPTH {
+            let allowed = format_args!("at most {} conditions inside one another", limits::CONDITION_DEPTH);
+            at.error(Problem::TooMany, depth, allowed);
+            return Tree::Known(false);
+        }
+        if *written == Condition::default() {
+            at.error(Problem::Required, "", "at least one test");
+        }
+        // In the order in which they are documented, cheap ones and those that people write most first.
+        self.named(&written.header, "header", header, &mut trees, at);
+        self.named(&written.cookie, "cookie", cookie, &mut trees, at);
+        self.named(&written.query, "query", query, &mut trees, at);
+        self.named(&written.label, "label", label, &mut trees, at);
+        self.named(&written.claim, "claim", claim, &mut trees, at);
+        let single = [
+            ("path", &written.path, Subject::Path),
+            ("method", &written.method, Subject::Method),
+            ("host", &written.host, Subject::Host),
+            ("id", &written.id, Subject::Id),
+        ];
+        for (key, test, subject) in single {
+            if let Some(test) = test {
+                let tree = self.text(test, subject, &mut at.key(key));
+                trees.push(tree);
+            }
+        }
+        if !written.source.is_empty() {
+            trees.push(self.source(&written.source, &mut at.key("source")));
+        }
+        if let Some(test) = &written.percent {
+            trees.push(self.percent(test, &mut at.key("percent")));
+        }
+        let mut several = |key: &str, conditions: &[Condition]| -> Vec<Tree> {
+            let mut at = at.key(key);
+            let each = conditions.iter().enumerate();
+            each.map(|(index, inner)| self.condition(inner, depth + 1, &mut at.index(index))).collect()
+        };
+        trees.extend(several("all", &written.all));
+        if !written.any.is_empty() {
+            trees.push(Tree::Any(several("any", &written.any)));
+        }
+        if let Some(inner) = &written.not {
+            trees.push(Tree::Not(Box::new(self.condition(inner, depth + 1, &mut at.key("not")))));
+        }
+        Tree::All(trees)
+    }
+
+    /// Tests of what has a name.
+    fn named(
+        &mut self,
+        written: &Map<TextTest>,
+        key: &str,
+        subject: fn(&mut Arena, &str, &mut At<'_>) -> Option<Subject>,
+        trees: &mut Vec<Tree>,
+        at: &mut At<'_>,
+    ) {
         let at = &mut at.key(key);
         for (name, test) in written.iter() {
             let at = &mut at.key(name);
-            let subject = kind.subject(name, builder, at);
-            let operator = operator(test, builder, at);
-            tests.extend(subject.zip(operator).map(|(subject, operator)| Test { subject, operator }));
+            let subject = subject(self.arena, name, at);
+            let tree = self.text(test, subject.unwrap_or(Subject::Path), at);
+            trees.push(tree);
         }
-    };
-    group("header", header, Kind::Header);
-    group("cookie", cookie, Kind::Cookie);
-    group("query", query, Kind::Query);
-    group("label", label, Kind::Label);
-    if let Some(test) = tested_path {
-        let operator = operator(test, builder, &mut at.key("path"));
-        tests.extend(operator.map(|operator| Test { subject: Subject::Path, operator }));
     }
-    if *condition == Condition::default() {
-        let kinds = ["header", "cookie", "query", "label", "path"];
-        at.error(Problem::Required, "", format_args!("at least one test; {}", OneOf(&kinds)));
+
+    fn source(&mut self, written: &[String], at: &mut At<'_>) -> Tree {
+        let networks = networks(written, at);
+        if networks.iter().any(Network::is_everything) {
+            at.warning("this holds every address of its kind");
+        }
+        let networks = Span::append(&mut self.conditions.networks, networks);
+        Tree::Test(Subject::Source, Operator::Networks(networks))
     }
-    builder.tests(tests)
-}
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Header,
-    Cookie,
-    Query,
-    Label,
-}
-
-impl Kind {
-    fn subject(self, name: &str, builder: &mut Builder, at: &mut At<'_>) -> Option<Subject> {
-        match self {
-            Kind::Header => {
-                check::tested_header(name, at).map(|name| Subject::Header(builder.arena.keep(&name)))
+    fn percent(&mut self, written: &PercentTest, at: &mut At<'_>) -> Tree {
+        let PercentTest { salt, from, to } = written;
+        match salt {
+            Some(salt) => check::salt(salt, &mut at.key("salt")),
+            None => {
+                at.key("salt").error(Problem::Required, "", "a text of your own, like the name and the month")
             }
-            Kind::Cookie => check::token(name, at).map(|name| Subject::Cookie(builder.arena.keep(name))),
-            Kind::Query => check::token(name, at).map(|name| Subject::Query(builder.arena.keep(name))),
-            Kind::Label => check::label_key(name, at).map(|key| Subject::Label(builder.arena.keep(key))),
         }
+        let from = percent(Some(*from), &mut at.key("from")).unwrap_or_default();
+        let to = percent(*to, &mut at.key("to")).unwrap_or(bucket::COUNT);
+        if from >= to {
+            at.key("to").error(Problem::Invalid, Percent(to), "must be more than `from`");
+        }
+        let salt = self.arena.keep(salt.as_deref().unwrap_or_default());
+        if (from, to) == (0, bucket::COUNT) {
+            at.warning("this holds everybody who has a gray id");
+        }
+        Tree::Test(Subject::Id, Operator::Percent(Buckets { salt, from, to }))
     }
-}
 
-fn operator(written: &TextTest, builder: &mut Builder, at: &mut At<'_>) -> Option<Operator> {
-    match written {
-        TextTest { exact: Some(text), prefix: None, one_of: None, present: None } => {
-            Some(Operator::Exact(builder.arena.keep(text)))
+    fn text(&mut self, written: &TextTest, subject: Subject, at: &mut At<'_>) -> Tree {
+        let TextTest { exact, prefix, suffix, contains, one_of, present, .. } = written;
+        let TextTest { number, remainder, semver, regex, glob, ignore_case, .. } = written;
+        let case = if *ignore_case { Case::Ignored } else { Case::Kept };
+        let has_case =
+            [exact, prefix, suffix, contains].iter().any(|text| text.is_some()) || one_of.is_some();
+        if *ignore_case && !has_case {
+            let allowed = "only with exact, prefix, suffix, contains or in; in a regex write (?i)";
+            at.key("ignoreCase").error(Problem::Forbidden, "true", allowed);
         }
-        TextTest { exact: None, prefix: Some(text), one_of: None, present: None } => {
+        let mut tests = Vec::new();
+        if let Some(text) = exact {
+            tests.push(self.operand(text, subject, Operator::Exact, case, &mut at.key("exact")));
+        }
+        for (key, text, operator) in [
+            ("prefix", prefix, Operator::Prefix as fn(_, _) -> _),
+            ("suffix", suffix, Operator::Suffix),
+            ("contains", contains, Operator::Contains),
+        ] {
+            let Some(text) = text else { continue };
+            let at = &mut at.key(key);
             if text.is_empty() {
-                at.key("prefix").error(Problem::Invalid, Quoted(text), "every text starts so; use present");
+                at.error(Problem::Invalid, Quoted(text), "every text holds it; use present");
             }
-            Some(Operator::Prefix(builder.arena.keep(text)))
-        }
-        TextTest { exact: None, prefix: None, one_of: Some(words), present: None } => {
-            if words.is_empty() {
-                at.key("in").error(Problem::Invalid, "[]", "at least one text");
+            if key == "contains" && text.len() > limits::CONTAINED {
+                at.error(Problem::TooLong, Quoted(text), format_args!("at most {} bytes", limits::CONTAINED));
             }
-            let mut sorted = BTreeSet::new();
-            for word in words {
-                sorted.insert(word.as_str());
+            tests.push(self.operand(text, subject, operator, case, at));
+        }
+        if let Some(texts) = one_of {
+            let at = &mut at.key("in");
+            if texts.is_empty() {
+                at.error(Problem::Invalid, "[]", "at least one text");
             }
-            Some(Operator::In(builder.arena.keep_words(sorted)))
+            for (index, text) in texts.iter().enumerate() {
+                in_its_case(text, subject, &mut at.index(index));
+            }
+            tests.push(Tree::Test(subject, Operator::In(Set::keep(self.arena, texts, case), case)));
         }
-        TextTest { exact: None, prefix: None, one_of: None, present: Some(wanted) } => {
-            Some(if *wanted { Operator::Present } else { Operator::Absent })
+        if let Some(wanted) = present {
+            let operator = if *wanted { Operator::Present } else { Operator::Absent };
+            let is_always_there = matches!(subject, Subject::Path | Subject::Method | Subject::Host);
+            tests.push(if is_always_there { self.known(*wanted, at) } else { Tree::Test(subject, operator) });
         }
-        _ => {
-            at.error(Problem::Invalid, "", format_args!("must be exactly one; {}", OneOf(&OPERATORS)));
-            None
+        if let Some(text) = number {
+            tests.push(
+                self.range(text, &mut at.key("number"), |range| Tree::Test(subject, Operator::Number(range))),
+            );
+        }
+        if let Some(written) = remainder {
+            tests.push(self.remainder(written, subject, &mut at.key("mod")));
+        }
+        if let Some(text) = semver {
+            tests.push(self.version(text, subject, &mut at.key("semver")));
+        }
+        if let Some(text) = regex {
+            let compiled = self.conditions.programs.compile(text);
+            tests.push(self.pattern(text, compiled, subject, &mut at.key("regex")));
+        }
+        if let Some(text) = glob {
+            let separator = match subject {
+                Subject::Path => Some(b'/'),
+                Subject::Host => Some(b'.'),
+                _ => None,
+            };
+            let compiled = self.conditions.programs.compile_glob(text, separator);
+            tests.push(self.pattern(text, compiled, subject, &mut at.key("glob")));
+        }
+        match (tests.pop(), tests.len()) {
+            (Some(tree), 0) => tree,
+            _ => {
+                at.error(Problem::Invalid, "", format_args!("must be exactly one; {}", OneOf(&OPERATORS)));
+                Tree::Known(false)
+            }
         }
     }
+
+    /// A test that compares with a text.
+    fn operand(
+        &mut self,
+        text: &str,
+        subject: Subject,
+        operator: fn(Text, Case) -> Operator,
+        case: Case,
+        at: &mut At<'_>,
+    ) -> Tree {
+        in_its_case(text, subject, at);
+        Tree::Test(subject, operator(self.arena.keep(text), case))
+    }
+
+    fn remainder(&mut self, written: &RemainderTest, subject: Subject, at: &mut At<'_>) -> Tree {
+        let RemainderTest { divisor, remainder } = written;
+        match divisor {
+            None => at.key("divisor").error(Problem::Required, "", "a whole number, 1 or more"),
+            Some(0) => at.key("divisor").error(Problem::Invalid, 0, "1 or more"),
+            Some(_) => {}
+        }
+        let divisor = divisor.unwrap_or(1);
+        let Some(text) = remainder else {
+            at.key("remainder").error(Problem::Required, "", "what must hold of the remainder: \"<5\"");
+            return Tree::Known(false);
+        };
+        self.range(text, &mut at.key("remainder"), |range| {
+            Tree::Test(subject, Operator::Remainder { divisor, range })
+        })
+    }
+
+    fn range(&mut self, text: &str, at: &mut At<'_>, test: impl FnOnce(u32) -> Tree) -> Tree {
+        match Range::parse(text) {
+            Some(range) if range.is_empty() => self.known(false, at),
+            Some(range) => {
+                self.conditions.ranges.push(range);
+                test(position(self.conditions.ranges.len() - 1))
+            }
+            None => {
+                at.error(Problem::Invalid, Quoted(text), number::EXPECTED);
+                Tree::Known(false)
+            }
+        }
+    }
+
+    fn version(&mut self, text: &str, subject: Subject, at: &mut At<'_>) -> Tree {
+        match Requirement::parse(text) {
+            Some(requirement) if requirement.is_empty() => self.known(false, at),
+            Some(requirement) => {
+                self.conditions.requirements.push(requirement);
+                Tree::Test(subject, Operator::Version(position(self.conditions.requirements.len() - 1)))
+            }
+            None => {
+                at.error(Problem::Invalid, Quoted(text), version::EXPECTED);
+                Tree::Known(false)
+            }
+        }
+    }
+
+    fn pattern(
+        &mut self,
+        text: &str,
+        compiled: Result<Program, RegexError>,
+        subject: Subject,
+        at: &mut At<'_>,
+    ) -> Tree {
+        match compiled {
+            Ok(program) => Tree::Test(subject, Operator::Pattern(program)),
+            Err(fault) => {
+                at.error(Problem::Invalid, Quoted(text), fault);
+                Tree::Known(false)
+            }
+        }
+    }
+
+    /// A test whose answer is known without a request, which nobody means.
+    fn known(&self, holds: bool, at: &mut At<'_>) -> Tree {
+        at.warning(if holds { "this always holds" } else { "this can never hold" });
+        Tree::Known(holds)
+    }
 }
+
+/// Networks of source addresses.
+pub(super) fn networks(written: &[String], at: &mut At<'_>) -> Vec<Network> {
+    let network = |(index, text): (usize, &String)| {
+        let network = Network::parse(text);
+        if network.is_none() {
+            let allowed = "an address or a network: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32";
+            at.index(index).error(Problem::Invalid, Quoted(text), allowed);
+        }
+        network
+    };
+    written.iter().enumerate().filter_map(network).collect()
+}
+
+/// Hosts are compared in lower case.
+fn in_its_case(text: &str, subject: Subject, at: &mut At<'_>) {
+    if matches!(subject, Subject::Host) && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        at.error(Problem::Invalid, Quoted(text), "hosts are compared in lower case; write it so");
+    }
+}
+
+fn header(arena: &mut Arena, name: &str, at: &mut At<'_>) -> Option<Subject> {
+    check::tested_header(name, at).map(|name| Subject::Header(arena.keep(&name)))
+}
+
+fn cookie(arena: &mut Arena, name: &str, at: &mut At<'_>) -> Option<Subject> {
+    check::token(name, at).map(|name| Subject::Cookie(arena.keep(name)))
+}
+
+fn query(arena: &mut Arena, name: &str, at: &mut At<'_>) -> Option<Subject> {
+    check::token(name, at).map(|name| Subject::Query(arena.keep(name)))
+}
+
+fn label(arena: &mut Arena, key: &str, at: &mut At<'_>) -> Option<Subject> {
+    check::label_key(key, at).map(|key| Subject::Label(arena.keep(key)))
+}
+
+fn claim(arena: &mut Arena, name: &str, at: &mut At<'_>) -> Option<Subject> {
+    check::claim(name, at).map(|name| Subject::Claim(arena.keep(name)))
+}
+
+/// The operators of a text test, for messages.
+const OPERATORS: [&str; 11] =
+    ["exact", "prefix", "suffix", "contains", "in", "present", "number", "mod", "semver", "regex", "glob"];

@@ -53,7 +53,7 @@ pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -
         },
         labels: builder.labels.into(),
         fallbacks: builder.fallbacks.into(),
-        tests: builder.tests.into(),
+        conditions: builder.conditions,
         arena: builder.arena,
         matches,
     }
@@ -95,9 +95,9 @@ fn preview(release: &Release, mode: &CompiledMode, builder: &mut Builder, at: &m
     let written = release.blue_green.as_ref()?.preview.as_ref()?;
     let at = &mut at.key("blueGreen");
     let at = &mut at.key("preview");
-    let tests = condition::compile(written.when.as_ref(), builder, &mut at.key("when"));
+    let when = condition::compile(written.when.as_ref(), builder, &mut at.key("when"));
     let idle = LaneId(u8::from(mode.base.0 == 0));
-    Some(Rule { name: builder.arena.keep("preview"), tests, lane: idle })
+    Some(Rule { name: builder.arena.keep("preview"), when, lane: idle })
 }
 
 fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Vec<Rule> {
@@ -114,9 +114,9 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
             let allowed = format_args!("rules[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
-        let tests = condition::compile(rule.when.as_ref(), builder, &mut at.key("when"));
+        let when = condition::compile(rule.when.as_ref(), builder, &mut at.key("when"));
         let lane = builder.lane(rule.lane.as_ref(), &mut at.key("lane"));
-        rules.push(Rule { name: builder.arena.keep(name), tests, lane: lane.unwrap_or_default() });
+        rules.push(Rule { name: builder.arena.keep(name), when, lane: lane.unwrap_or_default() });
     }
     rules
 }

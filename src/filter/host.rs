@@ -5,12 +5,14 @@
 //! not costs a tenth to a third of that. So headers are read once, in bulk.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
 use crate::effect::{Change, Edit};
 use crate::request::Headers;
+use crate::time::Timestamp;
 
 /// All headers of the request.
 pub(super) fn request_headers() -> Headers {
@@ -95,7 +97,7 @@ fn remove(map: MapType, name: &str) {
 
 /// The address that the request came from, as the listener knows it.
 pub(super) fn source_address() -> Option<IpAddr> {
-    let text = property("source.address")?;
+    let text = property(&["source", "address"])?;
     let text = std::str::from_utf8(&text).ok()?;
     let with_port = text.parse::<SocketAddr>().map(|address| address.ip());
     with_port.or_else(|_| text.parse()).ok()
@@ -103,11 +105,23 @@ pub(super) fn source_address() -> Option<IpAddr> {
 
 /// The name that the configuration gives the plugin.
 pub(super) fn plugin_name() -> String {
-    property("plugin_name").map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
+    property(&["plugin_name"]).map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
 }
 
-fn property(path: &str) -> Option<Vec<u8>> {
-    hostcalls::get_property(path.split('.').collect()).ok().flatten()
+/// A value that another filter left in the dynamic metadata.
+pub(super) fn metadata(path: &[&str]) -> Option<Vec<u8>> {
+    property(&[&["metadata", "filter_metadata"], path].concat())
+}
+
+fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// The time.
+pub(super) fn now() -> Timestamp {
+    let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    Timestamp::from_seconds(i64::try_from(seconds).unwrap_or_default())
 }
 
 /// Leaves `value` under `name` for the access log: `%FILTER_STATE(wasm.{name}:PLAIN)%`.

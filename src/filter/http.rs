@@ -11,6 +11,7 @@ use super::runtime::Runtime;
 use crate::decision::decide;
 use crate::effect::{Edit, effects, summary};
 use crate::request::{Headers, Request};
+use crate::time::Timestamp;
 
 /// Under which name the decision stands in the filter state.
 const FILTER_STATE: &str = "graylane";
@@ -34,7 +35,7 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         if let Some(runtime) = &self.runtime {
             let request = Incoming { headers: host::request_headers() };
-            let decision = decide(&runtime.plan, runtime.trust, &request, host::random);
+            let decision = decide(&runtime.plan, runtime.trust, &request);
             let effects = effects(&runtime.plan, &decision);
             host::edit_request(&effects.request, &request.headers);
             if runtime.access_log && !decision.entries.is_empty() {
@@ -53,6 +54,7 @@ impl HttpContext for Http {
 }
 
 /// The request as the host shows it.
+#[derive(Debug)]
 struct Incoming {
     headers: Headers,
 }
@@ -64,5 +66,17 @@ impl Request for Incoming {
 
     fn source_address(&self) -> Option<IpAddr> {
         host::source_address()
+    }
+
+    fn metadata(&self, path: &[&str]) -> Option<Vec<u8>> {
+        host::metadata(path)
+    }
+
+    fn now(&self) -> Timestamp {
+        host::now()
+    }
+
+    fn random(&self) -> Option<[u8; 16]> {
+        host::random()
     }
 }

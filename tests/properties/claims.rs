@@ -4,8 +4,9 @@ use graylane::policy::Trust;
 use proptest::prelude::*;
 
 use crate::cases;
-use crate::native::{Call, run};
+use crate::native::run;
 use crate::requests::{calls, everything, of_http};
+use graylane::given::Given;
 
 /// Headers that only the filter may fill, or nobody.
 const CLAIMS: [&str; 11] = [
@@ -48,7 +49,7 @@ fn claims(name: &str, value: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A request in which every part of every claim bears the mark.
-fn marked(call: &Call) -> Call {
+fn marked(call: &Given) -> Given {
     let mark = |(name, value): (&str, &[u8])| {
         let separator = if name == "cookie" { b';' } else { b',' };
         let is_target = name.starts_with(':');
@@ -57,7 +58,12 @@ fn marked(call: &Call) -> Call {
             parts.map(|part| if is_target { part.to_vec() } else { [part, MARK].concat() }).collect();
         (name.to_owned(), parts.join([separator].as_slice()))
     };
-    Call { headers: call.headers.iter().map(mark).collect(), from: call.from }
+    Given {
+        headers: call.headers.iter().map(mark).collect(),
+        source_address: call.source_address,
+        random: Some([7; 16]),
+        ..Given::default()
+    }
 }
 
 proptest! {
@@ -65,9 +71,9 @@ proptest! {
 
     #[test]
     fn no_claim_of_a_client_gets_through_an_edge(call in calls(of_http())) {
-        let call = marked(&Call { from: Some([127, 0, 0, 1].into()), ..call });
+        let call = marked(&Given { source_address: Some([127, 0, 0, 1].into()), ..call });
         let plan = everything();
-        let ran = run(&plan, Trust::Edge, &call, [7; 16]);
+        let ran = run(&plan, Trust::Edge, &call);
         for (name, value) in &ran.upstream {
             for claim in claims(name, value) {
                 prop_assert!(!holds_mark(&claim), "{name}: {}", claim.escape_ascii());
@@ -83,7 +89,7 @@ proptest! {
     fn nobody_names_lane_cluster_or_slot(call in calls(of_http()), trust in crate::requests::trusts()) {
         let plan = everything();
         let call = marked(&call);
-        let ran = run(&plan, trust, &call, [7; 16]);
+        let ran = run(&plan, trust, &call);
         for (name, value) in ran.upstream.iter().filter(|(name, _)| CLAIMS[..3].contains(&name.as_str())) {
             prop_assert!(!holds_mark(value), "{name}: {}", value.escape_ascii());
         }
@@ -93,7 +99,7 @@ proptest! {
     #[test]
     fn an_edge_takes_nothing_else_away(call in calls(of_http())) {
         let plan = everything();
-        let ran = run(&plan, Trust::Edge, &call, [7; 16]);
+        let ran = run(&plan, Trust::Edge, &call);
         let others = |headers: &mut dyn Iterator<Item = (String, Vec<u8>)>| {
             let kept = ["x-app", "host", "x-other", "x-abtest-id", "x-gray-decision", ":path", ":authority"];
             headers.filter(|(name, _)| kept.contains(&name.as_str())).collect::<Vec<_>>()

@@ -7,8 +7,9 @@ use graylane::policy::Trust;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::native::{Call, run};
+use crate::native::run;
 use crate::{cases, plan};
+use graylane::given::Given;
 
 /// A release: whether it routes, its hosts, its paths (with whether they are exact).
 #[derive(Clone, Debug)]
@@ -164,8 +165,8 @@ proptest! {
         let plan = plan(&Value::from(written));
         for (host, path) in requests {
             let headers = [(":authority", host.as_str()), (":path", path.as_str())];
-            let call = Call { headers: headers.into_iter().collect(), from: None };
-            let ran = run(&plan, Trust::Edge, &call, [0; 16]);
+            let call = Given { headers: headers.into_iter().collect(), random: Some([7; 16]), ..Given::default() };
+            let ran = run(&plan, Trust::Edge, &call);
             let names = ran.decision.entries.iter().filter_map(|entry| plan.release(entry.release));
             let names: Vec<String> = names.map(|release| String::from_utf8_lossy(release.name()).into_owned()).collect();
             prop_assert_eq!(names, governing(&releases, &host, &path), "{} {}", host, path);

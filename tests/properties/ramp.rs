@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::native::{Call, run};
+use crate::native::run;
 use crate::{cases, plan};
 use graylane::bucket::COUNT;
+use graylane::given::Given;
 use graylane::policy::Trust;
 
 const USERS: usize = 1_000;
@@ -56,8 +57,9 @@ impl Ramp {
         let lane = |user| {
             let id = format!("user-{user}");
             let headers = [(":authority", "shop"), (":path", "/"), ("x-gray-id", id.as_str())];
-            let call = Call { headers: headers.into_iter().collect(), from: None };
-            let ran = run(&plan, Trust::Edge, &call, [0; 16]);
+            let call =
+                Given { headers: headers.into_iter().collect(), random: Some([7; 16]), ..Given::default() };
+            let ran = run(&plan, Trust::Edge, &call);
             let (_, lane) = ran.upstream.iter().find(|(name, _)| name == "x-gray-lane").expect("a lane");
             std::str::from_utf8(lane)
                 .expect("text")

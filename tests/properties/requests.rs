@@ -7,8 +7,9 @@ use graylane::policy::Trust;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::native::{Call, Ran, run};
+use crate::native::{Ran, run};
 use crate::{cases, plan_of};
+use graylane::given::Given;
 
 /// A policy that reads and writes all there is.
 pub(crate) fn everything() -> Plan {
@@ -100,7 +101,7 @@ fn value(byte: BoxedStrategy<u8>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Requests of such bytes, mostly to a host and path that something governs.
-pub(crate) fn calls(byte: BoxedStrategy<u8>) -> impl Strategy<Value = Call> {
+pub(crate) fn calls(byte: BoxedStrategy<u8>) -> impl Strategy<Value = Given> {
     let name = proptest::sample::select(NAMES.to_vec()).prop_map(str::to_owned);
     let headers = proptest::collection::vec((name, value(byte)), 0..14);
     let host = proptest::sample::select(vec!["shop.example.com", "a.shop:8443", "off.example.com", "else"]);
@@ -109,7 +110,12 @@ pub(crate) fn calls(byte: BoxedStrategy<u8>) -> impl Strategy<Value = Call> {
     (host, path, headers, from).prop_map(|(host, path, headers, from)| {
         let target = [(":authority", host), (":path", path)];
         let target = target.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        Call { headers: target.into_iter().chain(headers).collect(), from: from.map(Into::into) }
+        Given {
+            headers: target.into_iter().chain(headers).collect(),
+            source_address: from.map(Into::into),
+            random: Some([7; 16]),
+            ..Given::default()
+        }
     })
 }
 
@@ -128,21 +134,22 @@ proptest! {
     #[test]
     fn any_bytes_are_decided(call in calls(any::<u8>().boxed()), trust in trusts(), random in any::<Option<[u8; 16]>>()) {
         let plan = everything();
-        let decision = decide(&plan, trust, &call, || random);
+        let call = Given { random, ..call };
+        let decision = decide(&plan, trust, &call);
         let _written = effects(&plan, &decision);
     }
 
     #[test]
     fn what_is_written_is_http_and_each_header_is_edited_once(call in calls(of_http()), trust in trusts()) {
         let plan = everything();
-        let decision = decide(&plan, trust, &call, || Some([7; 16]));
+        let decision = decide(&plan, trust, &call);
         let effects = effects(&plan, &decision);
         let mut names: Vec<_> = effects.request.iter().map(|edit| edit.name.clone()).collect();
         names.sort();
         names.dedup();
         prop_assert_eq!(names.len(), effects.request.len());
         let is_text = |byte: &u8| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f);
-        let ran = run(&plan, trust, &call, [7; 16]);
+        let ran = run(&plan, trust, &call);
         for (name, value) in ran.upstream.iter().chain(&ran.response(Vec::new())) {
             prop_assert!(value.iter().all(is_text), "{name}: {}", value.escape_ascii());
         }
@@ -157,11 +164,11 @@ proptest! {
     #[test]
     fn the_next_hop_places_a_request_alike(call in calls(of_http())) {
         let plan = everything();
-        let first = run(&plan, Trust::Edge, &call, [7; 16]);
+        let first = run(&plan, Trust::Edge, &call);
         prop_assume!(first.decision.is_governed());
         let sent = first.upstream.iter().map(|(name, value)| (name.clone(), value.trim_ascii().to_vec()));
-        let next = Call { headers: sent.collect(), from: None };
-        let second = run(&plan, Trust::Mesh, &next, [9; 16]);
+        let next = Given { headers: sent.collect(), random: Some([7; 16]), ..Given::default() };
+        let second = run(&plan, Trust::Mesh, &next);
         let id = |ran: &Ran<'_>| ran.decision.id.as_ref().map(|id| id.as_bytes().to_vec());
         prop_assert_eq!(id(&first), id(&second));
     }

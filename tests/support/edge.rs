@@ -19,6 +19,8 @@ pub(crate) const FORGED: [(&str, &str); 4] = [
 /// Shows on every response what the filter left for the access log.
 pub(crate) const DECISION: &str = "x-test-decision";
 
+const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const FILTERS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
 const ROUTES: &str =
     "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
 
@@ -29,11 +31,16 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Starts it, without a policy.
-    pub(crate) async fn start() -> Result<Self> {
+    /// Starts it, without a policy; `before` are the filters that stand before ours.
+    pub(crate) async fn start(before: Vec<Value>) -> Result<Self> {
         let mut bootstrap = Bootstrap::load("lane-header")?;
         // The filter is tested, not what a bootstrap does besides.
         bootstrap.without_early_mutation();
+        let filters = bootstrap.document_mut().pointer_mut(FILTERS).and_then(Value::as_array_mut);
+        filters.context("no filters")?.splice(0..0, before);
+        // A client may say the id of its request, so that a test can.
+        let manager = bootstrap.document_mut().pointer_mut(MANAGER).context("no connection manager")?;
+        manager["preserve_external_request_id"] = true.into();
         let clusters = "/static_resources/clusters";
         for more in ["v3", FORGER] {
             push(&mut bootstrap, clusters, &json!({"name": more, "connect_timeout": "1s"}))?;

@@ -1,30 +1,11 @@
 //! The engine as the filter runs it, without a host.
 
-use std::net::IpAddr;
-
 use graylane::decision::{Decision, decide};
 use graylane::effect::{Change, Edit, effects, summary};
+use graylane::given::Given;
 use graylane::identity::GrayId;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
-use graylane::request::{Headers, Request};
-
-/// A request as it reaches the filter.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) headers: Headers,
-    pub(crate) from: Option<IpAddr>,
-}
-
-impl Request for Call {
-    fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        self.from
-    }
-}
 
 /// What the filter made of a request.
 #[derive(Debug)]
@@ -52,9 +33,9 @@ impl Ran<'_> {
     }
 }
 
-/// Runs one request through the engine and applies its effects; a fresh id is made of `random`.
-pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Call, random: [u8; 16]) -> Ran<'a> {
-    let decision = decide(plan, trust, call, || Some(random));
+/// Runs one request through the engine and applies its effects.
+pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Given) -> Ran<'a> {
+    let decision = decide(plan, trust, call);
     let effects = effects(plan, &decision);
     let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let upstream = applied(headers.collect(), &effects.request);

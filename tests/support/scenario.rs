@@ -35,8 +35,13 @@ pub(crate) struct Case {
     pub(crate) host: String,
     #[serde(default = "slash")]
     pub(crate) path: String,
+    #[serde(default = "get")]
+    pub(crate) method: String,
     #[serde(default)]
     headers: Sent,
+    /// The claims of its token.
+    #[serde(default)]
+    pub(crate) claims: serde_json::Map<String, Value>,
     /// The address that it comes from.
     #[serde(default = "localhost")]
     pub(crate) from: IpAddr,
@@ -45,6 +50,10 @@ pub(crate) struct Case {
 
 fn shop() -> String {
     "shop.example.com".into()
+}
+
+fn get() -> String {
+    "GET".to_owned()
 }
 
 fn slash() -> String {
@@ -238,7 +247,7 @@ impl Scenario {
 }
 
 impl Case {
-    /// The headers, in order, as a client writes them; the host is not among them.
+    /// The headers, in order, as a client writes them; neither the host nor the token is among them.
     pub(crate) fn headers(&self) -> Vec<(String, Vec<u8>)> {
         let pair = |(name, value): (&String, &Bytes)| (name.clone(), value.bytes());
         match &self.headers {

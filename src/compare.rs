@@ -1,0 +1,28 @@
+//! Comparisons as people write them: `>=3, <10`. An operator and an operand, several with commas between.
+
+/// How a value is compared with an operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// The comparisons of a text: operator, if one is written, and operand.
+pub(crate) fn comparisons(text: &str) -> impl Iterator<Item = (Option<Comparison>, &str)> {
+    text.split(',').map(|part| {
+        let part = part.trim_ascii();
+        let operators = [
+            ("<=", Comparison::LessOrEqual),
+            (">=", Comparison::GreaterOrEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+            ("=", Comparison::Equal),
+        ];
+        let found =
+            operators.into_iter().find_map(|(sign, comparison)| Some((comparison, part.strip_prefix(sign)?)));
+        found.map_or((None, part), |(comparison, operand)| (Some(comparison), operand.trim_ascii()))
+    })
+}

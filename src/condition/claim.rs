@@ -1,0 +1,82 @@
+//! `claim`: a claim of a token that Envoy has verified, as its JWT filter leaves it in the metadata.
+//!
+//! Envoy hands a value over as bytes: text as it is, a number as the eight bytes of a double, a boolean as one byte, a
+//! list as a block of names with empty values. The bytes do not say which of these they are; the test does: `number` and
+//! `mod` read a double, text operators take one byte for `true` or `false`, and all of them look into a list.
+//! Whoever could forge such bytes is whoever issues the tokens.
+//!
+//! Source: `serializeValue` in Envoy's `source/extensions/common/wasm/context.cc`.
+
+use std::borrow::Cow;
+
+use crate::error::Decimal;
+use crate::request::Headers;
+
+/// Whether `holds` holds of the value, or of an element where it is a list. `is_number` says that numbers are asked for.
+pub(super) fn any(value: &[u8], is_number: bool, holds: impl Fn(&[u8]) -> bool) -> bool {
+    let holds = |value: &[u8]| holds(&text_of(value, is_number));
+    holds(value) || list_of(value).is_some_and(|list| list.names().any(holds))
+}
+
+/// A value as JSON writes it, but for the quotes of a text.
+fn text_of(value: &[u8], is_number: bool) -> Cow<'_, [u8]> {
+    match value {
+        [0] => Cow::Borrowed(b"false"),
+        [1] => Cow::Borrowed(b"true"),
+        text => match text.as_array().map(|bytes| f64::from_le_bytes(*bytes)) {
+            Some(number) if is_number => Cow::Owned(Decimal(number).to_string().into_bytes()),
+            _ => Cow::Borrowed(text),
+        },
+    }
+}
+
+/// The block of a list: names with empty values, and nothing behind them.
+fn list_of(value: &[u8]) -> Option<Headers> {
+    let list = Headers::from_block(value.to_vec());
+    let is_list = list.is_whole_block() && list.iter().all(|(_, value)| value.is_empty());
+    is_list.then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(elements: &[&str]) -> Vec<u8> {
+        let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+        let mut block = number(elements.len()).to_vec();
+        for element in elements {
+            block.extend(number(element.len()).into_iter().chain(number(0)));
+        }
+        for element in elements {
+            block.extend([element.as_bytes(), b"\0\0"].concat());
+        }
+        block
+    }
+
+    #[test]
+    fn a_text_is_itself_and_a_byte_is_a_boolean() {
+        assert!(any(b"gold", false, |text| text == b"gold"));
+        assert!(any(&[1], false, |text| text == b"true"));
+        assert!(any(&[0], false, |text| text == b"false"));
+        assert!(!any(b"", false, |text| text == b"false"));
+    }
+
+    #[test]
+    fn of_a_list_any_element_may_hold() {
+        let value = list(&["staff", "tester"]);
+        assert!(any(&value, false, |text| text == b"tester"));
+        assert!(!any(&value, false, |text| text == b"admin"));
+        assert!(!any(&list(&[]), false, |text| text == b""));
+        // Cut or with something behind it, it is no list.
+        assert!(!any(value.get(..value.len() - 1).unwrap(), false, |text| text == b"staff"));
+        assert!(!any(&[value.as_slice(), b"x"].concat(), false, |text| text == b"staff"));
+    }
+
+    #[test]
+    fn eight_bytes_are_a_number_where_one_is_asked_for() {
+        let value = 42.5_f64.to_le_bytes();
+        assert!(any(&value, true, |text| text == b"42.5"));
+        assert!(any(&value, false, |text| text == value));
+        assert!(any(b"42", true, |text| text == b"42"));
+    }
+}

@@ -1,0 +1,120 @@
+//! One service's rollout.
+
+use super::{Ab, BlueGreen, Canary, Condition, Map};
+use crate::read::written;
+
+written! {
+    /// One service's rollout: which requests it governs, its mode, its lanes, its rules.
+    pub struct Release {
+        /// The name, unique in the policy: letters, digits, `-`, `_` and `.`, a letter first. Required.
+        name: Option<String> [required],
+        /// `true` leaves the requests that this release matches alone.
+        off: bool,
+        /// Raised when the release changes its meaning; told in `x-abtest-id`. Default 1.
+        revision: Option<u32>,
+        /// Which requests it governs. Required.
+        matches: Option<Match> as "match" [required],
+        /// The lanes, up to 32. Required.
+        lanes: Vec<Lane> [required],
+        /// The mode: an AB test. Exactly one of `ab`, `canary`, `blueGreen` is required.
+        ab: Option<Ab>,
+        /// The mode: a canary.
+        canary: Option<Canary>,
+        /// The mode: blue-green.
+        blue_green: Option<BlueGreen> as "blueGreen",
+        /// What may force a lane. Default: nothing.
+        overrides: Overrides,
+        /// How far the release follows a label that came along. Default `chain`.
+        follow: Option<Follow>,
+        /// Conditions that pick a lane before the split does; the first that holds wins.
+        rules: Vec<Rule>,
+        /// What the client is told.
+        respond: Respond,
+    }
+}
+
+written! {
+    /// Which requests a release governs: the host and the path must both match.
+    pub struct Match {
+        /// `shop.example.com`, `shop.example.com:8443`, `*.example.com`; default: every host. Case does not count.
+        hosts: Vec<String>,
+        /// Default: every path.
+        paths: Vec<PathMatch>,
+    }
+}
+
+written! {
+    /// A test of the path, without its query; case counts.
+    pub enum PathMatch {
+        /// The whole path.
+        Exact(String) = "exact",
+        /// Whole segments from the start: `/pay` matches `/pay` and `/pay/now`, not `/payroll`.
+        Prefix(String) = "prefix",
+    }
+}
+
+written! {
+    /// A named place a request can be sent to.
+    pub struct Lane {
+        /// The name, unique in the release. Required.
+        name: Option<String> [required],
+        /// The Envoy cluster of the lane, for routes with `cluster_header`.
+        cluster: Option<String>,
+        /// The number of the lane in a route with `weighted_clusters.header_name`.
+        weighted_slot: Option<u32> as "weightedSlot",
+        /// Pairs that are put into the traffic label of a request sent here.
+        labels: Map<String>,
+        /// `true` while nothing may be sent here; the fallback serves instead.
+        unavailable: bool,
+        /// The lanes that serve in its place, first available first; default: the release's default lane.
+        fallback: Vec<String>,
+    }
+}
+
+written! {
+    /// What may force a lane. At an edge listener these count only from a trusted source.
+    pub struct Overrides {
+        /// Headers whose value names a lane; `x-canary` and `x-canary-tag` by custom.
+        headers: Vec<String>,
+        /// A header of pairs (`version=v2;userTag=premium`) that a lane's labels are held against;
+        /// `x-gray-rules` by custom.
+        rules: Option<String>,
+        /// Cookies whose value names a lane; `ab_group` by custom.
+        cookies: Vec<String>,
+    }
+}
+
+written! {
+    /// How far a release follows a traffic label that came along.
+    #[derive(Copy, Eq)]
+    pub enum Follow {
+        /// Labels of other services count: a call chain stays in one lane.
+        Chain = "chain",
+        /// Only labels that name this release count: `user-svc.version=v2`.
+        Own = "own",
+        /// No label counts.
+        None = "none",
+    }
+}
+
+written! {
+    /// A named condition that picks a lane before the split does.
+    pub struct Rule {
+        /// The name, told in the decision. Required.
+        name: Option<String> [required],
+        /// The condition. Required.
+        when: Option<Condition> [required],
+        /// The lane. Required.
+        lane: Option<String> [required],
+    }
+}
+
+written! {
+    /// What the client is told in response headers.
+    pub struct Respond {
+        /// `x-gray-lane`: the lane that served. Default `false`.
+        lane: bool,
+        /// `x-abtest-id`: experiment, group and revision. Default `true` for an AB release.
+        experiment: Option<bool>,
+    }
+}
