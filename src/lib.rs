@@ -39,7 +39,8 @@
 //!
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`].
-//! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`decision`], [`effect`].
+//! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`hash`], [`decision`],
+//!   [`effect`], [`time`].
 //! - Names and limits: [`headers`], [`limits`].
 
 pub mod arena;
@@ -50,6 +51,7 @@ pub mod effect;
 pub mod error;
 pub mod facts;
 pub mod given;
+pub mod hash;
 pub mod headers;
 pub mod identity;
 pub mod label;
