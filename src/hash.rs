@@ -14,11 +14,16 @@
 //! Bytes are hashed as they are: no trimming, no case folding, no decoding. Systems that hash something else
 //! than the UTF-8 bytes of non-ASCII ids (older JavaScript SDKs take the low byte of each UTF-16 unit) are
 //! not imitated.
+//!
+//! The cargo feature `systems` adds what only tools need: more algorithms, and in `systems` the decisions of
+//! systems that no scheme describes.
 
 mod algorithm;
 mod encoding;
 mod format;
 mod preset;
+#[cfg(feature = "systems")]
+pub mod systems;
 
 pub use algorithm::{Algorithm, xxh64};
 pub use encoding::Encoding;

@@ -20,6 +20,27 @@ pub enum Algorithm {
     /// [`Fnv1a32`](Self::Fnv1a32) of the decimal digits of the `Fnv1a32` of the text: version 2 of
     /// `GrowthBook`.
     Fnv1a32Twice,
+    /// FNV-1a of 64 bits. It has no seed.
+    #[cfg(feature = "systems")]
+    Fnv1a64,
+    /// The first 4 bytes of MD5, big-endian. It has no seed.
+    #[cfg(feature = "systems")]
+    Md5Be32,
+    /// The first 15 hexadecimal digits of SHA-1. It has no seed.
+    #[cfg(feature = "systems")]
+    Sha1Be60,
+    /// The first 8 bytes of SHA-256, big-endian. It has no seed.
+    #[cfg(feature = "systems")]
+    Sha256Be64,
+    /// `MurmurHash2` of `SMHasher`, of 32 bits; NGINX hashes with seed 0.
+    #[cfg(feature = "systems")]
+    Murmur2X32,
+    /// `MurmurHash64A` of `SMHasher`, which libstdc++ hashes texts with under the seed 0xc70f6907.
+    #[cfg(feature = "systems")]
+    Murmur2X64,
+    /// The first 64 bits of `MurmurHash3_x64_128` of `SMHasher`.
+    #[cfg(feature = "systems")]
+    Murmur3X64High,
 }
 
 impl Algorithm {
@@ -38,6 +59,8 @@ impl Algorithm {
             Algorithm::Xxh64 => xxh64(u64::from(seed), pieces),
             Algorithm::Fnv1a32 => u64::from(fnv1a_32(pieces)),
             Algorithm::Fnv1a32Twice => u64::from(fnv1a_32_of_decimal(fnv1a_32(pieces))),
+            #[cfg(feature = "systems")]
+            other => super::systems::raw::hash(other, seed, pieces),
         }
     }
 
@@ -46,6 +69,15 @@ impl Algorithm {
         match self {
             Algorithm::Murmur3X86_32 | Algorithm::Fnv1a32 | Algorithm::Fnv1a32Twice => 32,
             Algorithm::Xxh64 => 64,
+            #[cfg(feature = "systems")]
+            Algorithm::Md5Be32 | Algorithm::Murmur2X32 => 32,
+            #[cfg(feature = "systems")]
+            Algorithm::Sha1Be60 => 60,
+            #[cfg(feature = "systems")]
+            Algorithm::Fnv1a64
+            | Algorithm::Sha256Be64
+            | Algorithm::Murmur2X64
+            | Algorithm::Murmur3X64High => 64,
         }
     }
 }

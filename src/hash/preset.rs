@@ -205,6 +205,61 @@ impl Preset {
     }
 }
 
+/// Systems that fit a scheme but that the module does not speak: it has not their hash.
+#[cfg(feature = "systems")]
+impl Preset {
+    /// Eppo, a shard: ranges as the configuration has them; the traffic shard is a gate before the split
+    /// shard.
+    pub const EPPO: Preset = Preset {
+        name: "eppo",
+        scheme: modulo(Algorithm::Md5Be32, Count(10_000)),
+        format: "{salt}-{id}",
+        salt: "salt of the shard",
+        ..Preset::NATIVE
+    };
+
+    /// Statsig, the pass percentage of a rule, in steps of 0.01: the slot 0 to it.
+    pub const STATSIG: Preset = Preset {
+        name: "statsig",
+        scheme: modulo(Algorithm::Sha256Be64, Count(10_000)),
+        format: "{salt}.{id}",
+        salt: "salt of the configuration, a dot, salt of the rule or its id",
+        ..Preset::NATIVE
+    };
+
+    /// Statsig, layers and experiments: lists of segments.
+    pub const STATSIG_LAYER: Preset = Preset {
+        name: "statsig-layer",
+        scheme: modulo(Algorithm::Sha256Be64, Count(1_000)),
+        salt: "salt of the layer",
+        ..Preset::STATSIG
+    };
+
+    /// Amplitude, the gate; its split is the hash divided by 100.
+    pub const AMPLITUDE: Preset = Preset {
+        name: "amplitude",
+        scheme: murmur3(0, Modulo, Count(100)),
+        format: "{salt}/{id}",
+        salt: "salt",
+        ..Preset::NATIVE
+    };
+
+    /// go-feature-flag with percentages that add up to 100: thousandths end to end, the names of the
+    /// variations in reverse alphabetical order.
+    pub const GO_FEATURE_FLAG: Preset = Preset {
+        name: "go-feature-flag",
+        scheme: modulo(Algorithm::Fnv1a32, Count(100_000)),
+        format: "{salt}{id}",
+        salt: "key of the flag",
+        layout: Layout::Stacked,
+        ..Preset::NATIVE
+    };
+
+    /// The presets that tools know besides [`Preset::ALL`].
+    pub const FOREIGN: &[Preset] =
+        &[Preset::EPPO, Preset::STATSIG, Preset::STATSIG_LAYER, Preset::AMPLITUDE, Preset::GO_FEATURE_FLAG];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
