@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use graylane::policy;
 
-/// Check policies and render them for Envoy. A FILE of - is standard input.
+/// Check policies, render them for Envoy, and hold their hashing against that of others. A FILE of - is
+/// standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version)]
 pub(crate) struct Arguments {
@@ -21,9 +22,37 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Hold published bucketing values of other systems against the engine; exit code 1 if any differs
+    ///
+    /// A FILE is a JSON array of rows. A row names its `system` (unleash, optimizely, flagd, split, vwo,
+    /// featurehub, growthbook, eppo, launchdarkly, statsig, flagsmith, planout, go-feature-flag, devcycle,
+    /// amplitude, envoy, nginx, or a hash function) and its `kind` (hash, bucket, rollout, variant, …), has
+    /// the inputs of that step, and the published answer under `expected`. Rows that cannot be evaluated are
+    /// counted apart, each with the reason, and fail nothing.
+    Parity(ParityOptions),
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(Render),
+}
+
+/// What is held against the engine.
+#[derive(Args, Debug)]
+pub(crate) struct ParityOptions {
+    /// The published values
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The form of what is written to standard output
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Output,
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

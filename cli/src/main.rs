@@ -1,10 +1,11 @@
 //! `graylane`: what people do with a policy outside of Envoy.
 //!
-//! Exit code 0: done. 1: a policy has mistakes. 2: the command could not be carried out.
+//! Exit code 0: done. 1: a policy has mistakes, or a published value differs. 2: the command could not be carried out.
 
 mod args;
 mod check;
 mod input;
+mod judge;
 mod render;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use args::{Arguments, Command, Render};
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check { files } => check::check(&files),
+        Command::Parity(options) => judge::parity(&options),
         Command::Render(Render::Envoy(options)) => render::envoy(&options),
     };
     match done {

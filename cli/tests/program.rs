@@ -102,3 +102,60 @@ fn envoy_takes_what_is_rendered() -> Result<()> {
         Ok(())
     })
 }
+
+const PUBLISHED: &str = r#"[
+{"system": "unleash", "kind": "normalized", "input": "gr1:123", "seed": 0, "modulus": 100, "offset": 1, "expected": 73},
+{"system": "unleash", "kind": "normalized", "input": "groupX:999", "seed": 0, "modulus": 100, "offset": 1, "expected": 26},
+{"system": "kong", "kind": "bucket", "input": "somebody", "buckets": 1000, "expected": 7}
+]"#;
+
+#[test]
+fn parity_says_which_published_values_are_not_the_engines() {
+    let judged = graylane(&["parity", "-"], PUBLISHED);
+    assert_eq!((judged.status.code(), text(&judged.stderr)), (Some(1), ""));
+    let lines: Vec<&str> = text(&judged.stdout).lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "standard input: 3 rows",
+            "  system   kind        passed  failed  unknown",
+            "  unleash  normalized       1       1        0",
+            "  kong     bucket           0       0        1",
+            "  FAILED row 2: unleash normalized \"groupX:999\": expected 26, got 25",
+            "  unknown: 1 row of kong bucket, the first is row 3: the system is not known",
+            "1 passed, 1 failed, 1 unknown",
+        ]
+    );
+}
+
+#[test]
+fn parity_is_content_with_what_it_does_not_know() {
+    let judged = graylane(&["parity", "-", "-o", "json"], &PUBLISHED.replace("26", "25"));
+    assert_eq!((judged.status.code(), text(&judged.stderr)), (Some(0), ""));
+    let report: serde_json::Value = serde_json::from_slice(&judged.stdout).expect("JSON");
+    let sums = ["passed", "failed", "unknown"].map(|sum| report[sum].as_u64().expect("a number"));
+    assert_eq!(sums, [2, 0, 1]);
+    assert_eq!(report["files"][0]["file"], "standard input");
+    assert_eq!(report["files"][0]["reasons"][0]["reason"], "the system is not known");
+}
+
+#[test]
+fn what_is_no_file_of_rows_cannot_be_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("good.json");
+    std::fs::write(&file, PUBLISHED).expect("it is written");
+    let good = file.to_str().expect("a path");
+    for (input, why) in [("{}", "is no JSON array of rows"), ("[1,", "is no JSON array of rows")] {
+        let judged = graylane(&["parity", "-", good], input);
+        assert_eq!(judged.status.code(), Some(2));
+        let told = text(&judged.stderr);
+        assert!(told.contains(why) && told.ends_with("graylane: 1 of 2 files could not be read\n"), "{told}");
+        assert!(
+            text(&judged.stdout).ends_with("1 passed, 1 failed, 1 unknown\n"),
+            "the other file is judged"
+        );
+    }
+    let missing = graylane(&["parity", "no-such-rows.json"], "");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-rows.json: "));
+}
