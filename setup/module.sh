@@ -36,8 +36,8 @@ sysroot=$("$rustc" --print sysroot)
 commit=$("$rustc" -vV | sed -n 's/^commit-hash: //p')
 remap_path "$sysroot/lib/rustlib/src/rust" "/rustc/$commit"
 
-# A third of the usual threshold: a tenth of the size, and hardly an instruction on the way of a request.
-flags=("${remap[@]}" "-Cllvm-args=--inline-threshold=75")
+# Less inlining and no unrolling: a tenth of the size, and hardly an instruction on the way of a request.
+flags=("${remap[@]}" "-Cllvm-args=--inline-threshold=75" "-Cllvm-args=--unroll-threshold=0")
 IFS=$'\x1f'
 GRAYLANE_WASM_FLAGS="${flags[*]}"
 unset IFS

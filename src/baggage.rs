@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::bytes::{before, split, split_once};
 use crate::headers;
+use crate::hex::byte_of_hex;
 use crate::limits;
 use crate::request::Headers;
 
@@ -75,13 +76,6 @@ fn decode(value: &[u8]) -> Cow<'_, [u8]> {
         rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
     }
     Cow::Owned(out)
-}
-
-fn byte_of_hex(digits: &[u8]) -> Option<u8> {
-    digits.iter().try_fold(0_u8, |byte, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(byte << 4 | u8::try_from(value).ok()?)
-    })
 }
 
 /// Percent-encodes what a baggage value may not hold. Of a label's bytes that is the semicolon alone.

@@ -4,25 +4,31 @@
 //! away at the end. What it returns without errors cannot fail any more.
 
 mod builder;
+mod cache;
 mod check;
 mod condition;
+mod gate;
+mod hash;
 mod lane;
 mod link;
 mod matching;
 mod mode;
 mod release;
+mod schedule;
 mod split;
+mod sticky;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
+use crate::hex::byte_of_hex;
 use crate::node::Node;
 use crate::plan::{Plan, Segment};
-use crate::policy::{self, Absent, IdSource, PluginConfig, Policy, Trust};
+use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
-use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Names, Settings, Source};
+use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source};
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -33,7 +39,7 @@ pub const LANGUAGE: u32 = 1;
 /// Every mistake in it, with paths from the policy's root.
 pub fn compile(policy: &Policy) -> Result<Plan, PolicyErrors> {
     let mut errors = PolicyErrors::default();
-    let plan = compile_at(policy, &mut At::new(Path::Root, &mut errors));
+    let plan = compile_at(policy, None, &mut At::new(Path::Root, &mut errors));
     errors.into_result(plan)
 }
 
@@ -44,8 +50,17 @@ pub fn compile(policy: &Policy) -> Result<Plan, PolicyErrors> {
 pub fn compile_node(node: &Node<'_>) -> Result<Plan, PolicyErrors> {
     let mut errors = PolicyErrors::default();
     let policy: Policy = read(node, &Path::Root, &mut errors);
-    let plan = compile_at(&policy, &mut At::new(Path::Root, &mut errors));
+    let plan = compile_at(&policy, None, &mut At::new(Path::Root, &mut errors));
     errors.into_result(plan)
+}
+
+/// Reads and compiles a policy, and says what is allowed but hardly meant as well.
+#[cfg(feature = "tools")]
+pub fn check(node: &Node<'_>) -> (Policy, Plan, PolicyErrors) {
+    let mut errors = PolicyErrors::default();
+    let policy: Policy = read(node, &Path::Root, &mut errors);
+    let plan = compile_at(&policy, None, &mut At::new(Path::Root, &mut errors));
+    (policy, plan, errors)
 }
 
 /// What a plugin was configured with.
@@ -84,21 +99,49 @@ pub fn load(json: &[u8]) -> Loaded {
         let allowed = "edge (clients are outside) or mesh (the hop before is one of ours)";
         at.key("trust").error(Problem::Required, "", allowed);
     }
-    let plan = compile_at(&config.policy, &mut at.key("policy"));
+    let keys = keys(&config.keys, &mut at.key("keys"));
+    let plan = compile_at(&config.policy, Some(keys), &mut at.key("policy"));
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
     Loaded { trust, access_log: config.access_log, plan: errors.into_result(plan), bare }
 }
 
-fn compile_at(policy: &Policy, at: &mut At<'_>) -> Plan {
+/// What a release is compiled with, besides itself.
+struct Context<'p> {
+    settings: &'p Settings,
+    layers: &'p [Layer],
+    holdout: Option<&'p Holdout>,
+}
+
+fn compile_at(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Plan {
     language(policy, at);
-    let settings = settings(policy, at);
+    let settings = settings(policy, keys, at);
+    let context = Context { settings: &settings, layers: &policy.layers, holdout: policy.holdout.as_ref() };
+    gate::check(&context, at);
     let at = &mut at.key("releases");
-    let segments = releases(&policy.releases, &settings, at);
+    let segments = releases(&policy.releases, &context, at);
     link::link(settings, segments, at)
 }
 
-fn settings(policy: &Policy, at: &mut At<'_>) -> Settings {
+/// The keys of a plugin.
+fn keys(written: &policy::Map<String>, at: &mut At<'_>) -> Box<[Key]> {
+    let mut keys = Vec::with_capacity(written.len());
+    for (id, digits) in written.iter() {
+        let at = &mut at.key(id);
+        check::name(Some(&id.to_owned()), at);
+        let secret: Option<Vec<u8>> =
+            digits.as_bytes().as_chunks::<2>().0.iter().map(|pair| byte_of_hex(pair)).collect();
+        let is_good = digits.len() % 2 == 0 && (32..=128).contains(&digits.len());
+        match secret.filter(|_| is_good) {
+            Some(secret) => keys.push(Key { id: id.into(), secret: secret.into() }),
+            // Nobody wants a secret in a log.
+            None => at.error(Problem::Invalid, "", "32 to 128 hexadecimal digits, an even number of them"),
+        }
+    }
+    keys.into()
+}
+
+fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Settings {
     let names = names(&policy.names, &mut at.key("names"));
     let identity = &policy.identity;
     let id_cookie = identity.cookie.as_ref();
@@ -119,6 +162,7 @@ fn settings(policy: &Policy, at: &mut At<'_>) -> Settings {
         trusted,
         claims_in,
         claims,
+        keys,
     }
 }
 
@@ -215,7 +259,7 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
     for (index, source) in written.iter().enumerate() {
         let at = &mut at.index(index);
         sources.extend(match source {
-            IdSource::SourceAddress => Some(Source::SourceAddress),
+            IdSource::SourceAddress => Some(Source::Address),
             IdSource::Header(name) => {
                 check::header_name(name, &mut at.key("header")).map(|name| Source::Header(name.into()))
             }
@@ -244,7 +288,7 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
     sources
 }
 
-fn releases(written: &[policy::Release], settings: &Settings, at: &mut At<'_>) -> Vec<Arc<Segment>> {
+fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>) -> Vec<Arc<Segment>> {
     let mut segments = Vec::with_capacity(written.len());
     let mut seen = HashMap::with_capacity(written.len());
     for (position, release) in written.iter().enumerate() {
@@ -255,7 +299,7 @@ fn releases(written: &[policy::Release], settings: &Settings, at: &mut At<'_>) -
             let allowed = format_args!("releases[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
-        segments.push(Arc::new(release::compile(release, settings, at)));
+        segments.push(Arc::new(release::compile(release, context, at)));
     }
     segments
 }

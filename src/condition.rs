@@ -197,7 +197,6 @@ impl Conditions {
             Operator::Contains(text, case) => case.has(found, arena.text(text)),
             Operator::In(set, case) => set.has(arena, found, case),
             Operator::Present => true,
-            Operator::Absent => false,
             Operator::Number(range) => {
                 self.ranges.get(range as usize).is_some_and(|range| range.holds(found))
             }
@@ -212,8 +211,8 @@ impl Conditions {
                 .is_some_and(|requirement| requirement.holds(found)),
             Operator::Pattern(program) => self.programs.is_match(program, found),
             Operator::Percent(buckets) => buckets.hold(arena.text(buckets.salt), found),
-            // Tests of another subject.
-            Operator::Networks(_) => false,
+            // What was found is not absent, and networks are asked of no text.
+            Operator::Absent | Operator::Networks(_) => false,
         }
     }
 }

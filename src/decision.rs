@@ -5,16 +5,17 @@ use std::fmt;
 use arrayvec::ArrayVec;
 
 use crate::arena::LaneId;
-use crate::bucket::Bucket;
-use crate::condition::Evidence;
+use crate::condition::{Case, Evidence, Set};
 use crate::facts::Facts;
+pub use crate::gate::Outside;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
 use crate::plan::{Plan, Rule, Segment};
 use crate::policy::{Follow, Trust};
 use crate::request::Request;
-use crate::split;
+use crate::settings::Settings;
+use crate::sticky;
 
 /// Why a lane was chosen; the words are those of `OpenFeature` where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,8 +26,14 @@ pub enum Reason {
     Override,
     /// The traffic label that came along names the lane.
     Label,
+    /// The gray id is listed as one that takes the default lane.
+    Deny,
+    /// The gray id is listed for the lane.
+    Allow,
     /// A rule or the preview of a blue-green release holds.
     Rule,
+    /// A cookie remembers the lane.
+    Sticky,
     /// The bucket of the gray id lies in the lane's share.
     Split,
     /// Nothing else placed the request.
@@ -35,8 +42,17 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which they are tried.
-    pub const ALL: [Reason; 6] =
-        [Reason::Off, Reason::Override, Reason::Label, Reason::Rule, Reason::Split, Reason::Default];
+    pub const ALL: [Reason; 9] = [
+        Reason::Off,
+        Reason::Override,
+        Reason::Label,
+        Reason::Deny,
+        Reason::Allow,
+        Reason::Rule,
+        Reason::Sticky,
+        Reason::Split,
+        Reason::Default,
+    ];
 
     /// The reason as a word for logs, metrics and headers.
     pub fn as_str(self) -> &'static str {
@@ -44,7 +60,10 @@ impl Reason {
             Reason::Off => "off",
             Reason::Override => "override",
             Reason::Label => "label",
+            Reason::Deny => "deny",
+            Reason::Allow => "allow",
             Reason::Rule => "rule",
+            Reason::Sticky => "sticky",
             Reason::Split => "split",
             Reason::Default => "default",
         }
@@ -70,8 +89,10 @@ pub struct Entry {
     pub reason: Reason,
     /// The rule that held: its position in the release. The preview of a blue-green release is its first rule.
     pub rule: Option<u16>,
-    /// The bucket, where the split was asked.
-    pub bucket: Option<Bucket>,
+    /// The bucket, where the split was asked: 0 to before the number of buckets of the split.
+    pub bucket: Option<u32>,
+    /// Why the request is no part of the experiment; such a request has the default lane, and no group.
+    pub outside: Option<Outside>,
 }
 
 /// What was decided for a request: one entry for each release that governs it.
@@ -103,14 +124,16 @@ pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Dec
     }
     let headers = request.headers();
     let governing = plan.index.find(headers.host(), headers.path());
-    let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| !segment.off);
+    let now = || decision.facts.now();
+    let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| segment.is_on(now));
     if governing.iter().any(is_on) {
         decision.id = identity::find(&plan.settings, &decision.facts);
     }
     let id = decision.id.as_ref().map(GrayId::as_bytes);
     for release in governing {
         if let Some(segment) = plan.release(release) {
-            decision.entries.push(Chooser { segment, facts: &decision.facts, id }.choose(release));
+            let chooser = Chooser { settings: &plan.settings, segment, facts: &decision.facts, id };
+            decision.entries.push(chooser.choose(release));
         }
     }
     decision
@@ -118,6 +141,7 @@ pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Dec
 
 /// Chooses the lane of one release.
 struct Chooser<'c, 'a> {
+    settings: &'c Settings,
     segment: &'c Segment,
     facts: &'c Facts<'a>,
     id: Option<&'c [u8]>,
@@ -125,9 +149,16 @@ struct Chooser<'c, 'a> {
 
 impl Chooser<'_, '_> {
     fn choose(&self, release: u32) -> Entry {
-        let off =
-            Entry { release, assigned: None, served: None, reason: Reason::Off, rule: None, bucket: None };
-        if self.segment.off {
+        let off = Entry {
+            release,
+            assigned: None,
+            served: None,
+            reason: Reason::Off,
+            rule: None,
+            bucket: None,
+            outside: None,
+        };
+        if !self.segment.is_on(|| self.facts.now()) {
             return off;
         }
         let placed =
@@ -138,15 +169,58 @@ impl Chooser<'_, '_> {
         if let Some(lane) = self.followed() {
             return placed(lane, Reason::Label);
         }
+        if let Some((lane, reason)) = self.listed() {
+            return placed(lane, reason);
+        }
         if let Some((rule, lane)) = self.ruled() {
             return Entry { rule: Some(rule), ..placed(lane, Reason::Rule) };
         }
-        if let (Some(salt), Some(id)) = (self.segment.salt, self.id) {
-            let bucket = Bucket::of(self.segment.text(salt), id);
-            let lane = split::lane_of(bucket, self.segment.base, &self.segment.slots);
-            return Entry { bucket: Some(bucket), ..placed(lane, Reason::Split) };
+        let nowhere = placed(self.segment.base, Reason::Default);
+        if let Some(outside) = self.outside() {
+            return Entry { outside: Some(outside), ..nowhere };
         }
-        placed(self.segment.base, Reason::Default)
+        if let Some(lane) = self.remembered() {
+            return placed(lane, Reason::Sticky);
+        }
+        if let (Some(split), Some(id)) = (&self.segment.split, self.id) {
+            let bucket = split.hasher.bucket(&self.segment.arena, id, split.buckets);
+            let entry = match split.lane_of(bucket, || self.facts.now()) {
+                Some(lane) => placed(lane, Reason::Split),
+                None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
+                None => placed(self.segment.base, Reason::Split),
+            };
+            return Entry { bucket: Some(bucket), ..entry };
+        }
+        nowhere
+    }
+
+    /// The lane for which the gray id is listed.
+    fn listed(&self) -> Option<(LaneId, Reason)> {
+        let (segment, id) = (self.segment, self.id?);
+        let is_in = |set: &Set| set.has(&segment.arena, id, Case::Kept);
+        if segment.deny.as_ref().is_some_and(is_in) {
+            return Some((segment.base, Reason::Deny));
+        }
+        segment.allow.iter().find(|(_, set)| is_in(set)).map(|(lane, _)| (*lane, Reason::Allow))
+    }
+
+    /// Why the request is no part of the experiment.
+    fn outside(&self) -> Option<Outside> {
+        let Segment { arena, conditions, audience, gates, .. } = self.segment;
+        let evidence = Evidence { facts: self.facts, id: self.id };
+        if audience.is_some_and(|audience| !conditions.hold(audience, arena, evidence)) {
+            return Some(Outside::Audience);
+        }
+        // Whoever has no id takes the default lane anyway, and is counted in no experiment.
+        let id = self.id?;
+        gates.iter().find(|gate| !gate.lets_in(arena, id)).map(|gate| gate.outside)
+    }
+
+    /// The lane that a cookie remembers, as long as it is open.
+    fn remembered(&self) -> Option<LaneId> {
+        let sticky = self.segment.sticky.as_ref()?;
+        let lane = sticky::recall(self.segment, sticky, self.settings, self.facts, self.id)?;
+        self.segment.is_open(lane, || self.facts.now()).then_some(lane)
     }
 
     /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
@@ -195,7 +269,9 @@ impl Chooser<'_, '_> {
     fn ruled(&self) -> Option<(u16, LaneId)> {
         let Segment { arena, conditions, .. } = self.segment;
         let evidence = Evidence { facts: self.facts, id: self.id };
-        let holds = |rule: &Rule| conditions.hold(rule.when, arena, evidence);
+        let holds = |rule: &Rule| {
+            rule.during.is_open(|| self.facts.now()) && conditions.hold(rule.when, arena, evidence)
+        };
         let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule))?;
         Some((position, rule.lane))
     }

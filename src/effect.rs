@@ -5,13 +5,15 @@ use std::io::Write;
 
 use crate::arena::LaneId;
 use crate::baggage;
+use crate::bytes::{before, split};
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
-use crate::plan::{Mode, Plan, Segment};
+use crate::plan::{Cache, Mode, Plan, Segment};
 use crate::policy::Follow;
 use crate::request::Pairs;
 use crate::settings::Cookie;
+use crate::sticky;
 
 /// A change to the headers of a request or a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,17 +83,38 @@ pub struct Effects<'a> {
     pub request: Vec<Edit<'a>>,
     /// Edits of the response headers, to be kept until the response comes.
     pub response: Vec<Edit<'a>>,
+    /// Whether no shared cache may keep the response: see [`private`].
+    pub is_private: bool,
+}
+
+/// The `Cache-Control` of a response that came with these, once no shared cache may keep it: without `public`, `s-maxage` and
+/// another `private`, and with `private`. The rest stays, so browsers do as before.
+///
+/// Source: RFC 9111, section 5.2.2.
+pub fn private<'v>(values: impl Iterator<Item = &'v [u8]>) -> Vec<u8> {
+    let mut out = b"private".to_vec();
+    let directives = values.flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii);
+    for directive in directives.filter(|directive| !directive.is_empty()) {
+        let name = before(directive, b'=').trim_ascii();
+        let gone = [b"public".as_slice(), b"private", b"s-maxage"];
+        if !gone.iter().any(|gone| name.eq_ignore_ascii_case(gone)) {
+            extend_list(&mut out, &[directive]);
+        }
+    }
+    out
 }
 
 /// The effects of `decision`.
 pub fn effects<'a>(plan: &'a Plan, decision: &'a Decision<'_>) -> Effects<'a> {
-    let mut effects = Effects { request: Vec::new(), response: Vec::new() };
+    let mut effects = Effects { request: Vec::new(), response: Vec::new(), is_private: false };
     let writer = Writer { plan, decision };
     if decision.is_governed() {
         effects.request.reserve(8);
         writer.lane(&mut effects);
         writer.identity(&mut effects);
         writer.groups(&mut effects);
+        writer.memories(&mut effects.response);
+        writer.caches(&mut effects);
         writer.label(&mut effects);
     }
     writer.strip(&mut effects.request);
@@ -124,7 +147,11 @@ pub fn summary(plan: &Plan, decision: &Decision<'_>) -> Vec<u8> {
         }
         if let Some(bucket) = entry.bucket {
             // Writing into memory does not fail.
-            let _ = write!(out, ";bucket={}", bucket.get());
+            let _ = write!(out, ";bucket={bucket}");
+        }
+        if let Some(outside) = entry.outside {
+            out.extend_from_slice(b";outside=");
+            out.extend_from_slice(outside.as_str().as_bytes());
         }
     }
     out
@@ -188,7 +215,9 @@ impl<'a> Writer<'a, '_> {
     /// before set are kept; where it set the same one it has told the client already.
     fn groups(&self, effects: &mut Effects<'a>) {
         let facts = &self.decision.facts;
-        let experiments = self.chosen().filter(|(segment, ..)| segment.mode == Mode::Ab);
+        let is_in = |entry: &Entry| entry.outside.is_none();
+        let experiments =
+            self.chosen().filter(|(segment, entry, _)| segment.mode == Mode::Ab && is_in(entry));
         let own = experiments
             .map(|(segment, entry, _)| (segment, segment.lane_name(entry.assigned.unwrap_or(segment.base))));
         let Some((_, first)) = own.clone().next() else { return };
@@ -236,6 +265,42 @@ impl<'a> Writer<'a, '_> {
             && Pairs::cookies(self.decision.facts.raw_headers()).get(cookie.name.as_bytes()) != Some(group)
         {
             set_cookie(response, cookie, group);
+        }
+    }
+
+    /// The cookies that remember lanes: of whoever the split placed, or a blue-green release, unless the request brought the same.
+    /// Of a canary the stable lane is not remembered: its users are those who have not been dealt in yet.
+    fn memories(&self, response: &mut Vec<Edit<'a>>) {
+        let decision = self.decision;
+        let id = decision.id.as_ref().map(GrayId::as_bytes);
+        for (segment, entry, _) in self.chosen() {
+            let (Some(sticky), Some(lane)) = (&segment.sticky, entry.assigned) else { continue };
+            let is_placed = match entry.reason {
+                Reason::Split | Reason::Sticky => entry.outside.is_none(),
+                Reason::Default => segment.mode == Mode::BlueGreen,
+                _ => false,
+            };
+            if !is_placed || segment.mode == Mode::Canary && lane == segment.base {
+                continue;
+            }
+            let value = sticky::remember(segment, sticky, &self.plan.settings, lane, id);
+            let Some(value) = value else { continue };
+            if decision.facts.cookie(sticky.cookie.name.as_bytes()) != Some(value.as_slice()) {
+                set_cookie(response, &sticky.cookie, &value);
+            }
+        }
+    }
+
+    /// What shared caches are told.
+    fn caches(&self, effects: &mut Effects<'a>) {
+        for (segment, ..) in self.chosen() {
+            match segment.respond.cache {
+                None => {}
+                Some(Cache::Private) => effects.is_private = true,
+                Some(Cache::Vary(names)) => {
+                    effects.response.push(append(headers::VARY, segment.text(names).to_vec()));
+                }
+            }
         }
     }
 

@@ -175,7 +175,7 @@ impl<'a> At<'a> {
 
     /// Records a mistake at this place, as [`PolicyErrors::add`] does.
     pub(crate) fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
-        self.errors.add(&self.path, problem, value, allowed);
+        self.errors.record(&self.path, problem, &value, &allowed);
     }
 
     /// Records what is allowed but hardly meant. Only tools listen.
@@ -202,17 +202,29 @@ impl PolicyErrors {
         value: impl fmt::Display,
         allowed: impl fmt::Display,
     ) {
+        self.record(path, problem, &value, &allowed);
+    }
+
+    /// One function for all kinds of values and messages: hundreds of places report.
+    #[inline(never)]
+    fn record(
+        &mut self,
+        path: &Path<'_>,
+        problem: Problem,
+        value: &dyn fmt::Display,
+        allowed: &dyn fmt::Display,
+    ) {
         let path = path.to_string();
         if self.lies_in_unreadable(&path) {
             return;
         }
-        let mut value = on_one_line(&value);
+        let mut value = on_one_line(value);
         if value.len() > SHOWN {
             let cut = (0..=SHOWN).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
             value.truncate(cut);
             value.push('…');
         }
-        self.errors.push(FieldError { path, problem, value, allowed: on_one_line(&allowed) });
+        self.errors.push(FieldError { path, problem, value, allowed: on_one_line(allowed) });
     }
 
     /// The document has been read: neutral values stand where it could not be.
@@ -263,7 +275,7 @@ impl PolicyErrors {
 }
 
 /// One mistake is one line, whatever it quotes.
-fn on_one_line(text: &impl fmt::Display) -> String {
+fn on_one_line(text: &dyn fmt::Display) -> String {
     text.to_string().replace(char::is_control, "\u{fffd}")
 }
 
@@ -338,13 +350,13 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// Words as a list for an error: `a, b, c`.
+/// Words as a list for an error: `allowed: a, b, c`.
 #[derive(Debug)]
 pub struct OneOf<'a, T>(pub &'a [T]);
 
 impl<T: AsRef<str>> fmt::Display for OneOf<'_, T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("allowed: ")?;
+        out.write_str(if self.0.is_empty() { "there is none" } else { "allowed: " })?;
         for (index, word) in self.0.iter().enumerate() {
             if index > 0 {
                 out.write_str(", ")?;

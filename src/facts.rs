@@ -18,6 +18,9 @@ use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::trust::{Admission, admit};
 
+/// A claim by its name, and its value where the host has verified one.
+type Claim = (Vec<u8>, Option<Vec<u8>>);
+
 /// A request as far as it is admitted. What is costly to find is found when it is first asked for, once.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -27,7 +30,7 @@ pub struct Facts<'a> {
     admission: Admission<'a>,
     source_address: OnceCell<Option<IpAddr>>,
     now: OnceCell<Timestamp>,
-    claims: RefCell<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    claims: RefCell<Vec<Claim>>,
     label: OnceCell<Label<'a>>,
     cookies: OnceCell<Pairs<'a>>,
     query: OnceCell<Pairs<'a>>,

@@ -55,7 +55,7 @@ impl Scheme {
         seed: 0,
         encoding: Encoding::Raw,
         reduction: Reduction::MultiplyShift,
-        buckets: Buckets::Count(bucket::COUNT as u32),
+        buckets: Buckets::Count(Buckets::NATIVE),
     };
 
     /// The hash of an id; `before` and `after` are what [`Format::expand`] gives.
@@ -84,6 +84,8 @@ pub enum Buckets {
 impl Buckets {
     /// The largest number of buckets: with 2^31 - 1, hash times count fits into 64 bits.
     pub const MAX: u32 = (1 << 31) - 1;
+    /// The number of graylane's own: one bucket for each 0.01 %.
+    pub const NATIVE: u32 = bucket::COUNT as u32;
 
     /// The number of buckets of a split whose weights add up to `sum_of_weights`.
     pub fn total(self, sum_of_weights: u32) -> u32 {

@@ -10,6 +10,10 @@ pub const METHOD: &str = ":method";
 pub const COOKIE: &str = "cookie";
 /// A cookie for the client.
 pub const SET_COOKIE: &str = "set-cookie";
+/// What of a request a response depends on, for caches.
+pub const VARY: &str = "vary";
+/// What caches may do with a response.
+pub const CACHE_CONTROL: &str = "cache-control";
 /// The W3C baggage of the request.
 pub const BAGGAGE: &str = "baggage";
 

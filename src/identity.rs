@@ -6,6 +6,7 @@ use uuid::fmt::Hyphenated;
 
 use crate::facts::Facts;
 use crate::headers;
+use crate::hex::hex;
 use crate::limits;
 use crate::policy::{Absent, Normalize};
 use crate::settings::{Settings, Source};
@@ -74,7 +75,7 @@ pub(crate) fn find<'a>(settings: &Settings, facts: &Facts<'a>) -> Option<GrayId<
 /// What a source holds, byte for byte.
 fn value_of<'a>(source: &Source, facts: &Facts<'a>) -> Option<Cow<'a, [u8]>> {
     match source {
-        Source::SourceAddress => {
+        Source::Address => {
             let address = facts.source_address()?.to_canonical();
             Some(Cow::Owned(address.to_string().into_bytes()))
         }
@@ -98,14 +99,7 @@ fn composite(parts: &[Source], facts: &Facts<'_>) -> Option<Vec<u8>> {
         text.extend_from_slice(&value_of(part, facts).filter(|value| !value.is_empty())?);
     }
     let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
-    Some(hex(hash.rotate_left(64)))
-}
-
-/// 32 hexadecimal digits.
-fn hex(number: u128) -> Vec<u8> {
-    let digit =
-        |shift: u32| b"0123456789abcdef".get((number >> shift & 15) as usize).copied().unwrap_or_default();
-    (0..32).rev().map(|place| digit(place * 4)).collect()
+    Some(hex(&hash.rotate_left(64).to_be_bytes()))
 }
 
 fn normalized<'a>(id: Cow<'a, [u8]>, normalize: &Normalize) -> Cow<'a, [u8]> {
@@ -122,7 +116,7 @@ fn normalized<'a>(id: Cow<'a, [u8]>, normalize: &Normalize) -> Cow<'a, [u8]> {
 
 /// Whether `id` may be an identity: 1 to 256 bytes without control characters and without a space at either end, so that
 /// it arrives at the next hop as it is here.
-fn is_id(id: &[u8]) -> bool {
+pub(crate) fn is_id(id: &[u8]) -> bool {
     (1..=limits::ID).contains(&id.len())
         && !id.iter().any(u8::is_ascii_control)
         && id.trim_ascii().len() == id.len()

@@ -71,15 +71,19 @@ mod condition;
 #[cfg(target_arch = "wasm32")]
 mod filter;
 mod fnv;
+mod gate;
+mod hex;
 mod index;
 mod number;
 mod pattern;
 mod read;
 mod regex;
 mod split;
+mod sticky;
 mod table;
 pub mod time;
 mod version;
+mod window;
 
 pub use compile::{Loaded, compile, compile_node, load};
 pub use decision::decide;

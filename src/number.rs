@@ -63,8 +63,7 @@ pub(crate) fn whole(text: &[u8]) -> Option<u64> {
 fn number(text: &[u8]) -> Option<Units> {
     let (is_negative, text) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     let point = text.iter().position(|byte| *byte == b'.');
     let (before, after) = match point {

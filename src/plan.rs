@@ -8,12 +8,15 @@
 use std::sync::Arc;
 
 use crate::arena::{Arena, LaneId, Span, Text};
-use crate::condition::{Conditions, Jump};
+use crate::condition::{Conditions, Jump, Set};
+use crate::gate::Gate;
 use crate::index::Index;
 use crate::pattern::Matches;
 use crate::policy::Follow;
 use crate::settings::{Cookie, Names, Settings};
-use crate::split::Slot;
+use crate::split::Split;
+use crate::time::Timestamp;
+use crate::window::Window;
 
 /// The three modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,15 +80,27 @@ pub struct Segment {
     pub(crate) name: Text,
     pub(crate) revision: u32,
     pub(crate) off: bool,
+    /// When it is on, unless it is off.
+    pub(crate) during: Window,
     pub(crate) mode: Mode,
     /// Whether it picks the lane of the request; otherwise it only names a group.
     pub(crate) routes: bool,
     pub(crate) follow: Follow,
     /// The lane of whoever nothing else places: stable, control or active.
     pub(crate) base: LaneId,
-    /// The salt of the split; blue-green has none.
-    pub(crate) salt: Option<Text>,
-    pub(crate) slots: Box<[Slot]>,
+    /// How users are split; blue-green does not.
+    pub(crate) split: Option<Split>,
+    /// Who is part of the experiment at all: whoever every gate lets in,
+    pub(crate) gates: Box<[Gate]>,
+    /// and for whom this condition holds.
+    pub(crate) audience: Option<Jump>,
+    /// The layer of the experiment, by its position in the policy.
+    pub(crate) layer: Option<u32>,
+    /// Until when the idle lane keeps the users that it has.
+    pub(crate) drain: Option<Timestamp>,
+    pub(crate) deny: Option<Set>,
+    pub(crate) allow: Box<[(LaneId, Set)]>,
+    pub(crate) sticky: Option<Sticky>,
     pub(crate) lanes: Box<[Lane]>,
     pub(crate) rules: Box<[Rule]>,
     pub(crate) overrides: Overrides,
@@ -104,6 +119,34 @@ pub struct Segment {
 pub(crate) struct Respond {
     pub(crate) lane: bool,
     pub(crate) experiment: bool,
+    pub(crate) cache: Option<Cache>,
+}
+
+/// What shared caches are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cache {
+    Private,
+    /// The names of request headers, as one list.
+    Vary(Text),
+}
+
+/// What makes a sticky cookie believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing: that it names an open lane.
+    None,
+    /// A MAC by the key at this position in the settings.
+    Key(u32),
+    /// A MAC by a key that is not at hand, as where no plugin is configured: nothing is believed or remembered.
+    UnknownKey,
+}
+
+/// A cookie that remembers the lane.
+#[derive(Debug, Clone)]
+pub(crate) struct Sticky {
+    pub(crate) cookie: Cookie,
+    pub(crate) proof: Proof,
+    pub(crate) any_revision: bool,
 }
 
 /// A lane, compiled.
@@ -135,6 +178,7 @@ pub(crate) struct Rule {
     pub(crate) name: Text,
     pub(crate) when: Jump,
     pub(crate) lane: LaneId,
+    pub(crate) during: Window,
 }
 
 /// What may force a lane; spans are over the arena's words.
@@ -187,6 +231,18 @@ impl Segment {
     /// The lanes with their ids.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
         (0..=u8::MAX).map(LaneId).zip(self.lanes.iter())
+    }
+
+    /// Whether the release is on.
+    pub(crate) fn is_on(&self, now: impl Fn() -> Timestamp) -> bool {
+        !self.off && self.during.is_open(now)
+    }
+
+    /// Whether `lane` may keep users whom a cookie remembers in it: it is the base lane, or has a share, or is being drained.
+    pub(crate) fn is_open(&self, lane: LaneId, now: impl Fn() -> Timestamp) -> bool {
+        lane == self.base
+            || self.split.as_ref().is_some_and(|split| split.is_open(lane, &now))
+            || self.drain.is_some_and(|until| now() < until)
     }
 
     pub(crate) fn lane_named(&self, name: &[u8]) -> Option<LaneId> {

@@ -10,8 +10,12 @@ mod release;
 
 pub use condition::{Condition, PercentTest, RemainderTest, TextTest};
 pub use identity::{Absent, Cookie, IdSource, Identity, Normalize, SameSite};
-pub use mode::{Ab, BlueGreen, Canary, Candidate, Group, Preview, Slot};
-pub use release::{Follow, Lane, Match, Overrides, PathMatch, Release, Respond, Rule};
+pub use mode::{
+    Ab, BlueGreen, Canary, Candidate, Drain, Group, Hash, Layout, Point, Preview, Ramp, Slot, Traffic,
+};
+pub use release::{
+    Cache, During, Follow, Lane, Match, Overrides, PathMatch, Release, Respond, Revisions, Rule, Sticky,
+};
 
 pub use crate::read::Map;
 use crate::read::written;
@@ -23,6 +27,8 @@ written! {
         trust: Option<Trust> [required],
         /// `true` leaves each decision in the filter state, for the access log; it costs most of a microsecond a request.
         access_log: bool as "accessLog",
+        /// Secrets by their id, each as 32 to 128 hexadecimal digits; policies name the ids.
+        keys: Map<String>,
         /// The policy.
         policy: Policy,
     }
@@ -57,6 +63,10 @@ written! {
         identity: Identity,
         /// Where Envoy leaves the claims of tokens that it has verified.
         claims: Claims,
+        /// Layers of experiments.
+        layers: Vec<Layer>,
+        /// Users who are in no experiment of this policy at all; default: none.
+        holdout: Option<Holdout>,
         /// The releases. Their order matters only between releases that match a request equally well.
         releases: Vec<Release>,
     }
@@ -90,5 +100,29 @@ written! {
         filter: Option<String>,
         /// What `payload_in_metadata` says; default `payload`, which is what Istio sets.
         key: Option<String>,
+    }
+}
+
+written! {
+    /// A layer of experiments: each takes a part of the layer's users (`traffic`), and no two take the same one.
+    pub struct Layer {
+        /// The name, unique in the policy. Required.
+        name: Option<String> [required],
+        /// Decides which part a user is in, together with the gray id; default: the name.
+        salt: Option<String>,
+        /// The part of all users, in percent, that is in no experiment of the layer: the last ones of its buckets. Default 0.
+        holdout: f64,
+        /// How users become buckets; default: graylane's own way.
+        hash: Option<Hash>,
+    }
+}
+
+written! {
+    /// Users who are in no experiment at all.
+    pub struct Holdout {
+        /// The part of all users, in percent. Required.
+        percent: Option<f64> [required],
+        /// Decides who, together with the gray id. Required.
+        salt: Option<String> [required],
     }
 }

@@ -187,13 +187,11 @@ pub(crate) fn bare(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) {
 
 /// What stands under a variant.
 pub(crate) fn content<T: Written>(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) -> T {
-    match content {
-        Some(node) => T::read(node, &mut at.key(word)),
-        None => {
-            at.error(Problem::Type, Quoted(word), format_args!("must be a map: {word}: …"));
-            T::default()
-        }
+    if let Some(node) = content {
+        return T::read(node, &mut at.key(word));
     }
+    at.error(Problem::Type, Quoted(word), format_args!("must be a map: {word}: …"));
+    T::default()
 }
 
 /// Records that a value is of the wrong type, and goes on with a neutral one.
@@ -235,6 +233,18 @@ impl Written for u64 {
 impl Written for u32 {
     fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
         u32::try_from(whole(node, at, u64::from(u32::MAX))).unwrap_or_default()
+    }
+}
+
+impl Written for i64 {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        match node {
+            Node::Unsigned(value) if i64::try_from(*value).is_ok() => {
+                i64::try_from(*value).unwrap_or_default()
+            }
+            Node::Negative(value) => *value,
+            _ => wrong(node, at, "must be a whole number"),
+        }
     }
 }
 

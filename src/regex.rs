@@ -93,7 +93,9 @@ impl Programs {
         let mut keep = |bits: &Bits| self.words.extend(bits.iter().take(width));
         keep(&automaton.whole.first);
         keep(&automaton.whole.last);
-        automaton.positions.iter().for_each(|position| keep(&position.follow));
+        for position in &automaton.positions {
+            keep(&position.follow);
+        }
         // Bytes that no expression tells apart share a class.
         let mut classes: Vec<Bits> = Vec::new();
         for byte in 0..=u8::MAX {
@@ -110,7 +112,9 @@ impl Programs {
             // At most as many as there are bytes.
             self.bytes.push(u8::try_from(class).unwrap_or_default());
         }
-        classes.iter().for_each(|class| self.words.extend(class.iter().take(width)));
+        for class in classes {
+            self.words.extend(class.into_iter().take(width));
+        }
         program
     }
 

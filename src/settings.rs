@@ -2,9 +2,11 @@
 //! clients may not claim.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::address::Network;
 use crate::headers;
+use crate::plan::Proof;
 use crate::policy::{Absent, Normalize};
 
 /// Envoy's JWT filter.
@@ -26,6 +28,29 @@ pub(crate) struct Settings {
     /// The filter that leaves verified claims in the metadata, and the key under which it does.
     pub(crate) claims_in: (Box<str>, Box<str>),
     pub(crate) claims: Claims,
+    /// The keys of the plugin; `None` where no plugin is configured, as for tools.
+    pub(crate) keys: Option<Box<[Key]>>,
+}
+
+impl Settings {
+    /// The secret by which something is authenticated.
+    pub(crate) fn key(&self, proof: Proof) -> Option<&[u8]> {
+        let Proof::Key(position) = proof else { return None };
+        self.keys.as_ref()?.get(position as usize).map(|key| &*key.secret)
+    }
+}
+
+/// A secret with its id.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) id: Box<str>,
+    pub(crate) secret: Box<[u8]>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Key({})", self.id)
+    }
 }
 
 /// The header names that a policy uses.
@@ -72,7 +97,7 @@ impl Default for Names {
 /// A place where a gray id may stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    SourceAddress,
+    Address,
     Header(Box<str>),
     Query(Box<str>),
     Cookie(Box<str>),

@@ -197,7 +197,7 @@ fn are_identifiers(text: &[u8]) -> bool {
     split(text, b'.').all(is_one)
 }
 
-/// SemVer precedence: the core; a pre-release before its release; identifiers one by one, numbers before words.
+/// The precedence of Semantic Versioning: the core; a pre-release before its release; identifiers one by one, numbers before words.
 fn compare(core: &Core, pre: &[u8], other_core: &Core, other_pre: &[u8]) -> Ordering {
     core.cmp(other_core).then_with(|| match (pre.is_empty(), other_pre.is_empty()) {
         (true, true) => Ordering::Equal,

@@ -5,6 +5,8 @@
 mod claims;
 #[path = "properties/documents.rs"]
 mod documents;
+#[path = "properties/experiments.rs"]
+mod experiments;
 #[path = "properties/labels.rs"]
 mod labels;
 #[path = "properties/matching.rs"]

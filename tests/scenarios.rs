@@ -19,6 +19,7 @@ mod scenario;
 mod token;
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use graylane::effect::{Counter, counts};
 use graylane::plan::Plan;
@@ -28,6 +29,7 @@ use edge::{DECISION, Edge, FORGED, FORGER, LANE_HEADERS, LANES};
 use facts::{Facts, differences};
 use graylane::given::Given;
 use graylane::request::Headers;
+use graylane::time::Timestamp;
 use native::Ran;
 use scenario::{Case, Scenario};
 
@@ -69,7 +71,11 @@ fn call(case: &Case) -> Given {
     // As they are inside Envoy.
     let sent = case.headers().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
     let headers = pseudo.into_iter().chain(sent).collect::<Headers>();
-    let mut given = Given { source_address: Some(case.from), random: Some(RANDOM), ..Given::from(headers) };
+    // Times in scenarios are far from now, on one side or the other.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_secs();
+    let now = Timestamp::from_seconds(i64::try_from(now).expect("a time before the end of time"));
+    let mut given =
+        Given { source_address: Some(case.from), random: Some(RANDOM), now, ..Given::from(headers) };
     given.add_claims(&case.claims);
     given
 }
@@ -161,9 +167,10 @@ async fn send(edge: &Edge, case: &Case) -> Result<Response> {
     let request = Request::new(&case.method, &case.path).host(&case.host);
     let request =
         case.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    let request = match case.claims.is_empty() {
-        true => request,
-        false => request.header(token::HEADER, token::signed(&case.claims)),
+    let request = if case.claims.is_empty() {
+        request
+    } else {
+        request.header(token::HEADER, token::signed(&case.claims))
     };
     Client::between(case.from, edge.envoy.address()).send(&request).await
 }

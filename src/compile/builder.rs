@@ -28,7 +28,7 @@ impl Builder {
     }
 
     /// The lane of that name; `at` is where it is named.
-    pub(super) fn lane(&self, name: Option<&String>, at: &mut At<'_>) -> Option<LaneId> {
+    pub(super) fn lane(&self, name: Option<&str>, at: &mut At<'_>) -> Option<LaneId> {
         let Some(name) = name else {
             at.error(Problem::Required, "", OneOf(&self.lane_names));
             return None;

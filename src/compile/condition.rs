@@ -2,12 +2,13 @@
 
 use super::builder::Builder;
 use super::check;
-use super::split::{Percent, percent};
+use super::split::{percent_of, percent_shown};
 use crate::address::Network;
 use crate::arena::{Arena, Span, Text, position};
 use crate::bucket;
-use crate::condition::{Buckets, Case, Conditions, Jump, Operator, Set, Subject};
+use crate::condition::{self, Case, Conditions, Jump, Operator, Set, Subject};
 use crate::error::{At, OneOf, Problem, Quoted};
+use crate::hash::Buckets;
 use crate::limits;
 use crate::number::{self, Range};
 use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
@@ -160,19 +161,28 @@ impl Compiler<'_> {
         match salt {
             Some(salt) => check::salt(salt, &mut at.key("salt")),
             None => {
-                at.key("salt").error(Problem::Required, "", "a text of your own, like the name and the month")
+                at.key("salt").error(
+                    Problem::Required,
+                    "",
+                    "a text of your own, like the name and the month",
+                );
             }
         }
-        let from = percent(Some(*from), &mut at.key("from")).unwrap_or_default();
-        let to = percent(*to, &mut at.key("to")).unwrap_or(bucket::COUNT);
+        let mut number_of = |key: &str, percent: Option<f64>| {
+            let number = percent_of(percent, Buckets::NATIVE, &mut at.key(key));
+            number.and_then(|number| u16::try_from(number).ok())
+        };
+        let from = number_of("from", Some(*from)).unwrap_or_default();
+        let to = number_of("to", *to).unwrap_or(bucket::COUNT);
         if from >= to {
-            at.key("to").error(Problem::Invalid, Percent(to), "must be more than `from`");
+            let shown = percent_shown(to.into(), Buckets::NATIVE);
+            at.key("to").error(Problem::Invalid, shown, "must be more than `from`");
         }
         let salt = self.arena.keep(salt.as_deref().unwrap_or_default());
         if (from, to) == (0, bucket::COUNT) {
             at.warning("this holds everybody who has a gray id");
         }
-        Tree::Test(Subject::Id, Operator::Percent(Buckets { salt, from, to }))
+        Tree::Test(Subject::Id, Operator::Percent(condition::Buckets { salt, from, to }))
     }
 
     fn text(&mut self, written: &TextTest, subject: Subject, at: &mut At<'_>) -> Tree {
@@ -217,7 +227,7 @@ impl Compiler<'_> {
         if let Some(wanted) = present {
             let operator = if *wanted { Operator::Present } else { Operator::Absent };
             let is_always_there = matches!(subject, Subject::Path | Subject::Method | Subject::Host);
-            tests.push(if is_always_there { self.known(*wanted, at) } else { Tree::Test(subject, operator) });
+            tests.push(if is_always_there { known(*wanted, at) } else { Tree::Test(subject, operator) });
         }
         if let Some(text) = number {
             tests.push(
@@ -232,7 +242,7 @@ impl Compiler<'_> {
         }
         if let Some(text) = regex {
             let compiled = self.conditions.programs.compile(text);
-            tests.push(self.pattern(text, compiled, subject, &mut at.key("regex")));
+            tests.push(pattern(text, compiled, subject, &mut at.key("regex")));
         }
         if let Some(text) = glob {
             let separator = match subject {
@@ -241,15 +251,13 @@ impl Compiler<'_> {
                 _ => None,
             };
             let compiled = self.conditions.programs.compile_glob(text, separator);
-            tests.push(self.pattern(text, compiled, subject, &mut at.key("glob")));
+            tests.push(pattern(text, compiled, subject, &mut at.key("glob")));
         }
-        match (tests.pop(), tests.len()) {
-            (Some(tree), 0) => tree,
-            _ => {
-                at.error(Problem::Invalid, "", format_args!("must be exactly one; {}", OneOf(&OPERATORS)));
-                Tree::Known(false)
-            }
+        if let (Some(tree), 0) = (tests.pop(), tests.len()) {
+            return tree;
         }
+        at.error(Problem::Invalid, "", format_args!("must be exactly one; {}", OneOf(&OPERATORS)));
+        Tree::Known(false)
     }
 
     /// A test that compares with a text.
@@ -282,12 +290,12 @@ impl Compiler<'_> {
         })
     }
 
-    fn range(&mut self, text: &str, at: &mut At<'_>, test: impl FnOnce(u32) -> Tree) -> Tree {
+    fn range(&mut self, text: &str, at: &mut At<'_>, then: impl FnOnce(u32) -> Tree) -> Tree {
         match Range::parse(text) {
-            Some(range) if range.is_empty() => self.known(false, at),
+            Some(range) if range.is_empty() => known(false, at),
             Some(range) => {
                 self.conditions.ranges.push(range);
-                test(position(self.conditions.ranges.len() - 1))
+                then(position(self.conditions.ranges.len() - 1))
             }
             None => {
                 at.error(Problem::Invalid, Quoted(text), number::EXPECTED);
@@ -298,7 +306,7 @@ impl Compiler<'_> {
 
     fn version(&mut self, text: &str, subject: Subject, at: &mut At<'_>) -> Tree {
         match Requirement::parse(text) {
-            Some(requirement) if requirement.is_empty() => self.known(false, at),
+            Some(requirement) if requirement.is_empty() => known(false, at),
             Some(requirement) => {
                 self.conditions.requirements.push(requirement);
                 Tree::Test(subject, Operator::Version(position(self.conditions.requirements.len() - 1)))
@@ -309,27 +317,22 @@ impl Compiler<'_> {
             }
         }
     }
+}
 
-    fn pattern(
-        &mut self,
-        text: &str,
-        compiled: Result<Program, RegexError>,
-        subject: Subject,
-        at: &mut At<'_>,
-    ) -> Tree {
-        match compiled {
-            Ok(program) => Tree::Test(subject, Operator::Pattern(program)),
-            Err(fault) => {
-                at.error(Problem::Invalid, Quoted(text), fault);
-                Tree::Known(false)
-            }
+/// A test whose answer is known without a request, which nobody means.
+fn known(holds: bool, at: &mut At<'_>) -> Tree {
+    at.warning(if holds { "this always holds" } else { "this can never hold" });
+    Tree::Known(holds)
+}
+
+/// A test by an expression.
+fn pattern(text: &str, compiled: Result<Program, RegexError>, subject: Subject, at: &mut At<'_>) -> Tree {
+    match compiled {
+        Ok(program) => Tree::Test(subject, Operator::Pattern(program)),
+        Err(fault) => {
+            at.error(Problem::Invalid, Quoted(text), fault);
+            Tree::Known(false)
         }
-    }
-
-    /// A test whose answer is known without a request, which nobody means.
-    fn known(&self, holds: bool, at: &mut At<'_>) -> Tree {
-        at.warning(if holds { "this always holds" } else { "this can never hold" });
-        Tree::Known(holds)
     }
 }
 

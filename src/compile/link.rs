@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::error::{At, Problem};
+use super::split::percent_shown;
+use crate::error::{At, Problem, Quoted};
+use crate::gate::{Gate, Outside};
 use crate::index::{Conflict, Index};
 use crate::limits;
 use crate::pattern::Place;
@@ -24,6 +26,8 @@ pub(super) fn link(mut settings: Settings, segments: Vec<Arc<Segment>>, at: &mut
         at.error(Problem::TooMany, count, allowed);
     }
     settings.claims = claims;
+    sticky_is_no_override(&settings, &segments, at);
+    layers_do_not_overlap(&segments, at);
     let mut index = Index::default();
     for (position, segment) in (0_u32..).zip(&segments) {
         let conflict = segment.matches.pairs().find_map(|(host, path)| {
@@ -36,6 +40,52 @@ pub(super) fn link(mut settings: Settings, segments: Vec<Arc<Segment>>, at: &mut
         }
     }
     Plan { settings, index, segments }
+}
+
+/// A cookie that overrides is removed at an edge, so it cannot remember.
+fn sticky_is_no_override(settings: &Settings, segments: &[Arc<Segment>], at: &mut At<'_>) {
+    for (position, segment) in segments.iter().enumerate() {
+        let Some(sticky) = &segment.sticky else { continue };
+        if settings.claims.cookies.contains(&sticky.cookie.name) {
+            let mut at = at.index(position);
+            let mut at = at.key("sticky");
+            let allowed = "a release has this cookie as an override; a cookie remembers or forces, not both";
+            at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&sticky.cookie.name), allowed);
+        }
+    }
+}
+
+/// Experiments of one layer never share a user, unless they are never on at the same time.
+fn layers_do_not_overlap(segments: &[Arc<Segment>], at: &mut At<'_>) {
+    let part_of = |segment: &Segment| {
+        let gate = segment.gates.iter().find(|gate| gate.outside == Outside::Layer)?;
+        Some((segment.layer?, *gate))
+    };
+    let parts: Vec<_> = segments
+        .iter()
+        .enumerate()
+        .filter_map(|(position, segment)| Some((position, segment, part_of(segment)?)))
+        .collect();
+    for (index, (position, segment, (layer, gate))) in parts.iter().enumerate() {
+        let meets = |(_, other, (other_layer, other_gate)): &&(usize, &Arc<Segment>, (u32, Gate))| {
+            layer == other_layer
+                && gate.from < other_gate.to
+                && other_gate.from < gate.to
+                && segment.during.meets(&other.during)
+        };
+        if let Some((other, other_segment, _)) = parts.iter().take(index).find(meets) {
+            let name = String::from_utf8_lossy(other_segment.name());
+            let value = format!(
+                "{} to {}",
+                percent_shown(gate.from, gate.buckets),
+                percent_shown(gate.to, gate.buckets)
+            );
+            let allowed = format_args!(
+                "releases[{other}] ({name}) has a part of this in the same layer; give each a part of its own"
+            );
+            at.index(*position).key("ab").key("traffic").error(Problem::Duplicate, value, allowed);
+        }
+    }
 }
 
 /// What requests may claim: the settings' own, and the overrides of all releases.

@@ -1,75 +1,96 @@
-//! The written mode of a release -> base lane, salt and slots.
+//! The written mode of a release -> base lane, split and gates.
 
 use super::builder::Builder;
-use super::check;
-use super::split::{Percent, Share, percent, slots};
+use super::gate::gates;
+use super::hash::{hash, is_salted};
+use super::schedule::timestamp;
+use super::split::{Asked, percent_of, percent_shown, split};
+use super::{Context, check, condition};
 use crate::arena::LaneId;
-use crate::bucket;
+use crate::condition::Jump;
 use crate::error::{At, OneOf, Problem, Quoted};
+use crate::gate::Gate;
 use crate::plan::Mode;
-use crate::policy::{Ab, BlueGreen, Canary, Release};
-use crate::split::Slot;
+use crate::policy::{Ab, BlueGreen, Canary, Layout, Release};
+use crate::split::{Share, Split};
+use crate::time::Timestamp;
 
 /// What the mode of a release comes down to.
 pub(super) struct CompiledMode {
     pub(super) kind: Mode,
     pub(super) routes: bool,
     pub(super) base: LaneId,
-    pub(super) salt: Option<String>,
-    pub(super) slots: Vec<Slot>,
+    pub(super) split: Option<Split>,
+    pub(super) gates: Vec<Gate>,
+    /// The layer, by its position in the policy.
+    pub(super) layer: Option<u32>,
+    pub(super) audience: Option<Jump>,
+    pub(super) drain: Option<Timestamp>,
+}
+
+impl CompiledMode {
+    fn new(kind: Mode, base: LaneId) -> Self {
+        let (split, gates, layer, audience, drain) = (None, Vec::new(), None, None, None);
+        CompiledMode { kind, routes: true, base, split, gates, layer, audience, drain }
+    }
 }
 
 /// The one mode of the release of that name.
-pub(super) fn mode(release: &Release, name: &str, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
+pub(super) fn mode(
+    release: &Release,
+    name: &str,
+    context: &Context<'_>,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> CompiledMode {
     match (&release.ab, &release.canary, &release.blue_green) {
-        (Some(ab), None, None) => ab_mode(ab, builder, &mut at.key("ab")),
+        (Some(ab), None, None) => ab_mode(ab, context, builder, &mut at.key("ab")),
         (None, Some(canary), None) => canary_mode(canary, name, builder, &mut at.key("canary")),
-        (None, None, Some(blue_green)) => blue_green_mode(blue_green, builder, &mut at.key("blueGreen")),
+        (None, None, Some(blue_green)) => {
+            blue_green_mode(release, blue_green, builder, &mut at.key("blueGreen"))
+        }
         (None, None, None) => {
             at.error(Problem::Required, "", "one mode: ab, canary or blueGreen");
-            no_mode()
+            CompiledMode::new(Mode::BlueGreen, LaneId(0))
         }
         _ => {
             at.error(Problem::Forbidden, "", "a release has one mode: ab, canary or blueGreen");
-            no_mode()
+            CompiledMode::new(Mode::BlueGreen, LaneId(0))
         }
     }
 }
 
-/// Stands in for a mode that could not be read; the plan is thrown away.
-fn no_mode() -> CompiledMode {
-    CompiledMode { kind: Mode::BlueGreen, routes: true, base: LaneId(0), salt: None, slots: Vec::new() }
-}
-
-fn canary_mode(canary: &Canary, name: &str, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
-    let stable = builder.lane(canary.stable.as_ref(), &mut at.key("stable"));
+fn canary_mode(canary: &Canary, name: &str, builder: &mut Builder, at: &mut At<'_>) -> CompiledMode {
+    let stable = builder.lane(canary.stable.as_deref(), &mut at.key("stable"));
     if canary.candidates.is_empty() {
         at.key("candidates").error(Problem::Required, "", "at least one lane with a percentage");
     }
     let mut taken: Vec<LaneId> = stable.into_iter().collect();
-    let mut shares = Vec::with_capacity(canary.candidates.len());
+    let mut asked = Vec::with_capacity(canary.candidates.len());
     for (index, candidate) in canary.candidates.iter().enumerate() {
         let mut candidates = at.key("candidates");
         let at = &mut candidates.index(index);
-        let lane = own_lane(candidate.lane.as_ref(), &mut taken, builder, &mut at.key("lane"));
-        let lane = lane.unwrap_or_default();
-        shares.push(Share { lane, percent: candidate.percent, slot: candidate.slot.as_ref(), index });
+        let lane = own_lane(candidate.lane.as_deref(), &mut taken, builder, &mut at.key("lane"));
+        asked.push(Asked {
+            lane: lane.unwrap_or_default(),
+            percent: candidate.percent,
+            ramp: candidate.ramp.as_ref(),
+            slots: &candidate.slots,
+            index,
+            is_base: false,
+        });
     }
-    let slots = slots(&shares, "percent", &mut at.key("candidates"));
-    let salt = canary.salt.as_deref().unwrap_or(name);
-    if canary.salt.is_some() {
+    if let Some(salt) = &canary.salt {
         check::salt(salt, &mut at.key("salt"));
     }
-    CompiledMode {
-        kind: Mode::Canary,
-        routes: true,
-        base: stable.unwrap_or_default(),
-        salt: Some(salt.to_owned()),
-        slots,
-    }
+    // Without a place for it in the text the default is not missed.
+    let salt = canary.salt.as_deref().or(is_salted(canary.hash.as_ref()).then_some(name));
+    let hash = hash(canary.hash.as_ref(), 0, salt, &mut builder.arena, at);
+    let split = split(&asked, &hash, "percent", &mut at.key("candidates"));
+    CompiledMode { split: Some(split), ..CompiledMode::new(Mode::Canary, stable.unwrap_or_default()) }
 }
 
-fn ab_mode(ab: &Ab, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
+fn ab_mode(ab: &Ab, context: &Context<'_>, builder: &mut Builder, at: &mut At<'_>) -> CompiledMode {
     if ab.groups.len() < 2 {
         at.key("groups").error(Problem::Required, "", "at least two groups");
     }
@@ -85,75 +106,95 @@ fn ab_mode(ab: &Ab, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
         None => 0,
     };
     let mut taken = Vec::with_capacity(ab.groups.len());
-    let mut base = LaneId::default();
-    let mut shares = Vec::with_capacity(ab.groups.len());
+    let mut asked = Vec::with_capacity(ab.groups.len());
     for (index, group) in ab.groups.iter().enumerate() {
         let mut groups = at.key("groups");
         let at = &mut groups.index(index);
         let lane =
-            own_lane(group.lane.as_ref(), &mut taken, builder, &mut at.key("lane")).unwrap_or_default();
-        if index == control {
-            base = lane;
-            if group.slot.is_some() {
-                let allowed = "the control group has what the others leave; give slots to the others";
-                at.key("slot").error(Problem::Forbidden, "", allowed);
-            }
-        } else {
-            shares.push(Share { lane, percent: group.weight, slot: group.slot.as_ref(), index });
-        }
+            own_lane(group.lane.as_deref(), &mut taken, builder, &mut at.key("lane")).unwrap_or_default();
+        let is_base = index == control;
+        asked.push(Asked { lane, percent: group.weight, ramp: None, slots: &group.slots, index, is_base });
     }
-    let slots = slots(&shares, "weight", &mut at.key("groups"));
-    weights_add_up(ab, control, &slots, &mut at.key("groups"));
-    let salt = ab.salt.clone();
-    match &salt {
+    let base = asked.get(control).map(|asked| asked.lane).unwrap_or_default();
+    match &ab.salt {
         Some(salt) => check::salt(salt, &mut at.key("salt")),
-        None => {
+        None if is_salted(ab.hash.as_ref()) => {
             at.key("salt").error(Problem::Required, "", "a text of your own, like the name and the month");
         }
+        None => {}
     }
-    CompiledMode { kind: Mode::Ab, routes: ab.route.unwrap_or(true), base, salt, slots }
+    let hash = hash(ab.hash.as_ref(), 0, ab.salt.as_deref(), &mut builder.arena, at);
+    let layout = hash.layout;
+    let split = split(&asked, &hash, "weight", &mut at.key("groups"));
+    if layout == Layout::Slots {
+        weights_add_up(ab, control, &split, &mut at.key("groups"));
+    }
+    let (gates, layer) = gates(ab, context, builder, at);
+    let audience = ab
+        .audience
+        .as_ref()
+        .map(|audience| condition::compile(Some(audience), builder, &mut at.key("audience")));
+    CompiledMode {
+        routes: ab.route.unwrap_or(true),
+        split: Some(split),
+        gates,
+        layer,
+        audience,
+        ..CompiledMode::new(Mode::Ab, base)
+    }
 }
 
 /// The control group has what the others leave; if it says a weight, it must be that.
-fn weights_add_up(ab: &Ab, control: usize, slots: &[Slot], at: &mut At<'_>) {
-    let Some(written) = ab.groups.get(control).and_then(|group| group.weight) else { return };
+fn weights_add_up(ab: &Ab, control: usize, split: &Split, at: &mut At<'_>) {
+    let Some(group) = ab.groups.get(control).filter(|group| group.slots.is_empty()) else { return };
+    let Some(written) = group.weight else { return };
     let at = &mut at.index(control);
     let at = &mut at.key("weight");
-    let Some(weight) = percent(Some(written), at) else { return };
-    let others: u32 = slots.iter().map(|slot| u32::from(slot.fill)).sum();
-    let rest = u32::from(bucket::COUNT).saturating_sub(others);
-    if slots.len() + 1 == ab.groups.len() && u32::from(weight) != rest {
-        let rest = u16::try_from(rest).unwrap_or_default();
-        let allowed = format_args!("weights must add up to 100; the others leave {}", Percent(rest));
-        at.error(Problem::Invalid, Percent(weight), allowed);
+    let Some(weight) = percent_of(Some(written), split.buckets, at) else { return };
+    // Slots of one lane share its weight.
+    let firsts = split.slots.iter().filter(|slot| slot.offset == 0);
+    let weights = firsts.map(|slot| if let Share::Fixed(fill) = slot.share { fill } else { 0 });
+    let lanes = weights.clone().count();
+    let rest = split.buckets.saturating_sub(weights.sum());
+    if lanes + 1 == ab.groups.len() && weight != rest {
+        let rest = percent_shown(rest, split.buckets);
+        let allowed = format_args!("weights must add up to 100; the others leave {rest}");
+        at.error(Problem::Invalid, percent_shown(weight, split.buckets), allowed);
     }
 }
 
-fn blue_green_mode(blue_green: &BlueGreen, builder: &Builder, at: &mut At<'_>) -> CompiledMode {
-    let active = builder.lane(blue_green.active.as_ref(), &mut at.key("active"));
+fn blue_green_mode(
+    release: &Release,
+    blue_green: &BlueGreen,
+    builder: &Builder,
+    at: &mut At<'_>,
+) -> CompiledMode {
+    let active = builder.lane(blue_green.active.as_deref(), &mut at.key("active"));
     if !matches!(builder.lane_names.len(), 0 | 2) {
         let allowed = "blue-green has exactly two lanes";
         at.error(Problem::Invalid, format_args!("{} lanes", builder.lane_names.len()), allowed);
     }
-    CompiledMode {
-        kind: Mode::BlueGreen,
-        routes: true,
-        base: active.unwrap_or_default(),
-        salt: None,
-        slots: Vec::new(),
-    }
+    let drain = blue_green.drain.as_ref().and_then(|drain| {
+        let at = &mut at.key("drain");
+        if release.sticky.is_none() {
+            let allowed = "only with `sticky`, which remembers who was there before the switch";
+            at.error(Problem::Forbidden, "", allowed);
+        }
+        timestamp(drain.until.as_ref(), &mut at.key("until"))
+    });
+    CompiledMode { drain, ..CompiledMode::new(Mode::BlueGreen, active.unwrap_or_default()) }
 }
 
 /// A lane that nothing else of the mode has yet.
 fn own_lane(
-    name: Option<&String>,
+    name: Option<&str>,
     taken: &mut Vec<LaneId>,
     builder: &Builder,
     at: &mut At<'_>,
 ) -> Option<LaneId> {
     let lane = builder.lane(name, at)?;
     if taken.contains(&lane) {
-        at.error(Problem::Duplicate, Quoted(name.map_or("", String::as_str)), "each lane once");
+        at.error(Problem::Duplicate, Quoted(name.unwrap_or_default()), "each lane once");
     }
     taken.push(lane);
     Some(lane)

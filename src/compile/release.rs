@@ -3,28 +3,39 @@
 use std::collections::HashMap;
 
 use super::builder::Builder;
+use super::cache::cache;
 use super::lane::{lanes, told_apart};
 use super::mode::{CompiledMode, mode};
-use super::{check, condition, matching};
-use crate::arena::LaneId;
+use super::schedule::window;
+use super::sticky::sticky;
+use super::{Context, check, condition, matching};
+use crate::arena::{Arena, LaneId};
+use crate::condition::{Case, Set};
 use crate::error::{At, Problem, Quoted};
+use crate::identity;
 use crate::limits;
 use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
 use crate::settings::{Cookie, Names, Settings};
+use crate::window::Window;
 
 /// Compiles a release; of the policy around it only the settings count.
-pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -> Segment {
+pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>) -> Segment {
+    let settings = context.settings;
     let mut builder = Builder::default();
     let name = check::name(release.name.as_ref(), &mut at.key("name")).unwrap_or_default();
     let matches = matching::matches(release.matches.as_ref(), &mut at.key("match"));
     let lanes = lanes(&release.lanes, name, &mut builder, &mut at.key("lanes"));
     told_apart(release, &mut at.key("lanes"));
-    let mode = mode(release, name, &builder, at);
+    let mode = mode(release, name, context, &mut builder, at);
     let preview = preview(release, &mode, &mut builder, at);
     let rules = rules(&release.rules, &mut builder, &mut at.key("rules"));
     let overrides = overrides(&release.overrides, &settings.names, &mut builder, &mut at.key("overrides"));
     let group_cookie = group_cookie(release, settings, &mut at.key("ab").key("cookie"));
+    let sticky = sticky(release, name, group_cookie.as_ref(), context, &mut at.key("sticky"));
+    let (deny, allow) = lists(release, &mut builder, at);
+    let during = window(release.during.as_ref(), &mut at.key("during"));
+    let cache = cache(release, settings, sticky.as_ref(), &mut builder, &mut at.key("respond"));
     let is_ab = mode.kind == Mode::Ab;
     if release.respond.experiment == Some(true) && !is_ab {
         let at = &mut at.key("respond");
@@ -37,12 +48,19 @@ pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -
         name: builder.arena.keep(name),
         revision: release.revision.unwrap_or(1),
         off: release.off,
+        during,
         mode: mode.kind,
         routes: mode.routes,
         follow: release.follow.unwrap_or_default(),
         base: mode.base,
-        salt: mode.salt.map(|salt| builder.arena.keep(&salt)),
-        slots: mode.slots.into(),
+        split: mode.split,
+        gates: mode.gates.into(),
+        audience: mode.audience,
+        layer: mode.layer,
+        drain: mode.drain,
+        deny,
+        allow,
+        sticky,
         lanes: lanes.into(),
         rules: preview.into_iter().chain(rules).collect(),
         overrides,
@@ -50,6 +68,7 @@ pub(super) fn compile(release: &Release, settings: &Settings, at: &mut At<'_>) -
         respond: Respond {
             lane: release.respond.lane,
             experiment: release.respond.experiment.unwrap_or(is_ab),
+            cache,
         },
         labels: builder.labels.into(),
         fallbacks: builder.fallbacks.into(),
@@ -97,7 +116,7 @@ fn preview(release: &Release, mode: &CompiledMode, builder: &mut Builder, at: &m
     let at = &mut at.key("preview");
     let when = condition::compile(written.when.as_ref(), builder, &mut at.key("when"));
     let idle = LaneId(u8::from(mode.base.0 == 0));
-    Some(Rule { name: builder.arena.keep("preview"), when, lane: idle })
+    Some(Rule { name: builder.arena.keep("preview"), when, lane: idle, during: Window::ALWAYS })
 }
 
 fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Vec<Rule> {
@@ -115,10 +134,47 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
         let when = condition::compile(rule.when.as_ref(), builder, &mut at.key("when"));
-        let lane = builder.lane(rule.lane.as_ref(), &mut at.key("lane"));
-        rules.push(Rule { name: builder.arena.keep(name), when, lane: lane.unwrap_or_default() });
+        let lane = builder.lane(rule.lane.as_deref(), &mut at.key("lane"));
+        let during = window(rule.during.as_ref(), &mut at.key("during"));
+        let name = builder.arena.keep(name);
+        rules.push(Rule { name, when, lane: lane.unwrap_or_default(), during });
     }
     rules
+}
+
+/// The lists of gray ids that are never, and always, in a lane.
+fn lists<'r>(
+    release: &'r Release,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> (Option<Set>, Box<[(LaneId, Set)]>) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let place_of = |list: usize| list.checked_sub(1).and_then(|at| release.allow.iter().nth(at));
+    let mut set = |list: usize, ids: &'r [String], arena: &mut Arena, at: &mut At<'_>| {
+        for (index, id) in ids.iter().enumerate() {
+            let at = &mut at.index(index);
+            if !identity::is_id(id.as_bytes()) {
+                let allowed = "an id: no control characters, no space at either end, not too long";
+                at.error(Problem::Invalid, Quoted(id), allowed);
+            }
+            if let Some(other) = seen.insert(id, list) {
+                let other = place_of(other).map_or("deny", |(lane, _)| lane);
+                at.error(Problem::Duplicate, Quoted(id), format_args!("the list for {other} has it already"));
+            }
+        }
+        Set::keep(arena, ids, Case::Kept)
+    };
+    let deny = set(0, &release.deny, &mut builder.arena, &mut at.key("deny"));
+    let mut allow = Vec::with_capacity(release.allow.len());
+    let at = &mut at.key("allow");
+    for (list, (name, ids)) in release.allow.iter().enumerate() {
+        let at = &mut at.key(name);
+        let ids = set(list + 1, ids, &mut builder.arena, at);
+        if let Some(lane) = builder.lane(Some(name), at) {
+            allow.push((lane, ids));
+        }
+    }
+    (Some(deny).filter(|_| !release.deny.is_empty()), allow.into())
 }
 
 fn overrides(

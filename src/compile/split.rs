@@ -1,88 +1,231 @@
 //! Shares and slots of a mode -> the slots of a split.
 
-use crate::arena::LaneId;
+use super::schedule::timestamp;
+use crate::arena::{LaneId, Span};
 use crate::error::{At, Decimal, Problem};
-use crate::policy;
-use crate::split::{Slot, buckets_of_percent, equal_parts};
+use crate::hash::Buckets;
+use crate::policy::{self, Layout, Ramp};
+use crate::split::{Point, Share, Slot, Split, buckets_of_percent, equal_parts};
+
+use super::hash::CompiledHash;
 
 /// A lane that asks for a share, as written.
-pub(super) struct Share<'a> {
+pub(super) struct Asked<'a> {
     pub(super) lane: LaneId,
     pub(super) percent: Option<f64>,
-    pub(super) slot: Option<&'a policy::Slot>,
+    pub(super) ramp: Option<&'a Ramp>,
+    pub(super) slots: &'a [policy::Slot],
     /// Its position in the list of groups or candidates, for messages.
     pub(super) index: usize,
+    /// Whether it is the lane of everybody else, which need not say its share.
+    pub(super) is_base: bool,
 }
 
-/// The slots of `shares`, which stand in the list at `path`; `key` is what their percentage is called there.
-pub(super) fn slots(shares: &[Share<'_>], key: &str, at: &mut At<'_>) -> Vec<Slot> {
-    let some = shares.iter().any(|share| share.slot.is_some());
-    let parts = equal_parts(shares.len());
-    let mut slots: Vec<(usize, Slot)> = Vec::with_capacity(shares.len());
-    for (share, part) in shares.iter().zip(parts) {
-        let at = &mut at.index(share.index);
-        let part = match share.slot {
-            Some(slot) => written_part(slot, &mut at.key("slot")),
-            None if some => {
-                at.key("slot").error(Problem::Required, "", "where one lane has a slot, every one must");
-                None
-            }
-            None => Some(part),
+/// The split of the lanes of the list at `at`; `key` is what their share is called there.
+pub(super) fn split(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, at: &mut At<'_>) -> Split {
+    let CompiledHash { hasher, buckets, layout, .. } = *hash;
+    match layout {
+        Layout::Slots => {
+            let Buckets::Count(buckets) = buckets else { return none(hasher) };
+            let mut layer = Layer { buckets, key, slots: Vec::new(), points: Vec::new(), taken: Vec::new() };
+            let has_holes = asked.iter().any(|asked| asked.is_base && !asked.slots.is_empty());
+            layer.lay(asked, at);
+            Split { hasher, buckets, slots: layer.slots.into(), points: layer.points.into(), has_holes }
+        }
+        Layout::Stacked => stacked(asked, hash, key, at),
+    }
+}
+
+/// Stands in for a split that could not be read.
+fn none(hasher: crate::split::Hasher) -> Split {
+    Split { hasher, buckets: 1, slots: Box::default(), points: Box::default(), has_holes: false }
+}
+
+/// Lanes end to end, as wide as their weights.
+fn stacked(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, at: &mut At<'_>) -> Split {
+    let mut slots = Vec::with_capacity(asked.len());
+    let (mut start, mut sum) = (0_u32, 0_u32);
+    for asked in asked {
+        let at = &mut at.index(asked.index);
+        let here = "lanes end to end have neither ramps nor slots; `layout: slots` has";
+        if asked.ramp.is_some() {
+            at.key("ramp").error(Problem::Forbidden, "", here);
+        }
+        if !asked.slots.is_empty() {
+            at.key("slots").error(Problem::Forbidden, "", here);
+        }
+        let at = &mut at.key(key);
+        let width = match hash.buckets {
+            Buckets::Count(buckets) => percent_of(asked.percent, buckets, at),
+            Buckets::SumOfWeights => weight(asked.percent, at),
         };
-        let fill = percent(share.percent, &mut at.key(key));
-        let (Some((start, size)), Some(fill)) = (part, fill) else { continue };
-        if fill > size {
-            let other_way = if key == "weight" { ", or make this group the control" } else { "" };
-            let allowed = format_args!(
-                "at most {}, the size of its slot; write slots of your own{other_way} (docs/architecture.md#slots)",
-                Percent(size)
-            );
-            at.key(key).error(Problem::Invalid, Percent(fill), allowed);
-        }
-        if let Some((other, _)) =
-            slots.iter().find(|(_, slot)| start < slot.start + slot.size && slot.start < start + size)
-        {
-            let value = format_args!("{} to {}", Percent(start), Percent(start + size)).to_string();
-            at.key("slot").error(Problem::Invalid, value, format_args!("must not overlap that of [{other}]"));
-        }
-        slots.push((share.index, Slot { lane: share.lane, start, size, fill }));
+        sum = sum.saturating_add(width.unwrap_or_default());
+        let end = sum.saturating_add(hash.extra).min(hash.buckets.total(u32::MAX));
+        let size = end.saturating_sub(start);
+        slots.push(Slot { lane: asked.lane, start, size, offset: 0, share: Share::Fixed(size) });
+        start = end;
     }
-    slots.into_iter().map(|(_, slot)| slot).collect()
+    let buckets = hash.buckets.total(sum);
+    if sum == 0 || sum > buckets || sum > Buckets::MAX {
+        let allowed = match hash.buckets {
+            Buckets::Count(_) => "percentages that add up to more than 0 and at most 100",
+            Buckets::SumOfWeights => "weights that add up to 1 to 2147483647",
+        };
+        at.error(Problem::Invalid, sum, allowed);
+    }
+    Split { hasher: hash.hasher, buckets, slots: slots.into(), points: Box::default(), has_holes: false }
 }
 
-fn written_part(slot: &policy::Slot, at: &mut At<'_>) -> Option<(u16, u16)> {
-    let from = percent(slot.from, &mut at.key("from"));
-    let to = percent(slot.to, &mut at.key("to"));
-    let (from, to) = (from?, to?);
-    if from >= to {
-        at.key("to").error(Problem::Invalid, Percent(to), "must be more than `from`");
+/// A required weight: a whole number.
+fn weight(written: Option<f64>, at: &mut At<'_>) -> Option<u32> {
+    let Some(weight) = written else {
+        at.error(Problem::Required, "", "a weight");
         return None;
+    };
+    // Of as many buckets, a percentage is a whole number where the weight is one.
+    let whole = buckets_of_percent(weight / f64::from(Buckets::MAX) * 100.0, Buckets::MAX);
+    let whole = whole.filter(|_| weight.fract() == 0.0);
+    if whole.is_none() {
+        at.error(Problem::Invalid, Decimal(weight), "a whole number, 0 to 2147483647");
     }
-    Some((from, to - from))
+    whole
 }
 
-/// A required percentage, in buckets.
-pub(super) fn percent(written: Option<f64>, at: &mut At<'_>) -> Option<u16> {
+/// Slots as they are laid out.
+struct Layer<'a> {
+    buckets: u32,
+    /// What a share is called.
+    key: &'a str,
+    slots: Vec<Slot>,
+    points: Vec<Point>,
+    /// The parts that are taken, and by which of the list.
+    taken: Vec<(usize, u32, u32)>,
+}
+
+impl Layer<'_> {
+    fn lay(&mut self, asked: &[Asked<'_>], at: &mut At<'_>) {
+        let some = asked.iter().any(|asked| !asked.slots.is_empty());
+        let all_have_slots = asked.iter().any(|asked| asked.is_base && !asked.slots.is_empty());
+        let others = asked.iter().filter(|asked| !asked.is_base).count();
+        let mut parts = equal_parts(others, self.buckets);
+        for asked in asked.iter().filter(|asked| all_have_slots || !asked.is_base) {
+            let part = parts.next().unwrap_or_default();
+            let at = &mut at.index(asked.index);
+            let parts = if !some {
+                vec![part]
+            } else if asked.slots.is_empty() {
+                at.key("slots").error(Problem::Required, "", "where one lane has slots, every one must");
+                continue;
+            } else {
+                self.written_parts(asked, &mut at.key("slots"))
+            };
+            // What could not be read is reported as that alone.
+            let is_known = !some || parts.len() == asked.slots.len();
+            let size = if is_known { parts.iter().map(|(_, size)| size).sum() } else { self.buckets };
+            let Some(share) = self.share(asked, size, at) else { continue };
+            let mut offset = 0;
+            for (start, size) in parts {
+                self.slots.push(Slot { lane: asked.lane, start, size, offset, share });
+                offset += size;
+            }
+        }
+    }
+
+    fn written_parts(&mut self, asked: &Asked<'_>, at: &mut At<'_>) -> Vec<(u32, u32)> {
+        let mut parts = Vec::with_capacity(asked.slots.len());
+        for (index, slot) in asked.slots.iter().enumerate() {
+            let at = &mut at.index(index);
+            let from = percent_of(slot.from, self.buckets, &mut at.key("from"));
+            let to = percent_of(slot.to, self.buckets, &mut at.key("to"));
+            let (Some(from), Some(to)) = (from, to) else { continue };
+            if from >= to {
+                at.key("to").error(Problem::Invalid, self.shown(to), "must be more than `from`");
+                continue;
+            }
+            if let Some((other, ..)) = self.taken.iter().find(|(_, start, end)| from < *end && *start < to) {
+                let value = format!("{} to {}", self.shown(from), self.shown(to));
+                at.error(Problem::Invalid, value, format_args!("must not overlap that of [{other}]"));
+            }
+            self.taken.push((asked.index, from, to));
+            parts.push((from, to - from));
+        }
+        parts
+    }
+
+    /// What a lane fills of its slots, which have `size` buckets together.
+    fn share(&mut self, asked: &Asked<'_>, size: u32, at: &mut At<'_>) -> Option<Share> {
+        let Some(ramp) = asked.ramp else {
+            let at = &mut at.key(self.key);
+            let fill = percent_of(asked.percent, self.buckets, at)?;
+            self.fits(fill, size, at);
+            return Some(Share::Fixed(fill));
+        };
+        if asked.percent.is_some() {
+            at.key(self.key).error(Problem::Forbidden, "", "the ramp says it");
+        }
+        let at = &mut at.key("ramp");
+        let (written, is_linear, least, word) = match ramp {
+            Ramp::Steps(points) => (points, false, 1, "steps"),
+            Ramp::Linear(points) => (points, true, 2, "linear"),
+        };
+        let at = &mut at.key(word);
+        if written.len() < least {
+            at.error(
+                Problem::Required,
+                "",
+                if is_linear { "at least two points" } else { "at least one point" },
+            );
+        }
+        let mut points: Vec<Point> = Vec::with_capacity(written.len());
+        for (index, point) in written.iter().enumerate() {
+            let at = &mut at.index(index);
+            let time = timestamp(point.at.as_ref(), &mut at.key("at"));
+            let at_percent = &mut at.key("percent");
+            let fill = percent_of(point.percent, self.buckets, at_percent);
+            if let Some(fill) = fill {
+                self.fits(fill, size, at_percent);
+            }
+            let (Some(time), Some(fill)) = (time, fill) else { continue };
+            if points.last().is_some_and(|before| before.at >= time) {
+                at.key("at").error(Problem::Invalid, time, "must be after the point before");
+            }
+            points.push(Point { at: time, fill });
+        }
+        Some(Share::Ramp { points: Span::append(&mut self.points, points), is_linear })
+    }
+
+    fn fits(&self, fill: u32, size: u32, at: &mut At<'_>) {
+        if fill > size {
+            let other_way = if self.key == "weight" { ", or make this group the control" } else { "" };
+            let allowed = format_args!(
+                "at most {}, the size of its slots; write slots of your own{other_way} (docs/architecture.md#slots)",
+                self.shown(size)
+            );
+            at.error(Problem::Invalid, self.shown(fill), allowed);
+        }
+    }
+
+    fn shown(&self, buckets: u32) -> Decimal {
+        percent_shown(buckets, self.buckets)
+    }
+}
+
+/// A required percentage, as a number of so many buckets.
+pub(super) fn percent_of(written: Option<f64>, buckets: u32, at: &mut At<'_>) -> Option<u32> {
     let Some(percent) = written else {
         at.error(Problem::Required, "", "a percentage");
         return None;
     };
-    let buckets = buckets_of_percent(percent);
-    if buckets.is_none() {
-        at.error(Problem::Invalid, Decimal(percent), "must be between 0 and 100 in steps of 0.01");
+    let number = buckets_of_percent(percent, buckets);
+    if number.is_none() {
+        let step = Decimal(100.0 / f64::from(buckets.max(1)));
+        let allowed = format_args!("must be between 0 and 100 in steps of {step}");
+        at.error(Problem::Invalid, Decimal(percent), allowed);
     }
-    buckets
+    number
 }
 
 /// Buckets as the percentage that people write.
-pub(super) struct Percent(pub(super) u16);
-
-impl std::fmt::Display for Percent {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.0 / 100, self.0 % 100) {
-            (whole, 0) => write!(out, "{whole}"),
-            (whole, part) if part % 10 == 0 => write!(out, "{whole}.{}", part / 10),
-            (whole, part) => write!(out, "{whole}.{part:02}"),
-        }
-    }
+pub(super) fn percent_shown(number: u32, buckets: u32) -> Decimal {
+    Decimal(f64::from(number) * 100.0 / f64::from(buckets.max(1)))
 }

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
-use crate::effect::{Change, Edit};
+use crate::effect::{Change, Edit, private};
+use crate::headers;
 use crate::request::Headers;
 use crate::time::Timestamp;
 
@@ -80,6 +81,14 @@ pub(super) fn edit_response(edits: &[Edit<'_>]) {
             Change::Remove => remove(MapType::HttpResponseHeaders, &edit.name),
         }
     }
+}
+
+/// Keeps shared caches from keeping the response.
+pub(super) fn make_private() {
+    let sent = Headers::from_block(abi::header_block(MapType::HttpResponseHeaders));
+    let value = private(sent.all(headers::CACHE_CONTROL));
+    remove(MapType::HttpResponseHeaders, headers::CACHE_CONTROL);
+    append(MapType::HttpResponseHeaders, headers::CACHE_CONTROL, &value);
 }
 
 fn set(map: MapType, name: &str, value: &[u8]) {

@@ -20,12 +20,13 @@ const FILTER_STATE: &str = "graylane";
 pub(super) struct Http {
     runtime: Option<Rc<Runtime>>,
     response: Vec<Edit<'static>>,
+    is_private: bool,
 }
 
 impl Http {
     /// A request under the configuration that is in force now, to its end.
     pub(super) fn new(runtime: Option<Rc<Runtime>>) -> Self {
-        Http { runtime, response: Vec::new() }
+        Http { runtime, response: Vec::new(), is_private: false }
     }
 }
 
@@ -42,6 +43,7 @@ impl HttpContext for Http {
                 host::set_filter_state(FILTER_STATE, &summary(&runtime.plan, &decision));
             }
             runtime.metrics.count(&decision);
+            self.is_private = effects.is_private;
             self.response = effects.response.into_iter().map(Edit::into_owned).collect();
         }
         Action::Continue
@@ -49,6 +51,9 @@ impl HttpContext for Http {
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         host::edit_response(&self.response);
+        if self.is_private {
+            host::make_private();
+        }
         Action::Continue
     }
 }

@@ -8,7 +8,17 @@ written! {
     pub struct Ab {
         /// Decides who is in which group, together with the gray id. Required; a new salt deals everybody anew.
         salt: Option<String> [required],
-        /// The groups. Weights are percentages of everybody and add up to 100.
+        /// The layer of the experiment, by name: experiments of one layer never share a user. Default: none.
+        layer: Option<String>,
+        /// The part of all users (of the layer, where there is one) that the experiment may take; default: all of them. It is
+        /// drawn by another hash than the groups.
+        traffic: Option<Traffic>,
+        /// The part of all users, in percent, that stays out of this experiment; default 0. See `holdout` of a layer and of the
+        /// policy for several experiments at once.
+        holdout: f64,
+        /// Who may be in the experiment; default: everybody.
+        audience: Option<Condition>,
+        /// The groups. Weights are percentages of everybody in the experiment and add up to 100.
         groups: Vec<Group>,
         /// The lane of everybody who is in no other group; default: the first group's.
         control: Option<String>,
@@ -16,6 +26,59 @@ written! {
         route: Option<bool>,
         /// Tells the client its group in a cookie.
         cookie: Option<Cookie>,
+        /// How users become buckets; default: graylane's own way.
+        hash: Option<Hash>,
+    }
+}
+
+written! {
+    /// A part of all users, in percent: `from` is in, `to` is not.
+    pub struct Traffic {
+        /// Where it starts, 0 to 100 in steps of 0.01; default 0.
+        from: f64,
+        /// Where it ends. Required.
+        to: Option<f64> [required],
+        /// How users become buckets; default: graylane's own way, with seed 1 where there is no layer. In a layer it is
+        /// the layer that says so.
+        hash: Option<Hash>,
+        /// The salt; default: that of the experiment. In a layer it is the layer's.
+        salt: Option<String>,
+    }
+}
+
+written! {
+    /// How users become buckets, where another system has to agree: the text that is hashed, the hash, and how it is reduced.
+    /// A preset says it all; each value may be written differently.
+    pub struct Hash {
+        /// Another system by name: `native` (the default), `unleash-rollout`, `unleash-variant`, `optimizely`, `optimizely-group`,
+        /// `flagd-v2`, `flagd-v3`, `split`, `vwo`, `featurehub`, `growthbook-v1`, `growthbook-v2`, `envoy-weighted`.
+        preset: Option<String>,
+        /// `murmur3_x86_32`, `xxh64`, `fnv1a_32` or `fnv1a_32_twice`.
+        algorithm: Option<String>,
+        /// The seed, -2147483648 to 4294967295; a negative one is taken as its 32 bits.
+        seed: Option<i64>,
+        /// The text that is hashed: `{id}` once, `{salt}` at most once, braces doubled: `{salt}:{id}`.
+        format: Option<String>,
+        /// What of the text is hashed: `raw`, `cbor_text` or `cbor_pair`.
+        encoding: Option<String>,
+        /// How a hash becomes a bucket: `multiply_shift` or `modulo`.
+        reduce: Option<String>,
+        /// The number of buckets, 1 to 2147483647; shares must come out as whole numbers of them. Lanes that are stacked have
+        /// as many as their weights add up to, unless it is said here or by the preset.
+        buckets: Option<u32>,
+        /// How buckets belong to lanes. Default `slots`, or what the preset says.
+        layout: Option<Layout>,
+    }
+}
+
+written! {
+    /// How buckets belong to lanes.
+    #[derive(Copy, Eq)]
+    pub enum Layout {
+        /// Each lane has a part of its own and fills it from the start: growing one moves nobody between others.
+        Slots = "slots",
+        /// End to end in the order of the list, as wide as their weights: growing one moves users of those after it.
+        Stacked = "stacked",
     }
 }
 
@@ -26,8 +89,9 @@ written! {
         lane: Option<String> [required],
         /// Its share of everybody in percent, in steps of 0.01. Required, except for the control group.
         weight: Option<f64>,
-        /// The part of the bucket space that the group may fill; default: equal parts. See docs/architecture.
-        slot: Option<Slot>,
+        /// The parts of the bucket space that the group may fill, one after the other; default: equal parts. See
+        /// docs/architecture.md, "Slots".
+        slots: Vec<Slot>,
     }
 }
 
@@ -40,6 +104,8 @@ written! {
         candidates: Vec<Candidate>,
         /// Decides who goes first, together with the gray id; default: the name of the release.
         salt: Option<String>,
+        /// How users become buckets; default: graylane's own way.
+        hash: Option<Hash>,
     }
 }
 
@@ -48,10 +114,32 @@ written! {
     pub struct Candidate {
         /// The lane. Required.
         lane: Option<String> [required],
-        /// Its share of everybody in percent, in steps of 0.01. Required.
+        /// Its share of everybody in percent, in steps of 0.01. Required, unless `ramp` says it.
+        percent: Option<f64>,
+        /// Its share as it changes by itself. All proxies agree on it without talking: it follows from policy and clock.
+        ramp: Option<Ramp>,
+        /// The parts of the bucket space that the candidate may fill, one after the other; default: equal parts.
+        slots: Vec<Slot>,
+    }
+}
+
+written! {
+    /// A share that changes by itself, by points in time in their order. Nobody is in before the first one; the last one stays.
+    pub enum Ramp {
+        /// Each point's percentage holds until the next one.
+        Steps(Vec<Point>) = "steps",
+        /// The percentage grows, or shrinks, evenly from one point to the next.
+        Linear(Vec<Point>) = "linear",
+    }
+}
+
+written! {
+    /// A share at a point in time.
+    pub struct Point {
+        /// The time with its offset: `2026-12-01T09:00:00+01:00`. Required.
+        at: Option<String> [required],
+        /// The share in percent, in steps of 0.01. Required.
         percent: Option<f64> [required],
-        /// The part of the bucket space that the candidate may fill; default: equal parts.
-        slot: Option<Slot>,
     }
 }
 
@@ -72,6 +160,16 @@ written! {
         active: Option<String> [required],
         /// Who sees the idle lane before the switch.
         preview: Option<Preview>,
+        /// How long users whom a sticky cookie remembers in the idle lane stay there after the switch. Needs `sticky`.
+        drain: Option<Drain>,
+    }
+}
+
+written! {
+    /// How long the idle lane keeps the users that it has.
+    pub struct Drain {
+        /// The deadline, with its offset: `2026-12-01T09:00:00+01:00`. Required.
+        until: Option<String> [required],
     }
 }
 

@@ -1,6 +1,6 @@
 //! One service's rollout.
 
-use super::{Ab, BlueGreen, Canary, Condition, Map};
+use super::{Ab, BlueGreen, Canary, Condition, Cookie, Map};
 use crate::read::written;
 
 written! {
@@ -10,6 +10,8 @@ written! {
         name: Option<String> [required],
         /// `true` leaves the requests that this release matches alone.
         off: bool,
+        /// When the release is on; default: always. Outside it is as if `off` were set.
+        during: Option<During>,
         /// Raised when the release changes its meaning; told in `x-abtest-id`. Default 1.
         revision: Option<u32>,
         /// Which requests it governs. Required.
@@ -26,8 +28,15 @@ written! {
         overrides: Overrides,
         /// How far the release follows a label that came along. Default `chain`.
         follow: Option<Follow>,
+        /// Gray ids that always take the default lane (stable, control, active), whatever rules and split say.
+        deny: Vec<String>,
+        /// Lanes, and the gray ids that always take them.
+        allow: Map<Vec<String>>,
         /// Conditions that pick a lane before the split does; the first that holds wins.
         rules: Vec<Rule>,
+        /// Remembers in a cookie which lane a user got, so that it stays when shares change. Default: it follows from the
+        /// policy alone.
+        sticky: Option<Sticky>,
         /// What the client is told.
         respond: Respond,
     }
@@ -106,6 +115,43 @@ written! {
         when: Option<Condition> [required],
         /// The lane. Required.
         lane: Option<String> [required],
+        /// When the rule counts; default: always.
+        during: Option<During>,
+    }
+}
+
+written! {
+    /// A time from one point to another. Both are written with their offset: `2026-12-01T09:00:00+01:00`.
+    pub struct During {
+        /// When it starts; default: it has started.
+        from: Option<String>,
+        /// When it is over; default: never.
+        until: Option<String>,
+    }
+}
+
+written! {
+    /// A cookie that remembers which lane a user got: release, lane and revision, and with a key a MAC over these and the gray
+    /// id. It counts while its lane is open: has a share, or is the default lane, or is being drained. Without a key whoever
+    /// writes the cookie chooses among the open lanes.
+    pub struct Sticky {
+        /// The cookie; its name is `gray_` and the release's unless it says another.
+        cookie: Cookie,
+        /// The id of a key in the plugin's configuration, by which cookies are authenticated.
+        key: Option<String>,
+        /// Which revisions of the release a cookie may be of. Default `same`.
+        revisions: Option<Revisions>,
+    }
+}
+
+written! {
+    /// Which revisions of its release a sticky cookie may be of.
+    #[derive(Copy, Eq)]
+    pub enum Revisions {
+        /// The one in force: raising `revision` makes everybody be dealt anew.
+        Same = "same",
+        /// Any: a user stays as long as the lane is open.
+        Any = "any",
     }
 }
 
@@ -116,5 +162,18 @@ written! {
         lane: bool,
         /// `x-abtest-id`: experiment, group and revision. Default `true` for an AB release.
         experiment: Option<bool>,
+        /// What shared caches are told of a response, so that none hands the page of one lane to users of another. Default: nothing.
+        cache: Option<Cache>,
+    }
+}
+
+written! {
+    /// What shared caches are told.
+    #[derive(Copy, Eq)]
+    pub enum Cache {
+        /// `Cache-Control: private`: they keep nothing; browsers do as before.
+        Private = "private",
+        /// `Vary` with the request headers that the decision reads: they keep one for each.
+        Vary = "vary",
     }
 }

@@ -14,7 +14,7 @@ fn good() -> Value {
     "releases": [
         {"name": "shop", "revision": 2, "match": {"hosts": ["shop.example.com", "*.shop:8443"], "paths": [{"prefix": "/a"}, {"exact": "/b"}]},
          "lanes": [{"name": "stable", "cluster": "s", "weightedSlot": 0}, {"name": "v2", "labels": {"version": "v2"}, "unavailable": true, "fallback": ["stable"]}],
-         "canary": {"stable": "stable", "salt": "x", "candidates": [{"lane": "v2", "percent": 5.01, "slot": {"from": 0, "to": 50}}]},
+         "canary": {"stable": "stable", "salt": "x", "candidates": [{"lane": "v2", "percent": 5.01, "slots": [{"from": 0, "to": 50}]}]},
          "overrides": {"headers": ["x-canary"], "rules": "x-gray-rules", "cookies": ["ab_group"]}, "follow": "own",
          "rules": [{"name": "t", "when": {"header": {"x-a": {"exact": "1"}}, "path": {"prefix": "/a"}, "label": {"env": {"in": ["x"]}}}, "lane": "v2"}],
          "respond": {"lane": true}},
@@ -39,7 +39,7 @@ const WORDS: [&str; 26] = [
     "blueGreen",
     "salt",
     "percent",
-    "slot",
+    "slots",
     "edge",
     "stable",
     "v2",

@@ -35,7 +35,7 @@ impl Ramp {
             let mut share = json!({"lane": format!("c{index}"), key: percent(*buckets)});
             if let Some(slots) = &self.slots {
                 let (from, to) = slots[index];
-                share["slot"] = json!({"from": percent(from), "to": percent(to)});
+                share["slots"] = json!([{"from": percent(from), "to": percent(to)}]);
             }
             share
         };

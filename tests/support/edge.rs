@@ -10,7 +10,8 @@ pub(crate) const LANE_HEADERS: [&str; 2] = ["x-gray-lane", "x-our-lane"];
 /// The service that answers with these headers of its own, some of which only the filter should fill.
 pub(crate) const FORGER: &str = "forger";
 /// What it answers with.
-pub(crate) const FORGED: [(&str, &str); 4] = [
+pub(crate) const FORGED: [(&str, &str); 5] = [
+    ("cache-control", "public, max-age=60, s-maxage=600"),
     ("x-gray-lane", "forged"),
     ("x-abtest-id", "forged"),
     ("x-gray-decision", "forged"),

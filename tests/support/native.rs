@@ -1,8 +1,9 @@
 //! The engine as the filter runs it, without a host.
 
 use graylane::decision::{Decision, decide};
-use graylane::effect::{Change, Edit, effects, summary};
+use graylane::effect::{Change, Edit, effects, private, summary};
 use graylane::given::Given;
+use graylane::headers::CACHE_CONTROL;
 use graylane::identity::GrayId;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
@@ -16,12 +17,19 @@ pub(crate) struct Ran<'a> {
     /// All headers that go upstream.
     pub(crate) upstream: Vec<(String, Vec<u8>)>,
     response: Vec<Edit<'static>>,
+    is_private: bool,
 }
 
 impl Ran<'_> {
     /// The headers of a response that comes with these.
     pub(crate) fn response(&self, headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
-        applied(headers, &self.response)
+        let mut headers = applied(headers, &self.response);
+        if self.is_private {
+            let sent = headers.extract_if(.., |(name, _)| name == CACHE_CONTROL).map(|(_, value)| value);
+            let sent: Vec<_> = sent.collect();
+            headers.push((CACHE_CONTROL.to_owned(), private(sent.iter().map(Vec::as_slice))));
+        }
+        headers
     }
 
     /// The id that was drawn for a request that brought none.
@@ -39,9 +47,10 @@ pub(crate) fn run<'a>(plan: &'a Plan, trust: Trust, call: &'a Given) -> Ran<'a> 
     let effects = effects(plan, &decision);
     let headers = call.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
     let upstream = applied(headers.collect(), &effects.request);
+    let is_private = effects.is_private;
     let response = effects.response.into_iter().map(Edit::into_owned).collect();
     let summary = String::from_utf8(summary(plan, &decision)).expect("a summary is text");
-    Ran { decision, summary, upstream, response }
+    Ran { decision, summary, upstream, response, is_private }
 }
 
 /// Headers after the edits.

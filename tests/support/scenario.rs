@@ -21,6 +21,9 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     pub(crate) title: String,
     trust: Trust,
+    /// The keys of the plugin.
+    #[serde(default)]
+    keys: BTreeMap<String, String>,
     policy: Value,
     pub(crate) requests: Vec<Case>,
 }
@@ -138,7 +141,8 @@ pub(crate) struct Expect {
     assigned: Option<String>,
     reason: Option<String>,
     rule: Option<String>,
-    bucket: Option<u16>,
+    bucket: Option<u32>,
+    outside: Option<String>,
     /// What the other releases decide.
     #[serde(default)]
     others: Vec<Entry>,
@@ -168,7 +172,9 @@ struct Entry {
     assigned: Option<String>,
     reason: String,
     rule: Option<String>,
-    bucket: Option<u16>,
+    bucket: Option<u32>,
+    /// Why it is no part of the experiment.
+    outside: Option<String>,
 }
 
 impl Scenario {
@@ -187,7 +193,7 @@ impl Scenario {
 
     /// The configuration of the plugin, as Envoy hands it over.
     pub(crate) fn configuration(&self) -> String {
-        json!({"trust": self.trust, "accessLog": true, "policy": self.policy}).to_string()
+        json!({"trust": self.trust, "accessLog": true, "keys": self.keys, "policy": self.policy}).to_string()
     }
 
     /// The release that an expectation means where it names none: the first.
@@ -230,7 +236,7 @@ impl Scenario {
 
     /// A decision as the filter writes it for the access log.
     fn text(&self, entry: &Entry) -> String {
-        let Entry { release, lane, assigned, reason, rule, bucket } = entry;
+        let Entry { release, lane, assigned, reason, rule, bucket, outside } = entry;
         let release = release.as_deref().unwrap_or_else(|| self.release());
         // A split always has a bucket; which one may be left open.
         let any_bucket = (reason == "split").then(|| "*".to_owned());
@@ -240,6 +246,7 @@ impl Scenario {
             ("reason", Some(reason.clone())),
             ("rule", rule.clone()),
             ("bucket", bucket.map(|bucket| bucket.to_string()).or(any_bucket)),
+            ("outside", outside.clone()),
         ];
         let parts = parts.into_iter().filter_map(|(key, value)| Some(format!(";{key}={}", value?)));
         [release.to_owned()].into_iter().chain(parts).collect()
@@ -267,6 +274,7 @@ impl Expect {
             reason,
             rule: self.rule.clone(),
             bucket: self.bucket,
+            outside: self.outside.clone(),
         });
         assert!(
             first.is_some() != (self.ungoverned || self.refused.is_some()),

@@ -1,0 +1,105 @@
+//! What caches are told -> the headers that a decision reads.
+
+use super::builder::Builder;
+use crate::error::{At, Problem, Quoted};
+use crate::headers;
+use crate::plan::{self, Sticky};
+use crate::policy::{Cache, Condition, Release};
+use crate::settings::{Settings, Source};
+
+/// What caches are told of the responses of a release; `at` is its `respond`.
+pub(super) fn cache(
+    release: &Release,
+    settings: &Settings,
+    sticky: Option<&Sticky>,
+    builder: &mut Builder,
+    at: &mut At<'_>,
+) -> Option<plan::Cache> {
+    if release.respond.cache == Some(Cache::Private) {
+        return Some(plan::Cache::Private);
+    }
+    // Only tools listen to warnings.
+    if release.respond.cache.is_none() && !cfg!(feature = "tools") {
+        return None;
+    }
+    let mut reads = Reads::default();
+    reads.release(release, settings, sticky);
+    let headers = reads.headers.join(", ");
+    if release.respond.cache.is_none() {
+        at.key("cache").warning(format_args!(
+            "the lane follows from {headers}, and a shared cache may hand the page of one lane to users of another; \
+             write private or vary"
+        ));
+        return None;
+    }
+    if let Some(what) = reads.beyond_headers {
+        let allowed = format_args!("private; the decision reads {what}, which no header tells a cache");
+        at.key("cache").error(Problem::Invalid, Quoted("vary"), allowed);
+    }
+    Some(plan::Cache::Vary(builder.arena.keep(&headers)))
+}
+
+/// What of a request a decision reads.
+#[derive(Default)]
+struct Reads {
+    /// Names of request headers.
+    headers: Vec<String>,
+    /// Something that is no header.
+    beyond_headers: Option<&'static str>,
+}
+
+impl Reads {
+    fn header(&mut self, name: &str) {
+        let name = name.to_ascii_lowercase();
+        if !self.headers.contains(&name) {
+            self.headers.push(name);
+        }
+    }
+
+    fn release(&mut self, release: &Release, settings: &Settings, sticky: Option<&Sticky>) {
+        if release.blue_green.is_none() || !release.rules.is_empty() {
+            self.header(&settings.names.id);
+            settings.sources.iter().for_each(|source| self.source(source));
+        }
+        release.overrides.headers.iter().chain(&release.overrides.rules).for_each(|name| self.header(name));
+        if !release.overrides.cookies.is_empty() || sticky.is_some() {
+            self.header(headers::COOKIE);
+        }
+        if release.follow.unwrap_or_default() != crate::policy::Follow::None {
+            self.header(&settings.names.label);
+            self.header(headers::BAGGAGE);
+        }
+        let preview = release.blue_green.as_ref().and_then(|mode| mode.preview.as_ref());
+        let audience = release.ab.as_ref().and_then(|ab| ab.audience.as_ref());
+        let rules = release.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let conditions = rules.chain(preview.and_then(|preview| preview.when.as_ref())).chain(audience);
+        conditions.for_each(|condition| self.condition(condition));
+    }
+
+    fn source(&mut self, source: &Source) {
+        match source {
+            Source::Header(name) => self.header(name),
+            Source::Cookie(_) => self.header(headers::COOKIE),
+            Source::Claim(_) => self.header("authorization"),
+            Source::Address => self.beyond_headers = Some("the source address"),
+            Source::Composite(parts) => parts.iter().for_each(|part| self.source(part)),
+            // A part of what caches tell apart anyway.
+            Source::Query(_) => {}
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        condition.header.iter().for_each(|(name, _)| self.header(name));
+        if !condition.cookie.is_empty() {
+            self.header(headers::COOKIE);
+        }
+        if !condition.claim.is_empty() {
+            self.header("authorization");
+        }
+        if !condition.source.is_empty() {
+            self.beyond_headers = Some("the source address");
+        }
+        let inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
+        inner.for_each(|inner| self.condition(inner));
+    }
+}

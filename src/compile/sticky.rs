@@ -1,0 +1,38 @@
+//! The written sticky cookie of a release -> what it remembers.
+
+use super::{Context, check};
+use crate::arena::position;
+use crate::error::{At, OneOf, Problem, Quoted};
+use crate::plan::{Proof, Sticky};
+use crate::policy::{Release, Revisions};
+use crate::settings::Cookie;
+
+/// The sticky cookie of the release of that name; `group_cookie` is another one that it sets.
+pub(super) fn sticky(
+    release: &Release,
+    name: &str,
+    group_cookie: Option<&Cookie>,
+    context: &Context<'_>,
+    at: &mut At<'_>,
+) -> Option<Sticky> {
+    let written = release.sticky.as_ref()?;
+    let cookie = check::cookie(&written.cookie, &format!("gray_{name}"), &mut at.key("cookie"));
+    let id_cookie = context.settings.id_cookie.as_ref();
+    let others = [("identity.cookie", id_cookie), ("ab.cookie", group_cookie)];
+    for (place, other) in others {
+        if other.is_some_and(|other| other.name == cookie.name) {
+            let allowed = format_args!("{place} has this name already");
+            at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&cookie.name), allowed);
+        }
+    }
+    let proof = written.key.as_ref().map_or(Proof::None, |id| {
+        let keys = &context.settings.keys;
+        let known = keys.as_ref().and_then(|keys| keys.iter().position(|key| *key.id == **id));
+        if let (Some(keys), None) = (keys, known) {
+            let ids: Vec<&str> = keys.iter().map(|key| &*key.id).collect();
+            at.key("key").error(Problem::NotFound, Quoted(id), OneOf(&ids));
+        }
+        known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
+    });
+    Some(Sticky { cookie, proof, any_revision: written.revisions == Some(Revisions::Any) })
+}
