@@ -56,11 +56,15 @@ macro_rules! written {
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(default, deny_unknown_fields, transform = crate::read::schema::of_struct))]
         pub struct $name {
             $(
                 $(#[doc = $doc])*
                 $(#[serde(rename = $key)])?
                 #[serde(skip_serializing_if = "crate::read::is_neutral")]
+                #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "crate::read::schema::never"))]
+                $(#[cfg_attr(feature = "schema", schemars(extend("required" = stringify!($required))))])?
                 pub $field: $type,
             )*
         }
@@ -86,6 +90,7 @@ macro_rules! written {
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum $name {
             $(#[$first_meta])* #[serde(rename = $first_word)] $first $(($first_type))?,
             $( $(#[$variant_meta])* #[serde(rename = $word)] $variant $(($type))?, )*
@@ -322,5 +327,77 @@ impl<T: Written> Written for Map<T> {
         let mut map = Map::default();
         fields(node, at, None, &mut |key, node, at| map.0.push((key.to_owned(), T::read(node, at))));
         map
+    }
+}
+
+/// What the schema of a written type needs beside its derived parts.
+#[cfg(feature = "schema")]
+pub(crate) mod schema {
+    use std::borrow::Cow;
+
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+    use serde_json::Value;
+
+    use super::Map;
+
+    /// Every default is told, also one that is not written out.
+    pub(crate) fn never<T>(_: &T) -> bool {
+        false
+    }
+
+    /// Finishes the schema of a struct. What is marked as required may be neither null nor an empty list, which the
+    /// reader takes for its absence; everything else has a default.
+    pub(crate) fn of_struct(schema: &mut Schema) {
+        let mut required = Vec::new();
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            for (key, property) in properties {
+                let Value::Object(property) = property else { continue };
+                let default = property.remove("default").filter(|default| !default.is_null());
+                if property.remove("required").is_some() {
+                    required.push(Value::from(key.as_str()));
+                    without_null(property);
+                    if default.as_ref().is_some_and(Value::is_array) {
+                        property.insert("minItems".to_owned(), 1.into());
+                    }
+                } else if let Some(default) = default {
+                    property.insert("default".to_owned(), default);
+                }
+            }
+        }
+        if !required.is_empty() {
+            schema.insert("required".to_owned(), Value::Array(required));
+        }
+    }
+
+    /// Takes `null` out of what is allowed.
+    fn without_null(property: &mut serde_json::Map<String, Value>) {
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [kind] = types.as_slice() {
+                let kind = kind.clone();
+                property.insert("type".to_owned(), kind);
+            }
+        }
+        if let Some(Value::Array(mut any)) = property.remove("anyOf") {
+            any.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
+            match any.as_mut_slice() {
+                [Value::Object(only)] => property.append(only),
+                _ => drop(property.insert("anyOf".to_owned(), Value::Array(any))),
+            }
+        }
+    }
+
+    impl<T: JsonSchema> JsonSchema for Map<T> {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            format!("MapOf{}", T::schema_name()).into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<T>()})
+        }
     }
 }
