@@ -120,6 +120,14 @@ pub struct FieldError {
     pub allowed: String,
 }
 
+impl FieldError {
+    /// The words that are allowed, where they can be listed: what [`OneOf`] wrote.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let words = self.allowed.split_once("allowed: ").map(|(_, words)| words.split(", "));
+        words.into_iter().flatten()
+    }
+}
+
 impl fmt::Display for FieldError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
@@ -370,6 +378,18 @@ impl<T: AsRef<str>> fmt::Display for OneOf<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_that_are_allowed_can_be_had_one_by_one() {
+        let words = |allowed: &dyn fmt::Display| {
+            let (path, value, allowed) = (String::new(), String::new(), allowed.to_string());
+            let error = FieldError { path, problem: Problem::Unsupported, value, allowed };
+            error.words().collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(words(&OneOf(&["chain", "own", "none"])), "chain|own|none");
+        assert_eq!(words(&format_args!("must be exactly one; {}", OneOf(&["edge", "mesh"]))), "edge|mesh");
+        assert_eq!(words(&"must be text"), "");
+    }
 
     #[test]
     fn numbers_are_shown_as_they_were_written() {
