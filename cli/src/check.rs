@@ -1,41 +1,137 @@
-//! `graylane check`: every mistake of a policy, each on a line of its own.
+//! A policy file is checked: everything that is wrong with it, each with its place in the file.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
 
-use anyhow::Result;
-use graylane::error::PolicyErrors;
-use graylane_cli::document;
-use serde_json::Value;
+use graylane::compile::compile_node;
+use graylane::error::{FieldError, PolicyErrors, Problem};
+use graylane::node::Node;
+use graylane::plan::Plan;
+use serde::Serialize;
 
-use crate::input;
+use crate::document::{Fault, Form, parse};
+use crate::hint;
+use crate::position::{Found, Position, Positions};
 
-/// Checks files; whether all are good.
-pub(crate) fn check(files: &[PathBuf]) -> Result<bool> {
-    let mut good = true;
-    for file in files {
-        match document::read(&input::read(file)?) {
-            Ok(policy) => {
-                let releases = policy.get("releases").and_then(Value::as_array).map_or(0, Vec::len);
-                println!("{}: good, {}", input::name(file), counted(releases, "release"));
-            }
-            Err(errors) => {
-                report(file, &errors);
-                good = false;
-            }
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The policy is refused.
+    Error,
+    /// The policy is accepted, but hardly meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
         }
     }
-    Ok(good)
 }
 
-/// Writes the mistakes of a file to standard error.
-pub(crate) fn report(file: &Path, errors: &PolicyErrors) {
-    let name = input::name(file);
-    for error in errors {
-        eprintln!("{name}: {error}");
+/// One thing that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What, and where in the document.
+    pub error: FieldError,
+    /// Where in the file.
+    pub position: Position,
+    /// The line of the alias by which the path comes there, if it does.
+    pub through: Option<usize>,
+    /// The word that may have been meant.
+    pub meant: Option<String>,
+}
+
+/// All that is wrong with a file, in the order of its lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// How many releases the policy has.
+    pub releases: usize,
+}
+
+impl Report {
+    /// How many findings are this bad.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
-    eprintln!("{name}: {}", counted(errors.len(), "mistake"));
+
+    /// Whether nothing is wrong; `strict` counts a warning too.
+    pub fn is_good(&self, strict: bool) -> bool {
+        self.count(Severity::Error) == 0 && !(strict && self.count(Severity::Warning) > 0)
+    }
 }
 
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+/// A file that has been checked.
+#[derive(Debug)]
+pub struct Checked<'t> {
+    /// All that is wrong with it.
+    pub report: Report,
+    /// Its tree and what it compiles to; none where there is an error.
+    pub good: Option<(Node<'t>, Plan)>,
+}
+
+/// Checks a policy.
+pub fn check(text: &str, form: Form) -> Checked<'_> {
+    let node = match parse(text, form) {
+        Ok(node) => node,
+        Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
+    };
+    let releases = releases(&node);
+    match compile_node(&node) {
+        Ok(plan) => Checked { report: Report { findings: Vec::new(), releases }, good: Some((node, plan)) },
+        Err(errors) => {
+            let findings = placed(text, &errors);
+            Checked { report: Report { findings, releases }, good: None }
+        }
+    }
+}
+
+/// What was found, each with its place, in the order of the lines.
+fn placed(text: &str, errors: &PolicyErrors) -> Vec<Finding> {
+    let positions = Positions::of(text);
+    let warnings = errors.warnings().iter().map(|warning| (Severity::Warning, warning));
+    let found = errors.iter().map(|error| (Severity::Error, error)).chain(warnings);
+    // How many had this path and problem already.
+    let mut before: HashMap<(String, &str), usize> = HashMap::new();
+    let place = |(severity, error): (Severity, &FieldError)| {
+        let before = before.entry((error.path.clone(), error.problem.as_str())).or_default();
+        let Found { position, through } = positions.find(error, *before);
+        *before = before.saturating_add(1);
+        let meant = hint::meant(error).map(str::to_owned);
+        Finding { severity, error: error.clone(), position, through, meant }
+    };
+    let mut findings: Vec<Finding> = found.map(place).collect();
+    findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
+    findings
+}
+
+fn releases(node: &Node<'_>) -> usize {
+    let Node::Map(map) = node else { return 0 };
+    match map.iter().find(|(key, _)| key == "releases") {
+        Some((_, Node::List(releases))) => releases.len(),
+        _ => 0,
+    }
+}
+
+fn not_a_document(fault: Fault, form: Form) -> Report {
+    let form = match form {
+        Form::Yaml => "YAML",
+        Form::Json => "JSON",
+    };
+    let error = FieldError {
+        path: String::new(),
+        problem: Problem::Syntax,
+        value: String::new(),
+        allowed: format!("the policy must be {form}: {}", fault.message),
+    };
+    let finding =
+        Finding { severity: Severity::Error, error, position: fault.position, through: None, meant: None };
+    Report { findings: vec![finding], releases: 0 }
 }

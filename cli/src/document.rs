@@ -3,32 +3,116 @@
 //! The document is checked by the engine itself and then kept as it was written: rendering changes its form, never
 //! a key or a value.
 
+use std::fmt::Display;
+use std::path::Path as File;
+
 use graylane::compile::compile_node;
 use graylane::error::{Path, PolicyErrors, Problem};
 use graylane::node::Node;
 use graylane::policy::Trust;
 use serde_json::{Map, Number, Value, json};
-use serde_saphyr::{DuplicateKeyPolicy, options};
+use serde_saphyr::{DuplicateKeyPolicy, UserMessageFormatter, alias_limits, budget, options};
 
-/// Reads a policy and checks it.
+use crate::position::Position;
+
+/// How a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// YAML, of which JSON is a part.
+    Yaml,
+    /// JSON alone, since that is what will read it.
+    Json,
+}
+
+impl Form {
+    /// The form that the name of a file tells: JSON where it ends in `.json`.
+    pub fn of(file: &File) -> Self {
+        if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+            Form::Json
+        } else {
+            Form::Yaml
+        }
+    }
+}
+
+/// A text that is no document.
+#[derive(Debug)]
+pub struct Fault {
+    /// What is wrong with it.
+    pub message: String,
+    /// Where.
+    pub position: Position,
+}
+
+/// Reads a document as a tree.
 ///
 /// # Errors
-/// Every mistake in it at once. Text that is not YAML is one mistake, with its line.
-pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
-    // A key that stands twice is the engine's to report, with its path; snippets are for documents with one mistake.
+/// The first thing that is not YAML or JSON.
+pub fn parse(text: &str, form: Form) -> Result<Node<'_>, Fault> {
+    match form {
+        Form::Yaml => parse_yaml(text),
+        Form::Json => parse_json(text),
+    }
+}
+
+fn parse_yaml(text: &str) -> Result<Node<'_>, Fault> {
     let options = options! {
+        // A key that stands twice is the engine's to report, with its path.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // A lane may be called `no`: only true and false are booleans, as in YAML 1.2.
         strict_booleans: true,
         with_snippet: false,
+        emit_comments: false,
+        // The file is the caller's own: 100,000 releases may be. What is multiplied by aliases stays bounded.
+        budget: budget! {
+            max_events: 50_000_000,
+            max_nodes: 50_000_000,
+            max_aliases: 1_000_000,
+            max_anchors: 1_000_000,
+            max_merge_keys: 1_000_000,
+            // One anchor for all releases is how aliases are meant to be used.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: alias_limits! { max_total_replayed_events: 5_000_000 },
     };
-    let node: Node<'_> = serde_saphyr::from_str_with_options(yaml, options).map_err(|fault| {
+    serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
+        let location = fault.location().map(|location| (location.line(), location.column()));
+        let message = fault.render_with_formatter(&UserMessageFormatter);
+        let (line, column) = location.unwrap_or((1, 1));
+        let message = message.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&message);
+        let [line, column] = [line, column].map(|number| usize::try_from(number).unwrap_or(1));
+        Fault { message: message.to_owned(), position: Position::at(text, line, column) }
+    })
+}
+
+fn parse_json(text: &str) -> Result<Node<'_>, Fault> {
+    serde_json::from_str(text).map_err(|fault| {
+        let message = fault.to_string();
+        let (line, bytes) = (fault.line(), fault.column());
+        let message = message.strip_suffix(&format!(" at line {line} column {bytes}")).unwrap_or(&message);
+        // It counts bytes; the last of them is where it stopped.
+        let before = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+        let before = before.as_bytes().get(..bytes.saturating_sub(1)).unwrap_or_default();
+        let column = String::from_utf8_lossy(before).chars().count().saturating_add(1);
+        Fault { message: message.to_owned(), position: Position::at(text, line, column) }
+    })
+}
+
+/// Reads a policy in YAML and checks it.
+///
+/// # Errors
+/// Every mistake in it at once. Text that is not YAML is one mistake, with its line.
+pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
+    let node = parse(yaml, Form::Yaml).map_err(|fault| {
         let mut errors = PolicyErrors::default();
-        errors.add(&Path::Root, Problem::Syntax, "", format_args!("the policy must be YAML: {fault}"));
+        let Fault { message, position: Position { line, column, .. } } = fault;
+        let allowed = format!("the policy must be YAML: {message} at line {line}, column {column}");
+        let (value, allowed): (&dyn Display, &dyn Display) = (&"", &allowed);
+        errors.add(&Path::Root, Problem::Syntax, value, allowed);
         errors
     })?;
     compile_node(&node)?;
-    Ok(json_of(&node))
+    Ok(json(&node))
 }
 
 /// The configuration of a plugin, as Envoy hands it to the module.
@@ -36,7 +120,8 @@ pub fn plugin_configuration(trust: Trust, access_log: bool, policy: &Value) -> V
     json!({"trust": trust, "accessLog": access_log, "policy": policy})
 }
 
-fn json_of(node: &Node<'_>) -> Value {
+/// A document that has been checked, as JSON: with its keys in the order in which they are written.
+pub fn json(node: &Node<'_>) -> Value {
     match node {
         Node::Null => Value::Null,
         Node::Bool(value) => Value::Bool(*value),
@@ -45,14 +130,13 @@ fn json_of(node: &Node<'_>) -> Value {
         // Neither infinite nor not a number: the policy was checked.
         Node::Float(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
         Node::Text(value) => Value::from(value.as_ref()),
-        Node::List(list) => list.iter().map(json_of).collect(),
+        Node::List(list) => list.iter().map(json).collect(),
         Node::Map(map) => {
-            let pairs = map.iter().map(|(key, value)| (key.to_string(), json_of(value)));
+            let pairs = map.iter().map(|(key, value)| (key.to_string(), json(value)));
             Value::Object(pairs.collect::<Map<_, _>>())
         }
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,9 @@
-//! What people do with a policy outside of Envoy: read it, check it, render it; and hold its hashing against
-//! that of others.
+//! What people do with a policy outside of Envoy: check it, render it; and hold its hashing
+//! against that of others.
 
+pub mod check;
 pub mod document;
+pub mod hint;
 pub mod parity;
+pub mod position;
+pub mod report;

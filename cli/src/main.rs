@@ -1,30 +1,43 @@
 //! `graylane`: what people do with a policy outside of Envoy.
 //!
-//! Exit code 0: done. 1: a policy has mistakes, or a published value differs. 2: the command could not be carried out.
+//! Exit code 0: done. 1: a policy is not as it should be, or a published value differs. 2: the command could not be carried out.
 
 mod args;
-mod check;
+mod command;
 mod input;
-mod judge;
-mod render;
+mod output;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
-use args::{Arguments, Command, Render};
+use args::{Arguments, Command};
+use command::{check, parity, render};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Good,
+    /// A policy is not as it should be, or a published value differs.
+    Bad,
+    /// Some of it could not be carried out. Why has been told.
+    Undone,
+}
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Check { files } => check::check(&files),
-        Command::Parity(options) => judge::parity(&options),
-        Command::Render(Render::Envoy(options)) => render::envoy(&options),
+    let done: Result<Outcome> = match Arguments::parse().command {
+        Command::Check(options) => check::check(&options),
+        Command::Parity(options) => parity::parity(&options),
+        Command::Render(render::Render::Envoy(options)) => render::envoy(&options),
     };
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::from(1),
+        Ok(Outcome::Undone) => ExitCode::from(2),
         Err(fault) => {
-            eprintln!("graylane: {fault:#}");
+            output::tell(&format!("graylane: {fault:#}\n"));
             ExitCode::from(2)
         }
     }

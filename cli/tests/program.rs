@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use graylane_testbed::{
     Bootstrap, Client, Envoy, PluginFile, Request, Result, Upstream, block_on, module, root,
 };
+use serde_json::{Value, json};
 
 const GOOD: &str = "
 language: 1
@@ -18,14 +19,27 @@ releases:
   lanes: [{name: blue}, {name: green}]
   blueGreen: {active: green}
 ";
-const BAD: &str = "{language: 1, releases: [{name: pay, match: {}, lanes: [{name: blue}], colour: red}]}";
+const BAD: &str = "{language: 1, releases: [{name: pay, match: {}, lanes: [{name: blue}], blueGren: {}}]}";
+
+fn program(arguments: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_graylane"));
+    // Colours are for the output alone to decide, not for the terminal that runs the tests.
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        program.env_remove(variable);
+    }
+    program.args(arguments).current_dir(root());
+    program
+}
 
 fn graylane(arguments: &[&str], input: &str) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_graylane"));
-    let pipes = program.args(arguments).current_dir(root());
-    let mut running =
-        pipes.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    running.stdin.take().expect("it has an input").write_all(input.as_bytes()).expect("it reads");
+    run(&mut program(arguments), input)
+}
+
+fn run(program: &mut Command, input: &str) -> Output {
+    let pipes = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = pipes.spawn().expect("it starts");
+    // One that refuses its arguments does not read.
+    let _ = running.stdin.take().expect("it has an input").write_all(input.as_bytes());
     running.wait_with_output().expect("it ends")
 }
 
@@ -33,18 +47,111 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("it writes text")
 }
 
-#[test]
-fn check_says_what_is_wrong_and_with_what() {
-    let good = graylane(&["check", "-"], GOOD);
-    assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), "standard input: good, 1 release\n"));
+/// Exit code, standard output, standard error.
+fn told(output: &Output) -> (Option<i32>, &str, &str) {
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
 
-    let bad = graylane(&["check", "-"], BAD);
-    assert_eq!((bad.status.code(), text(&bad.stdout)), (Some(1), ""));
-    let lines: Vec<&str> = text(&bad.stderr).lines().collect();
-    assert_eq!(lines.len(), 3, "{lines:?}");
-    assert!(lines[0].starts_with("standard input: releases[0].colour: Unknown field: allowed: name, off,"));
-    assert_eq!(lines[1], "standard input: releases[0]: Required value: one mode: ab, canary or blueGreen");
-    assert_eq!(lines[2], "standard input: 2 mistakes");
+#[test]
+fn check_says_of_a_good_policy_how_many_releases_it_has() {
+    assert_eq!(told(&graylane(&["check", "-"], GOOD)), (Some(0), "<stdin>: good, 1 release\n", ""));
+    assert_eq!(
+        told(&graylane(&["check", "--strict", "-"], GOOD)),
+        (Some(0), "<stdin>: good, 1 release\n", "")
+    );
+}
+
+#[test]
+fn check_shows_what_is_wrong_in_its_line() {
+    let expected = "\
+<stdin>:5:3: error: releases[0]: Required value: one mode: ab, canary or blueGreen
+  |
+5 | - name: pay
+  |   ^
+
+<stdin>:8:3: error: releases[0].blueGren: Unknown field: allowed: name, off, revision, match, lanes, ab, canary, \
+blueGreen, overrides, follow, rules, respond
+  |
+8 |   blueGren: {active: green}
+  |   ^^^^^^^^
+  = help: did you mean \"blueGreen\"?
+
+<stdin>: 2 errors
+";
+    let policy = GOOD.replace("blueGreen", "blueGren");
+    assert_eq!(told(&graylane(&["check", "-"], &policy)), (Some(1), expected, ""));
+}
+
+#[test]
+fn check_hands_findings_to_programs() {
+    let output = graylane(&["check", "-o", "json", "-"], BAD);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), ""));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let finding = &report["findings"][1];
+    let keys =
+        ["file", "line", "column", "path", "severity", "problem", "value", "allowed", "hint", "message"];
+    assert_eq!(finding.as_object().expect("a finding").keys().collect::<Vec<_>>(), keys);
+    let [file, line, column, path, severity, problem, ..] = keys.map(|key| &finding[key]);
+    assert_eq!((file, line, column), (&json!("-"), &json!(1), &json!(72)));
+    assert_eq!((path, severity), (&json!("releases[0].blueGren"), &json!("error")));
+    assert_eq!((problem, &finding["hint"]), (&json!("Unknown field"), &json!("blueGreen")));
+    assert!(
+        finding["message"]
+            .as_str()
+            .expect("text")
+            .starts_with("releases[0].blueGren: Unknown field: allowed: ")
+    );
+    assert_eq!(report["summary"], json!({"files": 1, "good": 0, "releases": 1, "errors": 2, "warnings": 0}));
+
+    let yaml = graylane(&["check", "--output", "yaml", "-"], BAD);
+    assert_eq!(yaml.status.code(), Some(1));
+    assert_eq!(serde_saphyr::from_str::<Value>(text(&yaml.stdout)).expect("YAML"), report);
+    let good = graylane(&["check", "--output", "json", "-"], GOOD);
+    assert_eq!(good.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&good.stdout).expect("JSON");
+    assert_eq!(report["findings"], json!([]));
+}
+
+#[test]
+fn check_writes_annotations_of_a_github_workflow() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("50%,a.yaml"), "language: 1\nversion: \"7%\"\n").expect("a file");
+    let output = run(program(&["check", "-o", "github", "50%,a.yaml"]).current_dir(folder.path()), "");
+    let expected = "::error file=50%25%2Ca.yaml,line=2,col=10,title=Wrong type::version: Wrong type: \"7%25\": must be a \
+whole number\n";
+    assert_eq!(told(&output), (Some(1), expected, ""));
+    assert_eq!(told(&graylane(&["check", "-o", "github", "-"], GOOD)), (Some(0), "", ""));
+}
+
+#[test]
+fn check_goes_on_after_a_file_that_is_bad_or_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("bad.yaml"), "language: 2\n").expect("a file");
+    std::fs::write(folder.path().join("good.yaml"), GOOD).expect("a file");
+    let arguments = ["check", "missing.yaml", "bad.yaml", "good.yaml"];
+    let output = run(program(&arguments).current_dir(folder.path()), "");
+    let (code, out, err) = told(&output);
+    assert_eq!(code, Some(2), "what could not be read counts more");
+    assert!(
+        out.starts_with("bad.yaml:1:11: error: ") && out.ends_with("\ngood.yaml: good, 1 release\n"),
+        "{out}"
+    );
+    assert!(err.starts_with("graylane: cannot read missing.yaml: "), "{err}");
+    let output = run(program(&["check", "bad.yaml", "good.yaml"]).current_dir(folder.path()), "");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_is_called_json_has_to_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("policy.json"), GOOD).expect("a file");
+    let output = run(program(&["check", "policy.json"]).current_dir(folder.path()), "");
+    let (code, out, _) = told(&output);
+    assert_eq!(code, Some(1));
+    assert!(
+        out.starts_with("policy.json:2:1: error: Syntax error: the policy must be JSON: expected "),
+        "{out}"
+    );
 }
 
 #[test]
@@ -52,18 +159,113 @@ fn check_takes_the_policies_that_this_project_shows() {
     let folder = root().join("examples/demo");
     let files = std::fs::read_dir(folder).expect("there are examples");
     let files: Vec<String> = files.map(|file| file.expect("a file").path().display().to_string()).collect();
-    let mut arguments = vec!["check"];
+    let mut arguments = vec!["check", "--strict"];
     arguments.extend(files.iter().map(String::as_str));
     let checked = graylane(&arguments, "");
-    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
     assert_eq!(text(&checked.stdout).lines().count(), files.len());
 }
 
 #[test]
+fn ten_thousand_releases_are_not_too_many() {
+    let releases = (0..10_000).map(|number| {
+        format!(
+            "
+- name: svc-{number}
+  match: {{hosts: [svc-{number}.example.com]}}
+  lanes:
+  - name: stable
+    cluster: svc-{number}-v1
+  - name: v2
+    cluster: svc-{number}-v2
+    labels: {{version: v2.3}}
+  canary:
+    stable: stable
+    candidates:
+    - {{lane: v2, percent: 5}}
+  overrides: {{headers: [x-canary], cookies: [ab_group]}}
+  rules:
+  - {rule}
+  - {{name: people, when: {{cookie: {{staff: {{exact: '1'}}}}}}, lane: v2}}",
+            rule = if number == 0 {
+                "&testers {name: testers, when: {header: {x-tester: {exact: 'yes'}}}, lane: v2}"
+            } else {
+                "*testers"
+            }
+        )
+    });
+    let policy: String = ["language: 1\nreleases:".to_owned()].into_iter().chain(releases).collect();
+    let good = graylane(&["check", "-"], &policy);
+    assert_eq!(told(&good), (Some(0), "<stdin>: good, 10000 releases\n", ""));
+    let bad = graylane(&["check", "-"], &policy.replace("stable: stable", "stable: stabel"));
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(text(&bad.stdout).ends_with("\n<stdin>: 10000 errors\n"));
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    for arguments in
+        [["check", "-"].as_slice(), &["check", "--help"], &["render", "envoy", "-", "--trust", "edge"]]
+    {
+        let coloured = |variables: &[(&str, &str)]| {
+            let mut program = program(arguments);
+            program.envs(variables.iter().copied());
+            let output = run(&mut program, BAD);
+            [output.stdout, output.stderr].concat().contains(&0x1b)
+        };
+        assert!(!coloured(&[]), "{arguments:?}: a pipe is no terminal");
+        assert!(coloured(&[("CLICOLOR_FORCE", "1")]), "{arguments:?}: they can be had");
+        assert!(!coloured(&[("NO_COLOR", "1")]), "{arguments:?}: NO_COLOR");
+    }
+}
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    for arguments in [
+        ["check", "-"].as_slice(),
+        &["check", "-o", "json", "-"],
+        &["render", "envoy", "-", "--trust", "edge"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let running = program(arguments).stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped()).spawn();
+        let mut running = running.expect("it starts");
+        // What reads no input may have ended.
+        let _ = running.stdin.take().expect("it has an input").write_all(GOOD.as_bytes());
+        let output = running.wait_with_output().expect("it ends");
+        assert_eq!(told(&output), (Some(0), "", ""), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_not_a_bad_policy() {
-    let missing = graylane(&["check", "no-such-policy.yaml"], "");
-    assert_eq!(missing.status.code(), Some(2));
-    assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-policy.yaml: "));
+    for arguments in [["check", "no-such-policy.yaml"]] {
+        let missing = graylane(&arguments, "");
+        assert_eq!(missing.status.code(), Some(2));
+        assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-policy.yaml: "));
+    }
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let version = format!("graylane {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(told(&graylane(&["--version"], "")), (Some(0), version.as_str(), ""));
+    let help = graylane(&["--help"], "");
+    assert!(text(&help.stdout).contains("\nExit codes: 0 "), "{}", text(&help.stdout));
+    let commands = text(&help.stdout).split_once("Commands:\n").expect("commands").1.lines();
+    let commands = commands.map_while(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
+    assert!(commands.len() >= 3, "{commands:?}");
+    for command in commands {
+        let arguments: &[&str] =
+            if command == "render" { &["render", "envoy", "--help"] } else { &[command, "--help"] };
+        let output = graylane(arguments, "");
+        let help = text(&output.stdout);
+        assert!(help.contains("\nExamples:\n  graylane "), "{help}");
+        assert!(help.contains("Exit codes: 0 "), "{help}");
+    }
+    assert_eq!(graylane(&[], "").status.code(), Some(2));
 }
 
 #[test]
@@ -75,7 +277,9 @@ fn a_bad_policy_is_not_rendered_and_the_file_before_stays() {
     assert_eq!((good.status.code(), text(&good.stderr)), (Some(0), ""));
     let before = std::fs::read(&file).expect("it is written");
     let bad = graylane(&["render", "envoy", "-", "--trust", "edge", "-o", output], BAD);
-    assert_eq!(bad.status.code(), Some(1));
+    let (code, out, err) = told(&bad);
+    assert_eq!((code, out), (Some(1), ""));
+    assert!(err.starts_with("<stdin>:1:") && err.ends_with("<stdin>: 2 errors\n"), "{err}");
     assert_eq!(std::fs::read(&file).expect("it is still there"), before);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left beside it");
 }
@@ -117,7 +321,7 @@ fn parity_says_which_published_values_are_not_the_engines() {
     assert_eq!(
         lines,
         [
-            "standard input: 3 rows",
+            "<stdin>: 3 rows",
             "  system   kind        passed  failed  unknown",
             "  unleash  normalized       1       1        0",
             "  kong     bucket           0       0        1",
@@ -132,10 +336,10 @@ fn parity_says_which_published_values_are_not_the_engines() {
 fn parity_is_content_with_what_it_does_not_know() {
     let judged = graylane(&["parity", "-", "-o", "json"], &PUBLISHED.replace("26", "25"));
     assert_eq!((judged.status.code(), text(&judged.stderr)), (Some(0), ""));
-    let report: serde_json::Value = serde_json::from_slice(&judged.stdout).expect("JSON");
+    let report: Value = serde_json::from_slice(&judged.stdout).expect("JSON");
     let sums = ["passed", "failed", "unknown"].map(|sum| report[sum].as_u64().expect("a number"));
     assert_eq!(sums, [2, 0, 1]);
-    assert_eq!(report["files"][0]["file"], "standard input");
+    assert_eq!(report["files"][0]["file"], "<stdin>");
     assert_eq!(report["files"][0]["reasons"][0]["reason"], "the system is not known");
 }
 
@@ -149,7 +353,7 @@ fn what_is_no_file_of_rows_cannot_be_judged() {
         let judged = graylane(&["parity", "-", good], input);
         assert_eq!(judged.status.code(), Some(2));
         let told = text(&judged.stderr);
-        assert!(told.contains(why) && told.ends_with("graylane: 1 of 2 files could not be read\n"), "{told}");
+        assert!(told.starts_with("graylane: ") && told.contains(why), "{told}");
         assert!(
             text(&judged.stdout).ends_with("1 passed, 1 failed, 1 unknown\n"),
             "the other file is judged"

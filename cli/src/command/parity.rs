@@ -1,36 +1,72 @@
 //! `graylane parity`: published bucketing values beside the engine's.
 
 use std::fmt::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
 use graylane_cli::parity::Report;
 use serde_json::{Value, json};
 
-use crate::args::{Output, ParityOptions};
-use crate::input;
+use crate::{Outcome, input, output};
 
-/// Evaluates the rows of files; whether none of them failed.
-pub(crate) fn parity(options: &ParityOptions) -> Result<bool> {
+const HELP: &str = "\
+Exit codes: 0 no value differs; 1 a value differs; 2 a file could not be read.
+
+Examples:
+  graylane parity vectors/*.json
+  graylane parity -o json vectors/unleash.json | jq .failed";
+
+/// Hold published bucketing values of other systems against the engine
+///
+/// A FILE is a JSON array of rows. A row names its `system` (unleash, optimizely, flagd, split, vwo,
+/// featurehub, growthbook, eppo, launchdarkly, statsig, flagsmith, planout, go-feature-flag, devcycle,
+/// amplitude, envoy, nginx, or a hash function) and its `kind` (hash, bucket, rollout, variant, …), has
+/// the inputs of that step, and the published answer under `expected`. Rows that cannot be evaluated are
+/// counted apart, each with the reason, and fail nothing.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// The published values; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The form of what is written to standard output
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    output: Output,
+}
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Evaluates the rows of files.
+pub(crate) fn parity(options: &Options) -> Result<Outcome> {
     let mut reports = Vec::new();
-    let mut unread = 0;
+    let mut is_unread = false;
     for file in &options.files {
         match rows(file) {
             Ok(rows) => reports.push((input::name(file), rows.len(), Report::of(&rows))),
             Err(fault) => {
-                eprintln!("graylane: {fault:#}");
-                unread += 1;
+                output::tell(&format!("graylane: {fault:#}\n"));
+                is_unread = true;
             }
         }
     }
     match options.output {
-        Output::Table => print!("{}", Table(&reports)),
-        Output::Json => println!("{:#}", to_json(&reports)),
+        Output::Table => output::write(&Table(&reports).to_string())?,
+        Output::Json => output::write(&format!("{:#}\n", to_json(&reports)))?,
     }
-    if unread > 0 {
-        bail!("{unread} of {} files could not be read", options.files.len());
-    }
-    Ok(reports.iter().all(|(_, _, report)| report.failed() == 0))
+    let is_good = reports.iter().all(|(_, _, report)| report.failed() == 0);
+    Ok(match is_unread {
+        true => Outcome::Undone,
+        false if is_good => Outcome::Good,
+        false => Outcome::Bad,
+    })
 }
 
 fn rows(file: &Path) -> Result<Vec<Value>> {

@@ -1,0 +1,5 @@
+//! The commands, one file each: its options, and what it does.
+
+pub(crate) mod check;
+pub(crate) mod parity;
+pub(crate) mod render;
