@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench bench-engine budget clean
+.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -68,6 +68,12 @@ bench-engine: ## what the engine costs by itself: a request, a policy (the first
 budget: module ## write down anew what a request may cost in wasm instructions (the tests hold it to that)
 	GRAYLANE_WRITE_BUDGET=1 cargo test -p graylane-bench --test budget
 	git --no-pager diff --stat tests/bench/budget.json
+
+reference: ## write docs/policy.md anew, from the types (the tests hold it to them)
+	@mkdir -p target
+	@cargo run --quiet -p graylane-cli -- schema --markdown > target/policy.md
+	@mv target/policy.md docs/policy.md
+	git --no-pager diff --stat docs/policy.md
 
 clean: ## remove target/, and nothing else
 	rm -rf target

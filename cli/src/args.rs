@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, parity, render};
+use crate::command::{check, parity, render, schema};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Check(check::Options),
     Parity(parity::Options),
+    Schema(schema::Options),
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(render::Render),

@@ -3,3 +3,4 @@
 pub(crate) mod check;
 pub(crate) mod parity;
 pub(crate) mod render;
+pub(crate) mod schema;

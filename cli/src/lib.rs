@@ -6,4 +6,6 @@ pub mod document;
 pub mod hint;
 pub mod parity;
 pub mod position;
+pub mod reference;
 pub mod report;
+pub mod schema;

@@ -222,7 +222,9 @@ fn colours_are_for_terminals() {
 #[test]
 fn nobody_has_to_read_to_the_end() {
     for arguments in [
-        ["check", "-"].as_slice(),
+        ["schema"].as_slice(),
+        &["schema", "--markdown"],
+        &["check", "-"],
         &["check", "-o", "json", "-"],
         &["render", "envoy", "-", "--trust", "edge"],
         &["--help"],
@@ -245,6 +247,19 @@ fn a_file_that_is_not_there_is_not_a_bad_policy() {
         assert_eq!(missing.status.code(), Some(2));
         assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-policy.yaml: "));
     }
+}
+
+#[test]
+fn schema_is_json_and_says_which_draft() {
+    for (arguments, title) in [(["schema"].as_slice(), "Policy"), (&["schema", "--plugin"], "PluginConfig")] {
+        let output = graylane(arguments, "");
+        assert_eq!(output.status.code(), Some(0));
+        let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["title"], title);
+    }
+    let markdown = graylane(&["schema", "--markdown"], "");
+    assert!(text(&markdown.stdout).starts_with("# The policy\n"));
 }
 
 #[test]
