@@ -2,12 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, parity, render, schema};
+use crate::command::{check, fmt, parity, render, schema};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
 
-/// Check policies, render them for Envoy, and hold their hashing against that of others. A FILE of - is
+/// Check policies, format them, render them for Envoy, and hold their hashing against that of others. A FILE of - is
 /// standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::Options),
+    Fmt(fmt::Options),
     Parity(parity::Options),
     Schema(schema::Options),
     /// Write what a proxy reads

@@ -1,8 +1,9 @@
-//! What people do with a policy outside of Envoy: check it, render it; and hold its hashing
+//! What people do with a policy outside of Envoy: check it, format it, describe it, render it; and hold its hashing
 //! against that of others.
 
 pub mod check;
 pub mod document;
+pub mod format;
 pub mod hint;
 pub mod parity;
 pub mod position;

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -226,6 +227,7 @@ fn nobody_has_to_read_to_the_end() {
         &["schema", "--markdown"],
         &["check", "-"],
         &["check", "-o", "json", "-"],
+        &["fmt", "-"],
         &["render", "envoy", "-", "--trust", "edge"],
         &["--help"],
     ] {
@@ -242,7 +244,7 @@ fn nobody_has_to_read_to_the_end() {
 
 #[test]
 fn a_file_that_is_not_there_is_not_a_bad_policy() {
-    for arguments in [["check", "no-such-policy.yaml"]] {
+    for arguments in [["check", "no-such-policy.yaml"], ["fmt", "no-such-policy.yaml"]] {
         let missing = graylane(&arguments, "");
         assert_eq!(missing.status.code(), Some(2));
         assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-policy.yaml: "));
@@ -263,6 +265,43 @@ fn schema_is_json_and_says_which_draft() {
 }
 
 #[test]
+fn fmt_writes_a_file_anew_where_it_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, link) = (folder.path().join("policy.yaml"), folder.path().join("link.yaml"));
+    let (ugly, formatted) = ("language:   1 # one\n", "language: 1 # one\n");
+    std::fs::write(&file, ugly).expect("a file");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("its mode");
+    std::os::unix::fs::symlink("policy.yaml", &link).expect("a link");
+    let fmt = |arguments: &[&str]| run(program(arguments).current_dir(folder.path()), "");
+
+    assert_eq!(told(&fmt(&["fmt", "--check", "policy.yaml"])), (Some(1), "policy.yaml\n", ""));
+    assert_eq!(std::fs::read_to_string(&file).expect("text"), ugly, "--check changes nothing");
+    assert_eq!(told(&fmt(&["fmt", "link.yaml"])), (Some(0), "link.yaml\n", ""));
+    assert_eq!(std::fs::read_to_string(&file).expect("text"), formatted);
+    assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
+    assert!(std::fs::symlink_metadata(&link).expect("a link").is_symlink());
+    assert_eq!(told(&fmt(&["fmt", "policy.yaml"])), (Some(0), "", ""), "nothing is left to do");
+    assert_eq!(told(&fmt(&["fmt", "--check", "policy.yaml"])), (Some(0), "", ""));
+
+    std::fs::write(&file, "a: [\n").expect("a file");
+    let (broken, check) = (fmt(&["fmt", "policy.yaml"]), fmt(&["fmt", "--check", "policy.yaml"]));
+    for output in [&broken, &check] {
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+        assert!(text(&output.stderr).starts_with("graylane: policy.yaml:1:4: "), "{}", text(&output.stderr));
+    }
+    assert_eq!(std::fs::read_to_string(&file).expect("text"), "a: [\n");
+}
+
+#[test]
+fn fmt_is_a_filter_too() {
+    assert_eq!(told(&graylane(&["fmt", "-"], "a:   1\n")), (Some(0), "a: 1\n", ""));
+    assert_eq!(told(&graylane(&["fmt", "-"], "{\"a\":1}")), (Some(0), "{\n  \"a\": 1\n}\n", ""));
+    assert_eq!(told(&graylane(&["fmt", "-"], "{a:   1}")), (Some(0), "{a: 1}\n", ""));
+    assert_eq!(told(&graylane(&["fmt", "--check", "-"], "a:   1\n")), (Some(1), "<stdin>\n", ""));
+    assert_eq!(told(&graylane(&["fmt", "--check", "-"], "a: 1\n")), (Some(0), "", ""));
+}
+
+#[test]
 fn every_command_explains_itself() {
     let version = format!("graylane {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(told(&graylane(&["--version"], "")), (Some(0), version.as_str(), ""));
@@ -271,7 +310,7 @@ fn every_command_explains_itself() {
     let commands = text(&help.stdout).split_once("Commands:\n").expect("commands").1.lines();
     let commands = commands.map_while(|line| line.strip_prefix("  ")?.split_whitespace().next());
     let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
-    assert!(commands.len() >= 3, "{commands:?}");
+    assert!(commands.len() >= 5, "{commands:?}");
     for command in commands {
         let arguments: &[&str] =
             if command == "render" { &["render", "envoy", "--help"] } else { &[command, "--help"] };
