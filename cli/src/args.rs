@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, fmt, parity, render, schema};
+use crate::command::{check, completion, fmt, parity, render, schema};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
@@ -25,4 +25,5 @@ pub(crate) enum Command {
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(render::Render),
+    Completion(completion::Options),
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each: its options, and what it does.
 
 pub(crate) mod check;
+pub(crate) mod completion;
 pub(crate) mod fmt;
 pub(crate) mod parity;
 pub(crate) mod render;

@@ -225,6 +225,7 @@ fn nobody_has_to_read_to_the_end() {
     for arguments in [
         ["schema"].as_slice(),
         &["schema", "--markdown"],
+        &["completion", "bash"],
         &["check", "-"],
         &["check", "-o", "json", "-"],
         &["fmt", "-"],
@@ -299,6 +300,20 @@ fn fmt_is_a_filter_too() {
     assert_eq!(told(&graylane(&["fmt", "-"], "{a:   1}")), (Some(0), "{a: 1}\n", ""));
     assert_eq!(told(&graylane(&["fmt", "--check", "-"], "a:   1\n")), (Some(1), "<stdin>\n", ""));
     assert_eq!(told(&graylane(&["fmt", "--check", "-"], "a: 1\n")), (Some(0), "", ""));
+}
+
+#[test]
+fn each_shell_gets_its_completion() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = graylane(&["completion", shell], "");
+        assert_eq!(output.status.code(), Some(0));
+        let script = text(&output.stdout);
+        assert!(
+            ["check", "schema", "completion", "strict"].iter().all(|word| script.contains(word)),
+            "{shell}"
+        );
+    }
+    assert_eq!(graylane(&["completion", "csh"], "").status.code(), Some(2));
 }
 
 #[test]
