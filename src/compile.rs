@@ -18,6 +18,7 @@ mod schedule;
 mod split;
 mod sticky;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub fn compile_node(node: &Node<'_>) -> Result<Plan, PolicyErrors> {
 
 /// Reads and compiles a policy, and says what is allowed but hardly meant as well.
 #[cfg(feature = "tools")]
-pub fn check(node: &Node<'_>) -> (Policy, Plan, PolicyErrors) {
+pub fn check_node(node: &Node<'_>) -> (Policy, Plan, PolicyErrors) {
     let mut errors = PolicyErrors::default();
     let policy: Policy = read(node, &Path::Root, &mut errors);
     let plan = compile_at(&policy, None, &mut At::new(Path::Root, &mut errors));
@@ -111,13 +112,20 @@ struct Context<'p> {
     settings: &'p Settings,
     layers: &'p [Layer],
     holdout: Option<&'p Holdout>,
+    /// How many releases tell caches nothing though they should.
+    uncached: Cell<usize>,
 }
 
 fn compile_at(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Plan {
     language(policy, at);
     let settings = settings(policy, keys, at);
-    let context = Context { settings: &settings, layers: &policy.layers, holdout: policy.holdout.as_ref() };
-    gate::check(&context, at);
+    let context = Context {
+        settings: &settings,
+        layers: &policy.layers,
+        holdout: policy.holdout.as_ref(),
+        uncached: Cell::new(0),
+    };
+    gate::layers(&context, at);
     let at = &mut at.key("releases");
     let segments = releases(&policy.releases, &context, at);
     link::link(settings, segments, at)
@@ -291,6 +299,7 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
 fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>) -> Vec<Arc<Segment>> {
     let mut segments = Vec::with_capacity(written.len());
     let mut seen = HashMap::with_capacity(written.len());
+    let mut first_uncached = None;
     for (position, release) in written.iter().enumerate() {
         let at = &mut at.index(position);
         if let Some(name) = &release.name
@@ -299,7 +308,19 @@ fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>)
             let allowed = format_args!("releases[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
+        let before = context.uncached.get();
         segments.push(Arc::new(release::compile(release, context, at)));
+        if context.uncached.get() > before && before == 0 {
+            first_uncached = Some(position);
+        }
+    }
+    // Said once: a policy has it everywhere or nowhere.
+    if let Some(first) = first_uncached {
+        at.index(first).key("respond").key("cache").warning(format_args!(
+            "a shared cache may hand the page of one lane to users of another; write private, vary or none \
+             (releases that say nothing: {})",
+            context.uncached.get()
+        ));
     }
     segments
 }

@@ -186,6 +186,11 @@ impl<'a> At<'a> {
         self.errors.record(&self.path, problem, &value, &allowed);
     }
 
+    /// How many warnings there are so far.
+    pub(crate) fn warnings(&self) -> usize {
+        self.errors.warnings.len()
+    }
+
     /// Records what is allowed but hardly meant. Only tools listen.
     pub(crate) fn warning(&mut self, message: impl fmt::Display) {
         if cfg!(feature = "tools") {

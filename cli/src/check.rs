@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use graylane::compile::compile_node;
+use graylane::compile::check_node;
 use graylane::error::{FieldError, PolicyErrors, Problem};
 use graylane::node::Node;
 use graylane::plan::Plan;
@@ -84,13 +84,11 @@ pub fn check(text: &str, form: Form) -> Checked<'_> {
         Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
     };
     let releases = releases(&node);
-    match compile_node(&node) {
-        Ok(plan) => Checked { report: Report { findings: Vec::new(), releases }, good: Some((node, plan)) },
-        Err(errors) => {
-            let findings = placed(text, &errors);
-            Checked { report: Report { findings, releases }, good: None }
-        }
-    }
+    let (_, plan, errors) = check_node(&node);
+    let findings =
+        if errors.is_empty() && errors.warnings().is_empty() { Vec::new() } else { placed(text, &errors) };
+    let report = Report { findings, releases };
+    Checked { report, good: errors.is_empty().then_some((node, plan)) }
 }
 
 /// What was found, each with its place, in the order of the lines.

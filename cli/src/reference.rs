@@ -15,6 +15,7 @@ releases:
   match: {hosts: [shop.example.com]}
   lanes: [{name: stable}, {name: v2}]
   canary: {stable: stable, candidates: [{lane: v2, percent: 5}]}
+  respond: {cache: private}
 ";
 
 /// The reference.

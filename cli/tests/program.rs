@@ -70,8 +70,8 @@ fn check_shows_what_is_wrong_in_its_line() {
 5 | - name: pay
   |   ^
 
-<stdin>:8:3: error: releases[0].blueGren: Unknown field: allowed: name, off, revision, match, lanes, ab, canary, \
-blueGreen, overrides, follow, rules, respond
+<stdin>:8:3: error: releases[0].blueGren: Unknown field: allowed: name, off, during, revision, match, lanes, ab, \
+canary, blueGreen, overrides, follow, deny, allow, rules, sticky, respond
   |
 8 |   blueGren: {active: green}
   |   ^^^^^^^^
@@ -185,6 +185,7 @@ fn ten_thousand_releases_are_not_too_many() {
     candidates:
     - {{lane: v2, percent: 5}}
   overrides: {{headers: [x-canary], cookies: [ab_group]}}
+  respond: {{cache: private}}
   rules:
   - {rule}
   - {{name: people, when: {{cookie: {{staff: {{exact: '1'}}}}}}, lane: v2}}",

@@ -1,41 +1,50 @@
 //! What caches are told -> the headers that a decision reads.
 
+use super::Context;
 use super::builder::Builder;
 use crate::error::{At, Problem, Quoted};
 use crate::headers;
 use crate::plan::{self, Sticky};
-use crate::policy::{Cache, Condition, Release};
+use crate::policy::{Cache, Condition, Follow, Release};
 use crate::settings::{Settings, Source};
 
 /// What caches are told of the responses of a release; `at` is its `respond`.
 pub(super) fn cache(
     release: &Release,
-    settings: &Settings,
+    context: &Context<'_>,
     sticky: Option<&Sticky>,
     builder: &mut Builder,
     at: &mut At<'_>,
 ) -> Option<plan::Cache> {
-    if release.respond.cache == Some(Cache::Private) {
-        return Some(plan::Cache::Private);
+    match release.respond.cache {
+        Some(Cache::Private) => return Some(plan::Cache::Private),
+        Some(Cache::None) => return None,
+        Some(Cache::Vary) | None => {}
     }
     // Only tools listen to warnings.
     if release.respond.cache.is_none() && !cfg!(feature = "tools") {
         return None;
     }
     let mut reads = Reads::default();
+    let settings = context.settings;
     reads.release(release, settings, sticky);
-    let headers = reads.headers.join(", ");
     if release.respond.cache.is_none() {
-        at.key("cache").warning(format_args!(
-            "the lane follows from {headers}, and a shared cache may hand the page of one lane to users of another; \
-             write private or vary"
-        ));
+        // What comes along with a chain is no matter of a cache before it.
+        if reads.headers.is_empty() && reads.beyond_headers.is_none() {
+            return None;
+        }
+        context.uncached.set(context.uncached.get() + 1);
         return None;
     }
     if let Some(what) = reads.beyond_headers {
         let allowed = format_args!("private; the decision reads {what}, which no header tells a cache");
         at.key("cache").error(Problem::Invalid, Quoted("vary"), allowed);
     }
+    if release.follow.unwrap_or_default() != Follow::None {
+        reads.header(&settings.names.label);
+        reads.header(headers::BAGGAGE);
+    }
+    let headers = reads.headers.join(", ");
     Some(plan::Cache::Vary(builder.arena.keep(&headers)))
 }
 
@@ -57,17 +66,14 @@ impl Reads {
     }
 
     fn release(&mut self, release: &Release, settings: &Settings, sticky: Option<&Sticky>) {
-        if release.blue_green.is_none() || !release.rules.is_empty() {
+        let is_split = release.ab.is_some() || release.canary.is_some();
+        if is_split || !release.deny.is_empty() || !release.allow.is_empty() {
             self.header(&settings.names.id);
             settings.sources.iter().for_each(|source| self.source(source));
         }
         release.overrides.headers.iter().chain(&release.overrides.rules).for_each(|name| self.header(name));
         if !release.overrides.cookies.is_empty() || sticky.is_some() {
             self.header(headers::COOKIE);
-        }
-        if release.follow.unwrap_or_default() != crate::policy::Follow::None {
-            self.header(&settings.names.label);
-            self.header(headers::BAGGAGE);
         }
         let preview = release.blue_green.as_ref().and_then(|mode| mode.preview.as_ref());
         let audience = release.ab.as_ref().and_then(|ab| ab.audience.as_ref());

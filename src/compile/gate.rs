@@ -54,7 +54,7 @@ pub(super) fn gates(
 }
 
 /// Checks what the policy says of layers and of the holdout of all of them.
-pub(super) fn check(context: &Context<'_>, at: &mut At<'_>) {
+pub(super) fn layers(context: &Context<'_>, at: &mut At<'_>) {
     for (index, layer) in context.layers.iter().enumerate() {
         let mut layers = at.key("layers");
         let at = &mut layers.index(index);

@@ -101,8 +101,8 @@ fn preset(written: &Hash, native: Preset, at: &mut At<'_>) -> Preset {
         None => {
             let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name).collect();
             match Preset::refused(name) {
-                Some(why) => at.error(Problem::Unsupported, Quoted(name), why),
-                None => at.error(Problem::Unsupported, Quoted(name), OneOf(&names)),
+                Some(why) => at.error(Problem::NotFound, Quoted(name), why),
+                None => at.error(Problem::NotFound, Quoted(name), OneOf(&names)),
             }
             native
         }
@@ -116,7 +116,7 @@ fn word<T: Copy>(written: Option<&str>, names: &[(&str, T)], default: T, at: &mu
         return *value;
     }
     let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-    at.error(Problem::Unsupported, Quoted(word), OneOf(&names));
+    at.error(Problem::NotFound, Quoted(word), OneOf(&names));
     default
 }
 

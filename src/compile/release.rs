@@ -35,7 +35,7 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     let sticky = sticky(release, name, group_cookie.as_ref(), context, &mut at.key("sticky"));
     let (deny, allow) = lists(release, &mut builder, at);
     let during = window(release.during.as_ref(), &mut at.key("during"));
-    let cache = cache(release, settings, sticky.as_ref(), &mut builder, &mut at.key("respond"));
+    let cache = cache(release, context, sticky.as_ref(), &mut builder, &mut at.key("respond"));
     let is_ab = mode.kind == Mode::Ab;
     if release.respond.experiment == Some(true) && !is_ab {
         let at = &mut at.key("respond");

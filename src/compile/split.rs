@@ -170,11 +170,8 @@ impl Layer<'_> {
         };
         let at = &mut at.key(word);
         if written.len() < least {
-            at.error(
-                Problem::Required,
-                "",
-                if is_linear { "at least two points" } else { "at least one point" },
-            );
+            let allowed = if is_linear { "at least two points" } else { "at least one point" };
+            at.error(Problem::Invalid, format_args!("{} points", written.len()), allowed);
         }
         let mut points: Vec<Point> = Vec::with_capacity(written.len());
         for (index, point) in written.iter().enumerate() {

@@ -6,8 +6,9 @@ use crate::read::written;
 written! {
     /// The AB mode: groups with weights.
     pub struct Ab {
-        /// Decides who is in which group, together with the gray id. Required; a new salt deals everybody anew.
-        salt: Option<String> [required],
+        /// Decides who is in which group, together with the gray id; a new salt deals everybody anew. Required, unless the text
+        /// that is hashed has no salt.
+        salt: Option<String>,
         /// The layer of the experiment, by name: experiments of one layer never share a user. Default: none.
         layer: Option<String>,
         /// The part of all users (of the layer, where there is one) that the experiment may take; default: all of them. It is

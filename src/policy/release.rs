@@ -162,7 +162,7 @@ written! {
         lane: bool,
         /// `x-abtest-id`: experiment, group and revision. Default `true` for an AB release.
         experiment: Option<bool>,
-        /// What shared caches are told of a response, so that none hands the page of one lane to users of another. Default: nothing.
+        /// What shared caches are told of a response, so that none hands the page of one lane to users of another. Default `none`, of which the checker warns.
         cache: Option<Cache>,
     }
 }
@@ -175,5 +175,7 @@ written! {
         Private = "private",
         /// `Vary` with the request headers that the decision reads: they keep one for each.
         Vary = "vary",
+        /// Nothing: responses are the same in all lanes, or no cache stands before this listener.
+        None = "none",
     }
 }
