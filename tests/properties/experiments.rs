@@ -56,7 +56,9 @@ proptest! {
         for (user, entries) in entries(&policy(&parts, held_out)).iter().enumerate() {
             let taking: Vec<usize> = (0..entries.len()).filter(|at| entries[*at].outside.is_none()).collect();
             prop_assert!(taking.len() <= 1, "user-{user} is in {taking:?}");
-            taking.into_iter().for_each(|at| inside[at] += 1);
+            for at in taking {
+                inside[at] += 1;
+            }
             let held_out_of_all = entries.iter().any(|entry| entry.outside == Some(Outside::Holdout));
             prop_assert!(!held_out_of_all || entries.iter().all(|entry| entry.outside == Some(Outside::Holdout)));
         }
