@@ -43,3 +43,9 @@ pub const HOST_DEPTH: usize = 128;
 pub const OVERRIDE_NAMES: usize = 32;
 /// Headers that claim something: group, label, id, the question why, three overrides by custom, and those of releases.
 pub const CLAIMS: usize = 7 + OVERRIDE_NAMES;
+/// Bytes of a regular expression or a glob.
+pub const EXPRESSION: usize = 1024;
+/// Characters and classes of a regular expression or a glob, repeated ones counted out. A set of them is four words at most.
+pub const POSITIONS: usize = 256;
+/// Groups within each other in a regular expression.
+pub const GROUP_DEPTH: usize = 16;

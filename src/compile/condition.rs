@@ -331,7 +331,13 @@ fn known(holds: bool, at: &mut At<'_>) -> Tree {
 /// A test by an expression.
 fn pattern(text: &str, compiled: Result<Program, RegexError>, subject: Subject, at: &mut At<'_>) -> Tree {
     match compiled {
-        Ok(program) => Tree::Test(subject, Operator::Pattern(program)),
+        Ok(program) if program.never() => known(false, at),
+        Ok(program) => {
+            if program.always() {
+                at.warning("this holds of every text; present says so");
+            }
+            Tree::Test(subject, Operator::Pattern(program))
+        }
         Err(fault) => {
             at.error(Problem::Invalid, Quoted(text), fault);
             Tree::Known(false)
