@@ -9,8 +9,9 @@ pub(crate) const EXPECTED: &str = "numbers with =, <, <=, > or >= before them an
 /// A number in units of 10^-9.
 type Units = i128;
 const ONE: Units = 1_000_000_000;
-const WHOLE_DIGITS: usize = 18;
 const FRACTION_DIGITS: usize = 9;
+/// Numbers are smaller, in both directions: 18 digits before the point.
+const BOUND: u64 = 10_u64.pow(18);
 
 /// A range of numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,12 @@ impl Range {
         Some(range)
     }
 
+    /// What of it can be left by a division by `divisor`.
+    pub(crate) fn of_remainders(self, divisor: u64) -> Self {
+        let last = (Units::from(divisor) - 1) * ONE;
+        Range { from: self.from.max(0), to: self.to.min(last) }
+    }
+
     /// Whether no number is in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.from > self.to
@@ -53,10 +60,37 @@ impl Range {
     }
 }
 
-/// A whole number of at most 18 digits.
+/// A whole number of at most 64 bits.
 pub(crate) fn whole(text: &[u8]) -> Option<u64> {
-    let good = (1..=WHOLE_DIGITS).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    good.then(|| text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    let append = |number: u64, byte: &u8| {
+        let digit = char::from(*byte).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if text.is_empty() { None } else { text.iter().try_fold(0, append) }
+}
+
+/// The digits of a double, to the nearest billionth: whole numbers as they are, and decimals as they were written as long
+/// as they are below 2^23. `None` where it is no number below 10^18.
+pub(crate) fn text_of(value: f64) -> Option<String> {
+    let size = value.abs();
+    if size.is_nan() || size >= 1e18 {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be within 0..10^18"
+    )]
+    let (mut whole, mut billionths) = (size.trunc() as u64, (size.fract() * 1e9).round() as u64);
+    if billionths == 1_000_000_000 {
+        (whole, billionths) = (whole + 1, 0);
+    }
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    Some(match billionths {
+        // A remainder is asked of digits alone.
+        0 => format!("{sign}{whole}"),
+        _ => format!("{sign}{whole}.{billionths:09}"),
+    })
 }
 
 /// A decimal number: a sign, digits, and perhaps a point with digits behind it.
@@ -70,7 +104,7 @@ fn number(text: &[u8]) -> Option<Units> {
         Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
         None => (text, None),
     };
-    let mut units = Units::from(whole(before)?) * ONE;
+    let mut units = Units::from(whole(before).filter(|whole| *whole < BOUND)?) * ONE;
     if let Some(digits) = after.filter(|digits| digits.len() <= FRACTION_DIGITS) {
         let missing = u32::try_from(FRACTION_DIGITS - digits.len()).ok()?;
         units += Units::from(whole(digits)?) * (10 as Units).pow(missing);
@@ -82,6 +116,11 @@ fn number(text: &[u8]) -> Option<Units> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::Config;
+
     use super::*;
 
     #[track_caller]
@@ -128,9 +167,102 @@ mod tests {
     #[test]
     fn reads_whole_numbers_for_remainders() {
         assert_eq!(whole(b"000123"), Some(123));
+        assert_eq!(whole(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(whole(b"18446744073709551616"), None);
+        assert_eq!(whole(b"99999999999999999999"), None);
         assert_eq!(whole(b"-1"), None);
         assert_eq!(whole(b"1.0"), None);
         assert!(Range::parse("<5").unwrap().holds_whole(4));
         assert!(!Range::parse("<5").unwrap().holds_whole(5));
+    }
+
+    #[test]
+    fn knows_what_a_remainder_can_be() {
+        let none_left = |text: &str| Range::parse(text).unwrap().of_remainders(100).is_empty();
+        assert!(none_left(">=100"));
+        assert!(none_left("<0"));
+        assert!(!none_left("99"));
+        assert!(!none_left("<=0"));
+    }
+
+    #[test]
+    fn a_double_is_written_as_its_nearest_billionth() {
+        for (value, text) in [
+            (0.0, "0"),
+            (42.5, "42.500000000"),
+            (-0.1, "-0.100000000"),
+            (8_388_607.123_456_789, "8388607.123456789"),
+            (0.999_999_999_9, "1"),
+            (5e-10, "0.000000001"),
+            (4.9e-10, "0"),
+            (1_796_112_000_000.0, "1796112000000"),
+            (999_999_999_999_999_900.0, "999999999999999872"),
+        ] {
+            assert_eq!(text_of(value).as_deref(), Some(text));
+        }
+        for value in [1e18, -1e18, f64::INFINITY, f64::NAN] {
+            assert_eq!(text_of(value), None, "{value}");
+        }
+    }
+
+    /// The size of a number, in billionths, and a text for it.
+    fn written() -> impl Strategy<Value = (Units, String)> {
+        let whole = prop_oneof![4 => 0..3_u64, 1 => 0..BOUND];
+        let fraction = prop_oneof![Just(0), select(vec![1, 500_000_000, 999_999_999]), 0..1_000_000_000_u32];
+        let form = (0..4_usize, any::<bool>(), select(vec![("", 1), ("+", 1), ("-", -1)]));
+        (whole, fraction, form).prop_map(|(whole, fraction, (zeros, is_short, (sign, factor)))| {
+            let digits = format!(".{fraction:09}");
+            let digits = if is_short { digits.trim_end_matches('0').trim_end_matches('.') } else { &digits };
+            let text = format!("{sign}{}{whole}{digits}", "0".repeat(zeros));
+            (factor * (Units::from(whole) * ONE + Units::from(fraction)), text)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 2_000, failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn a_range_holds_what_each_of_its_comparisons_holds(
+            comparisons in vec((select(vec!["", "=", "<", "<=", ">", ">="]), written()), 1..4),
+            numbers in vec(written(), 12),
+        ) {
+            let text: Vec<String> = comparisons.iter().map(|(sign, (_, text))| format!("{sign}{text}")).collect();
+            let range = Range::parse(&text.join(", ")).unwrap();
+            let near: Vec<_> = comparisons.iter().map(|(_, near)| near.clone()).collect();
+            for (number, text) in numbers.into_iter().chain(near) {
+                let expected = comparisons.iter().all(|(sign, (operand, _))| match *sign {
+                    "<" => number < *operand,
+                    "<=" => number <= *operand,
+                    ">" => number > *operand,
+                    ">=" => number >= *operand,
+                    _ => number == *operand,
+                });
+                prop_assert_eq!(range.holds(text.as_bytes()), expected, "{:?} {}", range, text);
+                prop_assert!(!(expected && range.is_empty()));
+            }
+        }
+
+        #[test]
+        fn a_decimal_below_2_to_23_survives_being_a_double(whole in 0..1_u64 << 23, fraction in 0..1_000_000_000_u32) {
+            let text = format!("{whole}.{fraction:09}");
+            let written = text_of(text.parse().unwrap()).unwrap();
+            prop_assert_eq!(number(written.as_bytes()), number(text.as_bytes()), "{}", written);
+        }
+
+        /// The standard library writes a double exactly, rounded to the digits that are asked for.
+        #[test]
+        fn a_double_is_within_a_billionth_of_what_is_written(value in prop_oneof![any::<f64>(), -1e18..1e18, -10.0..10.0]) {
+            let Some(written) = text_of(value) else { return Ok(()) };
+            let exact = number(format!("{value:.9}").as_bytes()).unwrap();
+            prop_assert!(number(written.as_bytes()).unwrap().abs_diff(exact) <= 1, "{}", written);
+        }
+
+        #[test]
+        fn any_bytes_are_a_number_or_are_not(bytes in any::<Vec<u8>>(), text in "[0-9.+-]{0,24}", range in "[0-9.<>=, -]{0,16}") {
+            let all = Range::parse("<1, >=1").unwrap();
+            prop_assert!(!all.holds(&bytes) && !all.holds(text.as_bytes()));
+            prop_assert!(number(text.as_bytes()).is_none() || text.parse::<f64>().is_ok());
+            let _read = Range::parse(&range);
+        }
     }
 }

@@ -233,9 +233,9 @@ impl Compiler<'_> {
             tests.push(if is_always_there { known(*wanted, at) } else { Tree::Test(subject, operator) });
         }
         if let Some(text) = number {
-            tests.push(
-                self.range(text, &mut at.key("number"), |range| Tree::Test(subject, Operator::Number(range))),
-            );
+            tests.push(self.range(text, None, &mut at.key("number"), |range| {
+                Tree::Test(subject, Operator::Number(range))
+            }));
         }
         if let Some(written) = remainder {
             tests.push(self.remainder(written, subject, &mut at.key("mod")));
@@ -288,14 +288,22 @@ impl Compiler<'_> {
             at.key("remainder").error(Problem::Required, "", "what must hold of the remainder: \"<5\"");
             return Tree::Known(false);
         };
-        self.range(text, &mut at.key("remainder"), |range| {
+        self.range(text, Some(divisor), &mut at.key("remainder"), |range| {
             Tree::Test(subject, Operator::Remainder { divisor, range })
         })
     }
 
-    fn range(&mut self, text: &str, at: &mut At<'_>, then: impl FnOnce(u32) -> Tree) -> Tree {
+    /// A test of a number, or of what a division by `divisor` leaves.
+    fn range(
+        &mut self,
+        text: &str,
+        divisor: Option<u64>,
+        at: &mut At<'_>,
+        then: impl FnOnce(u32) -> Tree,
+    ) -> Tree {
+        let possible = |range: Range| divisor.map_or(range, |divisor| range.of_remainders(divisor));
         match Range::parse(text) {
-            Some(range) if range.is_empty() => known(false, at),
+            Some(range) if possible(range).is_empty() => known(false, at),
             Some(range) => {
                 self.conditions.ranges.push(range);
                 then(position(self.conditions.ranges.len() - 1))

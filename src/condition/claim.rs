@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::Decimal;
+use crate::number;
 use crate::request::Headers;
 
 /// Whether `holds` holds of the value, or of an element where it is a list. `is_number` says that numbers are asked for.
@@ -24,7 +24,7 @@ fn text_of(value: &[u8], is_number: bool) -> Cow<'_, [u8]> {
         [0] => Cow::Borrowed(b"false"),
         [1] => Cow::Borrowed(b"true"),
         text => match text.as_array().map(|bytes| f64::from_le_bytes(*bytes)) {
-            Some(number) if is_number => Cow::Owned(Decimal(number).to_string().into_bytes()),
+            Some(value) if is_number => number::text_of(value).unwrap_or_default().into_bytes().into(),
             _ => Cow::Borrowed(text),
         },
     }
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn eight_bytes_are_a_number_where_one_is_asked_for() {
         let value = 42.5_f64.to_le_bytes();
-        assert!(any(&value, true, |text| text == b"42.5"));
+        assert!(any(&value, true, |text| text == b"42.500000000"));
+        assert!(any(&1_796_112_000_123_f64.to_le_bytes(), true, |text| text == b"1796112000123"));
         assert!(any(&value, false, |text| text == value));
         assert!(any(b"42", true, |text| text == b"42"));
     }
