@@ -8,6 +8,10 @@ pub(crate) enum Comparison {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    /// Versions alone: the first number that is not 0 is the same.
+    Caret,
+    /// Versions alone: major and minor are the same.
+    Tilde,
 }
 
 /// The comparisons of a text: operator, if one is written, and operand.
@@ -20,6 +24,8 @@ pub(crate) fn comparisons(text: &str) -> impl Iterator<Item = (Option<Comparison
             ("<", Comparison::Less),
             (">", Comparison::Greater),
             ("=", Comparison::Equal),
+            ("^", Comparison::Caret),
+            ("~", Comparison::Tilde),
         ];
         let found =
             operators.into_iter().find_map(|(sign, comparison)| Some((comparison, part.strip_prefix(sign)?)));

@@ -23,7 +23,7 @@ use crate::arena::{Arena, Span, Text, position};
 use crate::facts::Facts;
 use crate::number;
 use crate::regex::{Program, Programs};
-use crate::version;
+use crate::version::{Requirement, Requirements};
 
 pub(crate) use percent::Buckets;
 pub(crate) use set::Set;
@@ -33,7 +33,7 @@ pub(crate) use set::Set;
 pub(crate) struct Conditions {
     tests: Vec<Test>,
     pub(crate) ranges: Vec<number::Range>,
-    pub(crate) requirements: Vec<version::Requirement>,
+    pub(crate) requirements: Requirements,
     pub(crate) programs: Programs,
     pub(crate) networks: Vec<Network>,
 }
@@ -88,7 +88,7 @@ pub(crate) enum Operator {
         divisor: u64,
         range: u32,
     },
-    Version(u32),
+    Version(Requirement),
     Pattern(Program),
     /// Of a source address: one of these networks holds it.
     Networks(Span),
@@ -205,10 +205,7 @@ impl Conditions {
                 let remainder = number::whole(found).and_then(|number| number.checked_rem(divisor));
                 range.zip(remainder).is_some_and(|(range, remainder)| range.holds_whole(remainder))
             }
-            Operator::Version(requirement) => self
-                .requirements
-                .get(requirement as usize)
-                .is_some_and(|requirement| requirement.holds(found)),
+            Operator::Version(requirement) => self.requirements.holds(requirement, arena, found),
             Operator::Pattern(program) => self.programs.is_match(program, found),
             Operator::Percent(buckets) => buckets.hold(arena.text(buckets.salt), found),
             // What was found is not absent, and networks are asked of no text.

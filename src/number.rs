@@ -32,6 +32,7 @@ impl Range {
                 Comparison::LessOrEqual => (Units::MIN, number),
                 Comparison::Greater => (number + 1, Units::MAX),
                 Comparison::GreaterOrEqual => (number, Units::MAX),
+                Comparison::Caret | Comparison::Tilde => return None,
             };
             range = Range { from: range.from.max(from), to: range.to.min(to) };
         }
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_range() {
-        for text in ["", ">", "a", ">=1,", "1 2", "=>1", "!=3", "1..2"] {
+        for text in ["", ">", "a", ">=1,", "1 2", "=>1", "!=3", "1..2", "^1", "~1"] {
             assert_eq!(Range::parse(text), None, "{text}");
         }
     }

@@ -1,250 +1,266 @@
-//! Ranges of versions, as Cargo writes them: `">=3.2, <4"`, `"^1.4"`, `"~2.1.3"`, `"1.2"` (which is `^1.2`), `"*"`.
+//! Versions and requirements on them, as Cargo writes and means them: `">=3.2, <4"`, `"^1.4"`, `"~2.1.3"`, `"1.2"` (which
+//! is `^1.2`), `"1.*"`, `"*"`.
 //!
-//! Comparisons must all hold, so a requirement is one range. Versions of requests are read leniently, as they come: a `v`
-//! before them, and minor and patch left out, count as in `v2.3` = 2.3.0. A pre-release (`4.0.0-beta`) is before its
-//! release, and holds only where the end of the range is a pre-release of the same version, or `<4` would let it in.
+//! A version with a pre-release holds only where one of the comparisons names a pre-release of the same three numbers, or
+//! `>=2.0.0` would let 3.0.0-rc.1 in. Versions of requests are read leniently, as they come: a `v` before them, minor
+//! and patch left out, and zeros before a number count as in `v2.3` = 2.3.0 and `2026.01` = 2026.1.0.
 //!
-//! Sources: Semantic Versioning 2.0.0, section 11; the Cargo Book, "Specifying Dependencies".
+//! Sources: Semantic Versioning 2.0.0; the Cargo Book, "Specifying Dependencies".
 
 use std::cmp::Ordering;
 
-use arrayvec::ArrayVec;
-
+use crate::arena::{Arena, Span, Text};
 use crate::bytes::{split, split_once};
 use crate::compare::{Comparison, comparisons};
+use crate::number::whole;
 
 /// What a requirement must look like, for messages.
 pub(crate) const EXPECTED: &str =
     "versions with ^, ~, =, <, <=, > or >= before them and commas between, like \">=3.2, <4\"; or \"*\"";
 
-/// Bytes of the pre-release that an end of a range may have.
-const PRE: usize = 32;
-
 /// Major, minor and patch.
 type Core = [u64; 3];
 
-/// A range of versions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Requirement {
-    from: End,
-    to: Option<End>,
+/// A requirement: its comparisons in [`Requirements`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Requirement(Span);
+
+/// The comparisons of all requirements of a release.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requirements {
+    terms: Vec<Term>,
 }
 
-/// An end of a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct End {
+/// One comparison.
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    comparison: Comparison,
+    /// So many numbers must be the same.
+    same: u8,
+    /// So many numbers are compared; where it is all of them, the pre-release too.
+    given: u8,
+    /// 0 where it is not given.
     core: Core,
-    /// Empty for a release.
-    pre: ArrayVec<u8, PRE>,
-    is_in: bool,
+    pre: Option<Text>,
+}
+
+impl Requirements {
+    /// Takes in comparisons that must all hold; `None` when the text is something else. Texts are kept in `arena`.
+    pub(crate) fn compile(&mut self, text: &str, arena: &mut Arena) -> Option<Requirement> {
+        let mut terms = Vec::new();
+        if !is_wildcard(text.trim_ascii().as_bytes()) {
+            for (comparison, operand) in comparisons(text) {
+                terms.push(Term::parse(comparison, operand, arena)?);
+            }
+        }
+        Some(Requirement(Span::append(&mut self.terms, terms)))
+    }
+
+    /// Whether it is certain that no version holds. Exact where no pre-release is named.
+    pub(crate) fn is_empty(&self, requirement: Requirement) -> bool {
+        let terms = requirement.0.of(&self.terms);
+        let names_pre = terms.iter().any(|term| term.pre.is_some());
+        let (mut from, mut to) = ([0; 3], None);
+        for term in terms {
+            let Some(start) = term.start() else { return true };
+            from = from.max(start);
+            to = to.into_iter().chain(term.end(names_pre)).min();
+        }
+        to.is_some_and(|to| from >= to)
+    }
+
+    /// Whether `text` is a version for which all comparisons hold.
+    pub(crate) fn holds(&self, requirement: Requirement, arena: &Arena, text: &[u8]) -> bool {
+        let Some(version) = Version::parse(text) else { return false };
+        let terms = requirement.0.of(&self.terms);
+        let names_it = |term: &Term| term.pre.is_some() && term.core == version.core;
+        (version.pre.is_empty() || terms.iter().any(names_it))
+            && terms.iter().all(|term| term.holds(arena, &version))
+    }
+}
+
+impl Term {
+    fn parse(comparison: Option<Comparison>, operand: &str, arena: &mut Arena) -> Option<Self> {
+        let (numbers, pre) = parts(operand.as_bytes())?;
+        let (mut core, mut given, mut is_open) = ([0; 3], 0, false);
+        let mut places = core.iter_mut();
+        for part in split(numbers, b'.') {
+            let place = places.next()?;
+            is_open |= given > 0 && is_wildcard(part);
+            if !is_open {
+                *place = whole(part).filter(|_| part == b"0" || !part.starts_with(b"0"))?;
+                given += 1;
+            } else if !is_wildcard(part) {
+                return None;
+            }
+        }
+        // What follows the numbers belongs to all three.
+        if given < 3 && numbers.len() < operand.len() {
+            return None;
+        }
+        let comparison = comparison.unwrap_or(if is_open { Comparison::Equal } else { Comparison::Caret });
+        let same = match (comparison, core) {
+            (Comparison::Tilde, _) => given.min(2),
+            (Comparison::Caret, [0, 0, _]) => given,
+            (Comparison::Caret, [0, ..]) => 2,
+            (Comparison::Caret, _) => 1,
+            _ => 0,
+        };
+        let pre = std::str::from_utf8(pre).ok().filter(|pre| !pre.is_empty()).map(|pre| arena.keep(pre));
+        Some(Term { comparison, same, given, core, pre })
+    }
+
+    fn holds(&self, arena: &Arena, version: &Version<'_>) -> bool {
+        let compare = |count: u8| {
+            let count = usize::from(count);
+            version.core.iter().take(count).cmp(self.core.iter().take(count))
+        };
+        let is_whole = self.given == 3;
+        let mut order = compare(self.given);
+        if is_whole && order.is_eq() {
+            order = compare_pre(version.pre, self.pre.map_or(&[], |pre| arena.text(pre)));
+        }
+        // 3.2.1-rc.1 is neither 3.2 nor after it.
+        let is_equal = order.is_eq() && (is_whole || version.pre.is_empty());
+        let holds = match self.comparison {
+            Comparison::Equal => is_equal,
+            Comparison::Less => order.is_lt(),
+            Comparison::LessOrEqual => order.is_lt() || is_equal,
+            Comparison::Greater => order.is_gt(),
+            Comparison::GreaterOrEqual | Comparison::Tilde => order.is_gt() || is_equal,
+            Comparison::Caret => order.is_ge(),
+        };
+        holds && compare(self.same).is_eq()
+    }
+
+    /// The first numbers for which it can hold, if there are any.
+    fn start(&self) -> Option<Core> {
+        match self.comparison {
+            Comparison::Less | Comparison::LessOrEqual => Some([0; 3]),
+            Comparison::Greater if self.pre.is_none() => self.after(self.given),
+            _ => Some(self.core),
+        }
+    }
+
+    /// The first numbers after all for which it can hold, if there are any.
+    fn end(&self, names_pre: bool) -> Option<Core> {
+        match self.comparison {
+            Comparison::Greater | Comparison::GreaterOrEqual => None,
+            // A pre-release of these very numbers is less.
+            Comparison::Less if names_pre => self.after(self.given),
+            Comparison::Less => Some(self.core),
+            Comparison::LessOrEqual | Comparison::Equal => self.after(self.given),
+            Comparison::Caret | Comparison::Tilde => self.after(self.same),
+        }
+    }
+
+    /// The first numbers after all that begin with so many of these.
+    fn after(&self, count: u8) -> Option<Core> {
+        let mut core = self.core;
+        for (place, number) in core.iter_mut().enumerate().rev() {
+            if place < usize::from(count)
+                && let Some(next) = number.checked_add(1)
+            {
+                *number = next;
+                return Some(core);
+            }
+            *number = 0;
+        }
+        None
+    }
 }
 
 /// A version as it came.
 struct Version<'a> {
     core: Core,
+    /// Empty for a release.
     pre: &'a [u8],
-}
-
-impl Requirement {
-    /// Reads comparisons that must all hold; `None` when the text is something else.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut requirement = Requirement { from: End::before([0; 3]), to: None };
-        requirement.from.is_in = true;
-        if text.trim_ascii() == "*" {
-            return Some(requirement);
-        }
-        for (comparison, operand) in comparisons(text) {
-            let (from, to) = ends(comparison, operand)?;
-            if let Some(from) = from.filter(|from| from.cmp(&requirement.from, true) == Ordering::Greater) {
-                requirement.from = from;
-            }
-            let is_lower =
-                |to: &End| requirement.to.as_ref().is_none_or(|end| to.cmp(end, false) == Ordering::Less);
-            if let Some(to) = to.filter(is_lower) {
-                requirement.to = Some(to);
-            }
-        }
-        Some(requirement)
-    }
-
-    /// Whether no version is in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.to.as_ref().is_some_and(|to| match compare(&self.from.core, &self.from.pre, &to.core, &to.pre) {
-            Ordering::Less => false,
-            Ordering::Equal => !(self.from.is_in && to.is_in),
-            Ordering::Greater => true,
-        })
-    }
-
-    /// Whether `text` is a version in the range.
-    pub(crate) fn holds(&self, text: &[u8]) -> bool {
-        let Some(version) = Version::parse(text) else { return false };
-        let is_pre_of = |end: &End| !end.pre.is_empty() && end.core == version.core;
-        let is_allowed =
-            version.pre.is_empty() || is_pre_of(&self.from) || self.to.as_ref().is_some_and(is_pre_of);
-        let is_after = match version.cmp(&self.from) {
-            Ordering::Equal => self.from.is_in,
-            order => order == Ordering::Greater,
-        };
-        let is_before = self.to.as_ref().is_none_or(|to| match version.cmp(to) {
-            Ordering::Equal => to.is_in,
-            order => order == Ordering::Less,
-        });
-        is_allowed && is_after && is_before
-    }
-}
-
-impl End {
-    /// Everything before the first version with this core, its pre-releases too: `0` is before every pre-release that
-    /// counts.
-    fn before(core: Core) -> Self {
-        End { core, pre: ArrayVec::new(), is_in: false }
-    }
-
-    /// The order of two ends of one side: which one leaves less.
-    fn cmp(&self, other: &End, is_start: bool) -> Ordering {
-        let order = compare(&self.core, &self.pre, &other.core, &other.pre);
-        order.then_with(|| if is_start { other.is_in.cmp(&self.is_in) } else { self.is_in.cmp(&other.is_in) })
-    }
-}
-
-/// Where the range of one comparison starts and ends.
-fn ends(comparison: Option<Comparison>, operand: &str) -> Option<(Option<End>, Option<End>)> {
-    let (sign, operand) = match comparison {
-        Some(_) => ("", operand),
-        None => match operand.as_bytes().first()? {
-            b'^' => ("^", operand.get(1..)?.trim_ascii()),
-            b'~' => ("~", operand.get(1..)?.trim_ascii()),
-            _ => ("^", operand),
-        },
-    };
-    let (version, given) = partial(operand.as_bytes())?;
-    let core = version.core;
-    let pre: ArrayVec<u8, PRE> = version.pre.try_into().ok()?;
-    let end = |is_in| End { core, pre: pre.clone(), is_in };
-    // The first version that is not one of those that the operand leaves open: after 3.2 comes 3.3.0.
-    let next = |parts: usize| {
-        let mut next = core;
-        *next.get_mut(parts.checked_sub(1)?)? += 1;
-        next.iter_mut().skip(parts).for_each(|number| *number = 0);
-        Some(End::before(next))
-    };
-    let is_whole = given == 3;
-    Some(match (comparison, sign) {
-        (Some(Comparison::Equal), _) if is_whole => (Some(end(true)), Some(end(true))),
-        (Some(Comparison::Equal), _) | (None, "~") if !is_whole => (Some(end(true)), next(given)),
-        (Some(Comparison::Less), _) => (None, Some(end(false))),
-        (Some(Comparison::LessOrEqual), _) if is_whole => (None, Some(end(true))),
-        (Some(Comparison::LessOrEqual), _) => (None, next(given)),
-        (Some(Comparison::Greater), _) if is_whole => (Some(end(false)), None),
-        (Some(Comparison::Greater), _) => (next(given).map(|next| End { is_in: true, ..next }), None),
-        (Some(_), _) => (Some(end(true)), None),
-        (None, "~") => (Some(end(true)), next(2)),
-        // ^: up to the next change of the first number that is not 0.
-        (None, _) => {
-            let first = core.iter().take(given).position(|number| *number != 0);
-            (Some(end(true)), next(first.map_or(given, |at| at + 1)))
-        }
-    })
 }
 
 impl<'a> Version<'a> {
     /// A version of a request.
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let text = match text {
-            [b'v' | b'V', rest @ ..] => rest,
-            text => text,
-        };
-        partial(text).map(|(version, _)| version)
-    }
-
-    fn cmp(&self, end: &End) -> Ordering {
-        compare(&self.core, self.pre, &end.core, &end.pre)
-    }
-}
-
-/// A version of which minor and patch may be left out, and how many numbers were given. Build metadata counts for nothing.
-fn partial(text: &[u8]) -> Option<(Version<'_>, usize)> {
-    let text =
-        split_once(text, b'+').map_or(Some(text), |(text, build)| are_identifiers(build).then_some(text))?;
-    let (numbers, pre) = match split_once(text, b'-') {
-        Some((numbers, pre)) => (numbers, Some(pre)),
-        None => (text, None),
-    };
-    let mut core = [0; 3];
-    let mut given = 0;
-    for part in split(numbers, b'.') {
-        *core.get_mut(given)? = number(part)?;
-        given += 1;
-    }
-    match pre {
-        None => Some((Version { core, pre: &[] }, given)),
-        Some(pre) if given == 3 && are_identifiers(pre) => Some((Version { core, pre }, given)),
-        Some(_) => None,
-    }
-}
-
-/// A number without a zero before it.
-fn number(digits: &[u8]) -> Option<u64> {
-    let good = (1..=18).contains(&digits.len()) && (digits.len() == 1 || digits.first() != Some(&b'0'));
-    good.then(|| crate::number::whole(digits))?
-}
-
-fn are_identifiers(text: &[u8]) -> bool {
-    let is_one = |part: &[u8]| {
-        !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    };
-    split(text, b'.').all(is_one)
-}
-
-/// The precedence of Semantic Versioning: the core; a pre-release before its release; identifiers one by one, numbers before words.
-fn compare(core: &Core, pre: &[u8], other_core: &Core, other_pre: &[u8]) -> Ordering {
-    core.cmp(other_core).then_with(|| match (pre.is_empty(), other_pre.is_empty()) {
-        (true, true) => Ordering::Equal,
-        (true, false) => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        (false, false) => compare_pre(pre, other_pre),
-    })
-}
-
-fn compare_pre(one: &[u8], other: &[u8]) -> Ordering {
-    let (mut one, mut other) = (split(one, b'.'), split(other, b'.'));
-    loop {
-        let order = match (one.next(), other.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(one), Some(other)) => {
-                let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-                match (is_number(one), is_number(other)) {
-                    (true, true) => one.len().cmp(&other.len()).then_with(|| one.cmp(other)),
-                    (true, false) => Ordering::Less,
-                    (false, true) => Ordering::Greater,
-                    (false, false) => one.cmp(other),
-                }
-            }
-        };
-        if order != Ordering::Equal {
-            return order;
+        let ([b'v' | b'V', text @ ..] | text) = text;
+        let (numbers, pre) = parts(text)?;
+        let mut core = [0; 3];
+        let mut places = core.iter_mut();
+        for part in split(numbers, b'.') {
+            *places.next()? = whole(part)?;
         }
+        Some(Version { core, pre })
     }
+}
+
+/// The numbers of a version, and its pre-release or nothing. Build metadata counts for nothing.
+fn parts(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let are_identifiers = |text: &[u8]| split(text, b'.').all(is_identifier);
+    let is_padded = |part: &[u8]| part.len() > 1 && part.starts_with(b"0") && is_number(part);
+    let version = match split_once(text, b'+') {
+        Some((version, build)) => are_identifiers(build).then_some(version)?,
+        None => text,
+    };
+    let Some((numbers, pre)) = split_once(version, b'-') else { return Some((version, &[])) };
+    (are_identifiers(pre) && !split(pre, b'.').any(is_padded)).then_some((numbers, pre))
+}
+
+fn is_identifier(part: &[u8]) -> bool {
+    !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+fn is_number(part: &[u8]) -> bool {
+    part.iter().all(u8::is_ascii_digit)
+}
+
+fn is_wildcard(part: &[u8]) -> bool {
+    matches!(part, b"*" | b"x" | b"X")
+}
+
+/// The precedence of pre-releases: none is the highest; identifiers one by one, numbers before words.
+fn compare_pre(one: &[u8], other: &[u8]) -> Ordering {
+    // Numbers are not padded, so the longer one is the larger.
+    let key = |part| if is_number(part) { (false, part.len(), part) } else { (true, 0, part) };
+    let keys = |pre| split(pre, b'.').map(key);
+    one.is_empty().cmp(&other.is_empty()).then_with(|| keys(one).cmp(keys(other)))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
+    use proptest::sample::select;
     use proptest::test_runner::Config;
 
     use super::*;
 
+    /// A requirement and the lists that it stands in.
+    struct Taken(Requirements, Arena, Requirement);
+
+    impl Taken {
+        fn parse(text: &str) -> Option<Self> {
+            let (mut requirements, mut arena) = (Requirements::default(), Arena::default());
+            // Others stand before it.
+            requirements.compile("=1.0.0-other", &mut arena)?;
+            let requirement = requirements.compile(text, &mut arena)?;
+            Some(Taken(requirements, arena, requirement))
+        }
+
+        fn holds(&self, version: &[u8]) -> bool {
+            self.0.holds(self.2, &self.1, version)
+        }
+
+        fn is_empty(&self) -> bool {
+            self.0.is_empty(self.2)
+        }
+    }
+
     #[track_caller]
     fn check(requirement: &str, inside: &[&str], outside: &[&str]) {
-        let requirement = Requirement::parse(requirement).unwrap();
+        let taken = Taken::parse(requirement).unwrap();
         for text in inside {
-            assert!(requirement.holds(text.as_bytes()), "{text} in {requirement:?}");
+            assert!(taken.holds(text.as_bytes()), "{text} in {requirement}");
         }
         for text in outside {
-            assert!(!requirement.holds(text.as_bytes()), "{text} not in {requirement:?}");
+            assert!(!taken.holds(text.as_bytes()), "{text} not in {requirement}");
         }
     }
 
@@ -257,10 +273,12 @@ mod tests {
         );
         check("^1.4", &["1.4.0", "1.99"], &["1.3.9", "2.0.0"]);
         check("^0.3.1", &["0.3.1", "0.3.9"], &["0.3.0", "0.4.0"]);
+        check("^0.0.3", &["0.0.3"], &["0.0.2", "0.0.4"]);
         check("~2.1.3", &["2.1.3", "2.1.9"], &["2.1.2", "2.2.0"]);
         check("=2", &["2.0.0", "2.9.9"], &["1.9.9", "3.0.0"]);
+        check("2.*", &["2.0.0", "2.9.9"], &["1.9.9", "3.0.0"]);
         check(">3.2", &["3.3.0"], &["3.2.9"]);
-        check("*", &["0.0.0", "V7"], &["7.0.0-rc.1"]);
+        check("*", &["0.0.0", "V7", "18446744073709551615"], &["7.0.0-rc.1"]);
     }
 
     #[test]
@@ -272,75 +290,130 @@ mod tests {
         );
     }
 
+    /// As odd as it is, it is what Cargo does.
+    #[test]
+    fn a_pre_release_is_within_a_caret_of_open_numbers_and_in_no_other_comparison_of_them() {
+        check("^1.2, >=1.2.3-a", &["1.2.3-b"], &["1.2.4-b"]);
+        for other in ["~1.2", "=1.2", ">=1.2", "<=1.2", "1.2.*"] {
+            check(&format!("{other}, >=1.2.3-a"), &[], &["1.2.3-b"]);
+        }
+    }
+
+    #[test]
+    fn versions_of_requests_are_read_leniently() {
+        check("=2.3.0", &["v2.3", "V2.3.0", "2.3", "2.03", "v2.3+build.01", "2.3.0+-"], &["vv2.3", "v 2.3"]);
+        check("=2.0.0-rc.1", &["2.0.0-rc.1", "v2-rc.1+5"], &["2"]);
+    }
+
     #[test]
     fn text_that_is_no_version_holds_nowhere() {
-        check(
-            "*",
-            &["1.0.0"],
-            &["", "v", "1.", "1.2.3.4", "01.2", "1.2.x", "1.2-beta", "latest", "1.0.0-", "-1", "\u{e9}"],
-        );
+        for requirement in ["*", ">=0.0.0-0"] {
+            check(
+                requirement,
+                &["1.0.0"],
+                &[
+                    "",
+                    "v",
+                    "1.",
+                    ".1",
+                    "1.2.3.4",
+                    "1.2.x",
+                    "latest",
+                    "1.0.0-",
+                    "1.0.0+",
+                    "-1",
+                    "+1",
+                    "0.0.0-a..b",
+                    "0.0.0-01",
+                    "0.0.0-a_b",
+                    "\u{e9}",
+                    "18446744073709551616",
+                ],
+            );
+        }
     }
 
     #[test]
     fn knows_when_nothing_is_in_it() {
-        assert!(Requirement::parse(">4, <3").unwrap().is_empty());
-        assert!(!Requirement::parse(">=3, <=3").unwrap().is_empty());
+        for text in [
+            ">4, <3",
+            ">1.2.3, <1.2.4",
+            ">1.2, <1.3",
+            "=1, =2",
+            "<0",
+            ">18446744073709551615",
+            ">4.0.0-a, <3",
+        ] {
+            assert!(Taken::parse(text).unwrap().is_empty(), "{text}");
+        }
+        for text in ["*", ">=3, <=3", ">=1.2, <1.3", "<1.2.4, >1.2.3-a", ">1.2.4-a, <1.2.4"] {
+            assert!(!Taken::parse(text).unwrap().is_empty(), "{text}");
+        }
     }
 
     #[test]
     fn refuses_what_is_no_requirement() {
-        for text in ["", ">", "1.2.x", ">=3.2 <4", "=>1", "v1", "1 - 2", "^", "1.2-beta"] {
-            assert_eq!(Requirement::parse(text), None, "{text}");
+        for text in [
+            "", ">", "1.*.3", ">=3.2 <4", "=>1", "v1", "1 - 2", "^", "1.2-beta", "1,", "*, 1", ">*", "01",
+            "1.2+b",
+        ] {
+            assert!(Taken::parse(text).is_none(), "{text}");
         }
     }
 
-    fn identifiers() -> impl Strategy<Value = String> {
-        prop::sample::select(vec!["", "", "-1", "-2", "-a", "-a.1", "-10", "-a-b"]).prop_map(str::to_owned)
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![9 => 0..4_u64, 1 => Just(u64::MAX)]
     }
 
     fn full() -> impl Strategy<Value = String> {
-        (0..4_u8, 0..4_u8, 0..4_u8, identifiers()).prop_map(|(a, b, c, pre)| format!("{a}.{b}.{c}{pre}"))
+        const PRE: [&str; 13] =
+            ["", "", "", "", "-0", "-1", "-10", "-2", "-a", "-a.1", "-A", "-1a", "-9999999999999999999999"];
+        (number(), number(), number(), select(&PRE[..]), select(&["", "", "+b", "+01.-"][..]))
+            .prop_map(|(a, b, c, pre, build)| format!("{a}.{b}.{c}{pre}{build}"))
     }
 
     fn comparison() -> impl Strategy<Value = String> {
-        let part = prop_oneof![
-            full(),
-            (0..4_u8, 0..4_u8).prop_map(|(a, b)| format!("{a}.{b}")),
-            (0..4_u8).prop_map(|a| a.to_string()),
+        let part =
+            || prop_oneof![4 => number().prop_map(|number| number.to_string()), 1 => Just("*".to_owned())];
+        let version = prop_oneof![
+            2 => full(),
+            1 => (number(), part(), part()).prop_map(|(a, b, c)| format!("{a}.{b}.{c}")),
+            1 => (number(), part()).prop_map(|(a, b)| format!("{a}.{b}")),
+            1 => number().prop_map(|a| a.to_string()),
         ];
-        let sign = prop::sample::select(vec!["", "^", "~", "=", "<", "<=", ">", ">=", ">= "]);
-        (sign, part).prop_map(|(sign, part)| format!("{sign}{part}"))
+        let sign = select(&["", "^", "~", "=", "<", "<=", ">", ">=", ">= "][..]);
+        (sign, version).prop_map(|(sign, version)| format!("{sign}{version}"))
     }
 
     proptest! {
         #![proptest_config(Config { cases: 5_000, failure_persistence: None, ..Config::default() })]
 
         #[test]
-        fn one_comparison_means_what_it_means_to_cargo(requirement in comparison(), version in full()) {
-            let oracle = semver::VersionReq::parse(&requirement).unwrap();
-            let expected = oracle.matches(&semver::Version::parse(&version).unwrap());
-            let ours = Requirement::parse(&requirement).unwrap();
-            prop_assert_eq!(ours.holds(version.as_bytes()), expected);
+        fn a_requirement_means_what_it_means_to_cargo(comparisons in vec(comparison(), 1..4), versions in vec(full(), 12)) {
+            let text = comparisons.join(", ");
+            let (ours, oracle) = (Taken::parse(&text), semver::VersionReq::parse(&text).ok());
+            prop_assert_eq!(ours.is_some(), oracle.is_some(), "{}", text);
+            let Some((ours, oracle)) = ours.zip(oracle) else { return Ok(()) };
+            for version in versions {
+                let expected = oracle.matches(&semver::Version::parse(&version).unwrap());
+                prop_assert_eq!(ours.holds(version.as_bytes()), expected, "{} {}", text, version);
+                prop_assert!(!(expected && ours.is_empty()), "{}", text);
+            }
+            // Whatever holds begins at a number that is written, or one after it.
+            if !text.contains('-') && !text.contains("184467") {
+                let some = (0..125).map(|at| semver::Version::new(at / 25, at / 5 % 5, at % 5));
+                prop_assert_eq!(ours.is_empty(), !some.into_iter().any(|one| oracle.matches(&one)), "{}", text);
+            }
         }
 
         #[test]
-        fn several_hold_of_a_release_where_each_does(
-            requirements in prop::collection::vec(comparison(), 1..4),
-            core in (0..4_u8, 0..4_u8, 0..4_u8),
-        ) {
-            let version = format!("{}.{}.{}", core.0, core.1, core.2);
-            let text = requirements.join(", ");
-            let oracle = semver::VersionReq::parse(&text).unwrap();
-            let expected = oracle.matches(&semver::Version::parse(&version).unwrap());
-            let ours = Requirement::parse(&text).unwrap();
-            prop_assert_eq!(ours.holds(version.as_bytes()), expected, "{:?}", ours);
-            prop_assert!(!(expected && ours.is_empty()));
-        }
-
-        #[test]
-        fn any_bytes_are_a_version_or_are_not(bytes in any::<Vec<u8>>(), text in "[v0-9.<>=~^, +a-]{0,12}") {
-            let _read = Requirement::parse(&text);
-            prop_assert!(!Requirement::parse(">1, <1").unwrap().holds(&bytes));
+        fn any_text_is_a_requirement_where_cargo_reads_one(text in "[0-2.*x<>=~^, a+-]{0,9}", bytes in any::<Vec<u8>>()) {
+            let ours = Taken::parse(&text);
+            prop_assert_eq!(ours.is_some(), semver::VersionReq::parse(&text).is_ok(), "{:?}", text);
+            if let (Some(ours), Ok(version)) = (Taken::parse(&format!("={text}")), semver::Version::parse(&text)) {
+                prop_assert!(ours.holds(text.as_bytes()) && ours.holds(format!("v{version}").as_bytes()), "{}", text);
+            }
+            prop_assert!(!Taken::parse(">1, <1").unwrap().holds(&bytes));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::number::{self, Range};
 use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
 use crate::regex::{Program, RegexError};
-use crate::version::{self, Requirement};
+use crate::version;
 
 /// Compiles the condition that stands at `at`, and says with which test it begins.
 pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &mut At<'_>) -> Jump {
@@ -316,12 +316,10 @@ impl Compiler<'_> {
     }
 
     fn version(&mut self, text: &str, subject: Subject, at: &mut At<'_>) -> Tree {
-        match Requirement::parse(text) {
-            Some(requirement) if requirement.is_empty() => known(false, at),
-            Some(requirement) => {
-                self.conditions.requirements.push(requirement);
-                Tree::Test(subject, Operator::Version(position(self.conditions.requirements.len() - 1)))
-            }
+        let requirements = &mut self.conditions.requirements;
+        match requirements.compile(text, self.arena) {
+            Some(requirement) if requirements.is_empty(requirement) => known(false, at),
+            Some(requirement) => Tree::Test(subject, Operator::Version(requirement)),
             None => {
                 at.error(Problem::Invalid, Quoted(text), version::EXPECTED);
                 Tree::Known(false)
