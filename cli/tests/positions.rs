@@ -13,6 +13,12 @@ fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }
 
+/// The line of the alias through which each mistake of a policy came, where one did.
+fn through(text: &str) -> Vec<Option<usize>> {
+    let findings = check(text, Form::Yaml).report.findings;
+    findings.iter().filter(|finding| is_error(finding)).map(|finding| finding.through).collect()
+}
+
 /// Each mistake of a policy: line, column, what is marked, path.
 fn found(text: &str, form: Form) -> Vec<(usize, usize, String, String)> {
     let findings: Vec<_> = check(text, form).report.findings.into_iter().filter(is_error).collect();
@@ -159,14 +165,7 @@ releases:
             "11:23 *lane releases[1].blueGreen.active",
         ],
     );
-    let through: Vec<_> = check(policy, Form::Yaml)
-        .report
-        .findings
-        .iter()
-        .filter(|finding| is_error(finding))
-        .map(|finding| finding.through)
-        .collect();
-    assert_eq!(through, [None, Some(9), None, None]);
+    assert_eq!(through(policy), [None, Some(9), None, None]);
 }
 
 #[test]
@@ -196,14 +195,7 @@ releases:
             "9:23 z releases[2].blueGreen.active",
         ],
     );
-    let through: Vec<_> = check(policy, Form::Yaml)
-        .report
-        .findings
-        .iter()
-        .filter(|finding| is_error(finding))
-        .map(|finding| finding.through)
-        .collect();
-    assert_eq!(through, [None, Some(10), Some(13), None, Some(10), Some(13)]);
+    assert_eq!(through(policy), [None, Some(10), Some(13), None, Some(10), Some(13)]);
 }
 
 #[test]
