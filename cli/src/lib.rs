@@ -10,3 +10,4 @@ pub mod position;
 pub mod reference;
 pub mod report;
 pub mod schema;
+pub mod simulate;
