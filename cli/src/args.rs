@@ -2,12 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, completion, fmt, parity, render, schema};
+use crate::command::{check, completion, fmt, parity, render, schema, simulate};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
 
-/// Check policies, format them, render them for Envoy, and hold their hashing against that of others. A FILE of - is
+/// Check policies, format them, simulate them, render them for Envoy, and hold their hashing against that of others. A FILE of - is
 /// standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
@@ -25,5 +25,6 @@ pub(crate) enum Command {
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(render::Render),
+    Simulate(simulate::Options),
     Completion(completion::Options),
 }

@@ -6,3 +6,4 @@ pub(crate) mod fmt;
 pub(crate) mod parity;
 pub(crate) mod render;
 pub(crate) mod schema;
+pub(crate) mod simulate;

@@ -4,6 +4,10 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use graylane::compile;
+use graylane::node::Node;
+use graylane::plan::Plan;
+use graylane::policy::Policy;
 use graylane_cli::check::{Checked, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::report::File;
@@ -33,11 +37,20 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// Reads a policy that has to be good, as JSON. Where it is not, its mistakes are told and there is none.
 pub(crate) fn policy(path: &Path) -> Result<Option<Value>> {
+    good(path, |node, _| document::json(&node))
+}
+
+/// Reads a policy that has to be good, as it is written and as it decides. Where it is not, its mistakes are told and there is
+/// none.
+pub(crate) fn compiled(path: &Path) -> Result<Option<(Policy, Plan)>> {
+    good(path, |node, plan| (compile::check_node(&node).0, plan))
+}
+
+fn good<T>(path: &Path, make: impl FnOnce(Node<'_>, Plan) -> T) -> Result<Option<T>> {
     let text = read(path)?;
     let Checked { report, good } = check(&text, Form::of(path));
-    let policy = good.map(|(node, _)| document::json(&node));
-    if policy.is_none() {
+    if good.is_none() {
         output::tell(&File { name: &name(path), text: &text, report: &report }.text());
     }
-    Ok(policy)
+    Ok(good.map(|(node, plan)| make(node, plan)))
 }

@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use command::{check, completion, fmt, parity, render, schema};
+use command::{check, completion, fmt, parity, render, schema, simulate};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Parity(options) => parity::parity(&options),
         Command::Schema(options) => schema::schema(&options),
         Command::Render(render::Render::Envoy(options)) => render::envoy(&options),
+        Command::Simulate(options) => simulate::simulate(&options),
         Command::Completion(options) => completion::completion(&options),
     };
     match done {

@@ -50,7 +50,7 @@ pub(crate) struct EnvoyOptions {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Trust {
+pub(crate) enum Trust {
     Edge,
     Mesh,
 }

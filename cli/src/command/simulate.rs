@@ -1,0 +1,216 @@
+//! `graylane simulate`: what a policy does to a population.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use graylane::time::Timestamp;
+use graylane_cli::simulate::{Population, Side, Simulation, Template};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::render::Trust;
+use crate::{Outcome, input, output};
+
+const HELP: &str = "\
+Each release is sent one request per user: to the first host and path of its `match` that it governs, with the user's id where
+the policy looks for it first. What its split makes of them is held against its percentages by Pearson's chi-square test; below
+p = 0.001 it is not as expected, which chance alone brings about once in 1,000 runs (try another --seed). Nothing is said before
+each lane expects 8 users. AB tests that govern the same requests are held against each other: which group a user has in the one
+should say nothing of the other.
+
+With --against OTHER users move from OTHER, which was before, to POLICY. The ramp guarantee is broken where a user whom both
+policies split moves though no share asks for it: out of a lane that did not shrink and is not the base lane (stable, control), or
+into one that did not grow and is not the base lane.
+
+Exit codes: 0 all is as expected, as far as there are users enough to say; 1 a policy has mistakes, a split is not as expected, two
+AB tests are not independent, or the ramp guarantee is broken; 2 it could not be carried out.
+
+Examples:
+  graylane simulate policy.yaml
+  graylane simulate policy.yaml --release user-svc --ids 1000000
+  graylane simulate new.yaml --against old.yaml          who moves where
+  git show HEAD:policy.yaml | graylane simulate policy.yaml --against -
+  cut -f 3 access.tsv | graylane simulate policy.yaml --population -
+  graylane simulate policy.yaml --population users.csv --column user_id
+  graylane simulate policy.yaml --path /pay --header 'x-app-version: 3.2'
+  graylane simulate policy.yaml -o json | jq '.releases[] | {name, verdict: .fit.verdict}'";
+
+/// Send a population through a policy: shares, and who moves between two policies
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// The policy (YAML or JSON); - is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+    /// The policy before it: say who moves from there
+    #[arg(long, value_name = "OTHER")]
+    against: Option<PathBuf>,
+    /// How many users to make up
+    #[arg(long, value_name = "N", default_value = "100000")]
+    ids: NonZeroU64,
+    /// Make up others
+    #[arg(long, value_name = "S", default_value_t = 0, conflicts_with = "population")]
+    seed: u64,
+    /// Take the users from a file, an id a line, instead of making them up
+    #[arg(long, value_name = "FILE", conflicts_with = "ids")]
+    population: Option<PathBuf>,
+    /// The file is CSV with a line of names, or JSON lines; the id is in this column
+    #[arg(long, value_name = "NAME", requires = "population")]
+    column: Option<String>,
+    /// Only this release; may stand several times
+    #[arg(long = "release", value_name = "NAME")]
+    releases: Vec<String>,
+    /// Hold all releases that split against each other, and not only AB tests that govern the same requests
+    #[arg(long)]
+    independence: bool,
+    /// Send requests to this host
+    #[arg(long)]
+    host: Option<String>,
+    /// Send requests to this path; it may have a query
+    #[arg(long)]
+    path: Option<String>,
+    /// Send this header too; may stand several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// Whom the listener believes: clients are outside (edge), or the hop before is one of ours (mesh)
+    #[arg(long, default_value = "edge")]
+    trust: Trust,
+    /// The time of the requests, with its offset: 2026-12-01T09:00:00+01:00; without it, now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+    /// The form of what is written to standard output
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For programs, too
+    Yaml,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    // A name may begin with a colon: `:method`.
+    let (first, rest) = text.split_at_checked(1).unwrap_or((text, ""));
+    let Some((name, value)) = rest.split_once(':') else {
+        return Err("name and value with a colon between".into());
+    };
+    let name = format!("{first}{name}").trim().to_ascii_lowercase();
+    match name.as_str() {
+        ":authority" | "host" => Err("the host is said by --host".into()),
+        ":path" => Err("the path is said by --path".into()),
+        _ => Ok((name, value.trim().to_owned())),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("a time with its offset, like 2026-12-01T09:00:00+01:00")
+}
+
+/// Simulates a population.
+pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
+    let files = [Some(&options.policy), options.against.as_ref(), options.population.as_ref()];
+    if files.into_iter().flatten().filter(|file| input::is_standard(file)).count() > 1 {
+        bail!("standard input can only be one of the files");
+    }
+    let policy = side(&options.policy)?;
+    let against = options.against.as_deref().map(side).transpose()?;
+    // The mistakes of both have been told.
+    let (Some(policy), Some(against)) = (policy, against.map_or(Some(None), |side| side.map(Some))) else {
+        return Ok(Outcome::Bad);
+    };
+    let population = population(options)?;
+    let template = Template {
+        trust: options.trust.into(),
+        host: options.host.clone(),
+        path: options.path.clone(),
+        headers: options.headers.clone(),
+        now: options.at.map_or_else(now, Ok)?,
+    };
+    let simulation = Simulation {
+        policy: &policy,
+        against: against.as_ref(),
+        population: &population,
+        template: &template,
+        releases: &options.releases,
+        independence: options.independence,
+    };
+    let mut progress = Progress::new(population.len());
+    let report = simulation.run(&mut |done| progress.show(done))?;
+    drop(progress);
+    match options.output {
+        Output::Table => output::write_coloured(&report.text())?,
+        Output::Json => output::write(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+        Output::Yaml => output::write(&serde_saphyr::to_string(&report).context("the report as YAML")?)?,
+    }
+    Ok(if report.good { Outcome::Good } else { Outcome::Bad })
+}
+
+fn side(path: &Path) -> Result<Option<Side>> {
+    let compiled = input::compiled(path)?;
+    Ok(compiled.map(|(policy, plan)| Side { name: input::name(path), policy, plan }))
+}
+
+fn population(options: &Options) -> Result<Population> {
+    let Some(path) = &options.population else {
+        return Ok(Population::made_up(options.ids.get(), options.seed));
+    };
+    let name = input::name(path);
+    let is_table = |ending| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    if options.column.is_none() && ["csv", "tsv"].into_iter().any(is_table) {
+        bail!("{name}: name the column that holds the id by --column");
+    }
+    let population =
+        Population::read(&input::read(path)?, options.column.as_deref()).context(name.clone())?;
+    if population.is_empty() {
+        bail!("{name}: there is no id in it");
+    }
+    Ok(population)
+}
+
+fn now() -> Result<Timestamp> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(Timestamp::from_seconds(i64::try_from(now.as_secs())?))
+}
+
+/// A bar on standard error, where that is a terminal, for whoever has been waiting for a while.
+struct Progress {
+    users: u64,
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Who waits no longer than this needs no bar.
+    const MOMENT: Duration = Duration::from_millis(400);
+
+    fn new(users: u64) -> Self {
+        Progress { users, since: Instant::now(), bar: None }
+    }
+
+    fn show(&mut self, done: u64) {
+        if self.since.elapsed() < Self::MOMENT {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(Some(self.users), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{bar:40} {percent} % of {human_len} users");
+            style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+        });
+        bar.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
