@@ -7,6 +7,7 @@
 
 mod claim;
 mod cookie;
+mod explained;
 mod header;
 mod host;
 mod id;
@@ -20,6 +21,7 @@ mod source;
 
 use crate::address::Network;
 use crate::arena::{Arena, Span, Text, position};
+use crate::explain::{Note, Observer, Origin};
 use crate::facts::Facts;
 use crate::number;
 use crate::regex::{Program, Programs};
@@ -32,6 +34,8 @@ pub(crate) use set::Set;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conditions {
     tests: Vec<Test>,
+    /// Where each test is written.
+    origins: Vec<Origin>,
     pub(crate) ranges: Vec<number::Range>,
     pub(crate) requirements: Requirements,
     pub(crate) programs: Programs,
@@ -137,9 +141,16 @@ pub(crate) struct Evidence<'e, 'a> {
 
 impl Conditions {
     /// Adds a test and says where it stands. `then` and `otherwise` are answers or tests that were added before.
-    pub(crate) fn push(&mut self, subject: Subject, operator: Operator, then: Jump, otherwise: Jump) -> Jump {
+    pub(crate) fn push(
+        &mut self,
+        (subject, operator): (Subject, Operator),
+        origin: Origin,
+        then: Jump,
+        otherwise: Jump,
+    ) -> Jump {
         let jump = Jump(position(self.tests.len()));
         self.tests.push(Test { subject, operator, then, otherwise });
+        self.origins.push(origin);
         jump
     }
 
@@ -151,13 +162,22 @@ impl Conditions {
     /// Takes back the tests that were added after there were `len`: nothing jumps to them any more.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.tests.truncate(len);
+        self.origins.truncate(len);
     }
 
     /// Whether the condition that starts at `at` holds; texts are in `arena`.
-    pub(crate) fn hold(&self, mut at: Jump, arena: &Arena, evidence: Evidence<'_, '_>) -> bool {
+    pub(crate) fn hold(
+        &self,
+        mut at: Jump,
+        arena: &Arena,
+        evidence: Evidence<'_, '_>,
+        observer: &impl Observer,
+    ) -> bool {
         // A test jumps to an earlier one or to an answer, which no position is: this ends.
         while let Some(test) = self.tests.get(at.0 as usize) {
-            at = if self.test(test, arena, evidence) { test.then } else { test.otherwise };
+            let holds = self.test(test, arena, evidence);
+            observer.note(|| Note::Test(self.explained(at, arena, evidence, holds)));
+            at = if holds { test.then } else { test.otherwise };
         }
         at == Jump::HOLDS
     }

@@ -5,14 +5,16 @@ use std::fmt;
 use arrayvec::ArrayVec;
 
 use crate::arena::LaneId;
-use crate::condition::{Case, Evidence, Set};
+use crate::condition::{Case, Evidence, Jump, Set};
+use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
+use crate::gate::Gate;
 pub use crate::gate::Outside;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
 use crate::plan::{Plan, Rule, Segment};
-use crate::policy::{Follow, Trust};
+use crate::policy::{Follow, IdSource, Trust};
 use crate::request::Request;
 use crate::settings::Settings;
 use crate::sticky;
@@ -117,6 +119,16 @@ impl Decision<'_> {
 ///
 /// It neither fails nor panics, whatever the bytes of the request.
 pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Decision<'a> {
+    observe(plan, trust, request, &Nobody)
+}
+
+/// Decides one request while somebody listens: the decision is the one of [`decide`].
+pub fn observe<'a>(
+    plan: &'a Plan,
+    trust: Trust,
+    request: &'a dyn Request,
+    observer: &impl Observer,
+) -> Decision<'a> {
     let facts = Facts::of(&plan.settings, trust, request);
     let mut decision = Decision { entries: ArrayVec::new(), id: None, facts };
     if plan.settings.off || plan.is_empty() {
@@ -127,12 +139,13 @@ pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Dec
     let now = || decision.facts.now();
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| segment.is_on(now));
     if governing.iter().any(is_on) {
-        decision.id = identity::find(&plan.settings, &decision.facts);
+        decision.id = identity::find(&plan.settings, &decision.facts, observer);
     }
     let id = decision.id.as_ref().map(GrayId::as_bytes);
     for release in governing {
         if let Some(segment) = plan.release(release) {
-            let chooser = Chooser { settings: &plan.settings, segment, facts: &decision.facts, id };
+            observer.note(|| Note::Release(release));
+            let chooser = Chooser { settings: &plan.settings, segment, facts: &decision.facts, id, observer };
             decision.entries.push(chooser.choose(release));
         }
     }
@@ -140,14 +153,15 @@ pub fn decide<'a>(plan: &'a Plan, trust: Trust, request: &'a dyn Request) -> Dec
 }
 
 /// Chooses the lane of one release.
-struct Chooser<'c, 'a> {
+struct Chooser<'c, 'a, O> {
     settings: &'c Settings,
     segment: &'c Segment,
     facts: &'c Facts<'a>,
     id: Option<&'c [u8]>,
+    observer: &'c O,
 }
 
-impl Chooser<'_, '_> {
+impl<O: Observer> Chooser<'_, '_, O> {
     fn choose(&self, release: u32) -> Entry {
         let off = Entry {
             release,
@@ -159,6 +173,7 @@ impl Chooser<'_, '_> {
             outside: None,
         };
         if !self.segment.is_on(|| self.facts.now()) {
+            self.observer.note(|| Note::Off { is_written: self.segment.off });
             return off;
         }
         let placed =
@@ -182,71 +197,139 @@ impl Chooser<'_, '_> {
         if let Some(lane) = self.remembered() {
             return placed(lane, Reason::Sticky);
         }
-        if let (Some(split), Some(id)) = (&self.segment.split, self.id) {
-            let bucket = split.hasher.bucket(&self.segment.arena, id, split.buckets);
-            let entry = match split.lane_of(bucket, || self.facts.now()) {
-                Some(lane) => placed(lane, Reason::Split),
-                None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
-                None => placed(self.segment.base, Reason::Split),
-            };
-            return Entry { bucket: Some(bucket), ..entry };
-        }
-        nowhere
+        let Some(split) = &self.segment.split else { return nowhere };
+        let Some(id) = self.id else {
+            self.observer.note(|| Note::NotSplit);
+            return nowhere;
+        };
+        let now = || self.facts.now();
+        let bucket = split.hasher.bucket(&self.segment.arena, id, split.buckets);
+        self.observer.note(|| Note::Split {
+            bucket,
+            buckets: split.buckets,
+            parts: split.parts(now).collect(),
+            has_holes: split.has_holes,
+        });
+        let entry = match split.lane_of(bucket, now) {
+            Some(lane) => placed(lane, Reason::Split),
+            None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
+            None => placed(self.segment.base, Reason::Split),
+        };
+        Entry { bucket: Some(bucket), ..entry }
     }
 
     /// The lane for which the gray id is listed.
     fn listed(&self) -> Option<(LaneId, Reason)> {
         let (segment, id) = (self.segment, self.id?);
-        let is_in = |set: &Set| set.has(&segment.arena, id, Case::Kept);
-        if segment.deny.as_ref().is_some_and(is_in) {
+        let is_in = |lane: Option<LaneId>, set: &Set| {
+            let is_on = set.has(&segment.arena, id, Case::Kept);
+            self.observer.note(|| Note::List { lane, is_on });
+            is_on
+        };
+        if segment.deny.as_ref().is_some_and(|set| is_in(None, set)) {
             return Some((segment.base, Reason::Deny));
         }
-        segment.allow.iter().find(|(_, set)| is_in(set)).map(|(lane, _)| (*lane, Reason::Allow))
+        segment
+            .allow
+            .iter()
+            .find(|(lane, set)| is_in(Some(*lane), set))
+            .map(|(lane, _)| (*lane, Reason::Allow))
     }
 
     /// Why the request is no part of the experiment.
     fn outside(&self) -> Option<Outside> {
-        let Segment { arena, conditions, audience, gates, .. } = self.segment;
-        let evidence = Evidence { facts: self.facts, id: self.id };
-        if audience.is_some_and(|audience| !conditions.hold(audience, arena, evidence)) {
-            return Some(Outside::Audience);
+        let Segment { arena, audience, gates, .. } = self.segment;
+        if let Some(audience) = *audience {
+            let holds = self.holds(audience);
+            self.observer.note(|| Note::Audience { holds });
+            if !holds {
+                return Some(Outside::Audience);
+            }
         }
         // Whoever has no id takes the default lane anyway, and is counted in no experiment.
         let id = self.id?;
-        gates.iter().find(|gate| !gate.lets_in(arena, id)).map(|gate| gate.outside)
+        let shuts_out = |gate: &&Gate| {
+            let bucket = gate.bucket(arena, id);
+            let Gate { outside, buckets, from, to, .. } = **gate;
+            self.observer.note(|| Note::Gate { outside, bucket, buckets, from, to });
+            !gate.lets_in(bucket)
+        };
+        gates.iter().find(shuts_out).map(|gate| gate.outside)
+    }
+
+    /// Whether a condition of the release holds.
+    fn holds(&self, condition: Jump) -> bool {
+        let evidence = Evidence { facts: self.facts, id: self.id };
+        self.segment.conditions.hold(condition, &self.segment.arena, evidence, self.observer)
     }
 
     /// The lane that a cookie remembers, as long as it is open.
     fn remembered(&self) -> Option<LaneId> {
         let sticky = self.segment.sticky.as_ref()?;
-        let lane = sticky::recall(self.segment, sticky, self.settings, self.facts, self.id)?;
-        self.segment.is_open(lane, || self.facts.now()).then_some(lane)
+        let memory = sticky::recall(self.segment, sticky, self.settings, self.facts, self.id);
+        let open = memory.ok().filter(|lane| self.segment.is_open(*lane, || self.facts.now()));
+        self.observer.note(|| {
+            let cookie = sticky.cookie.name.to_string();
+            let found = self.facts.cookie(cookie.as_bytes()).map(<[u8]>::to_vec);
+            Note::Memory { cookie, found, memory, is_open: open.is_some() }
+        });
+        open
     }
 
     /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
     /// they are not believed they are not among the facts.
     fn forced(&self) -> Option<LaneId> {
         let (segment, overrides) = (self.segment, &self.segment.overrides);
-        let by_header = segment.arena.words(overrides.headers).filter_map(|name| self.facts.header(name));
-        let by_cookie = segment.arena.words(overrides.cookies).filter_map(|name| self.facts.cookie(name));
-        let by_rules = || {
-            let rules = Label::parse(self.facts.header(segment.text(overrides.rules?))?);
-            self.carrier_of(&rules, false)
+        let by_header = || {
+            segment.arena.words(overrides.headers).find_map(|name| {
+                let found = self.facts.header(name);
+                self.forced_by(IdSource::Header, name, found, |lane| segment.lane_named(lane))
+            })
         };
-        let mut by_header = by_header.filter_map(|name| segment.lane_named(name));
-        let mut by_cookie = by_cookie.filter_map(|name| segment.lane_named(name));
-        by_header.next().or_else(by_rules).or_else(|| by_cookie.next())
+        let by_rules = || {
+            let name = segment.text(overrides.rules?);
+            let carrier = |rules| self.carrier_of(&Label::parse(rules), false);
+            self.forced_by(IdSource::Header, name, self.facts.header(name), carrier)
+        };
+        let by_cookie = || {
+            segment.arena.words(overrides.cookies).find_map(|name| {
+                let found = self.facts.cookie(name);
+                self.forced_by(IdSource::Cookie, name, found, |lane| segment.lane_named(lane))
+            })
+        };
+        by_header().or_else(by_rules).or_else(by_cookie)
+    }
+
+    /// The lane that one override names.
+    fn forced_by<'v>(
+        &self,
+        place: fn(String) -> IdSource,
+        name: &[u8],
+        found: Option<&'v [u8]>,
+        lane_of: impl Fn(&'v [u8]) -> Option<LaneId>,
+    ) -> Option<LaneId> {
+        let lane = found.and_then(lane_of);
+        self.observer.note(|| {
+            let place = place(String::from_utf8_lossy(name).into_owned());
+            Note::Override { place, found: found.map(<[u8]>::to_vec), lane }
+        });
+        lane
     }
 
     /// The lane whose labels came along.
     fn followed(&self) -> Option<LaneId> {
         let label = self.facts.label();
-        match self.segment.follow {
+        let lane = match self.segment.follow {
             _ if label.is_empty() => None,
             Follow::None => None,
             Follow::Own => self.carrier_of(label, true),
             Follow::Chain => self.carrier_of(label, true).or_else(|| self.carrier_of(label, false)),
-        }
+        };
+        self.observer.note(|| {
+            let pairs = label.pairs().map(|(key, value)| [key, b"=", value].concat());
+            Note::Label { text: pairs.collect::<Vec<_>>().join(&b';'), lane }
+        });
+        lane
     }
 
     /// The lane all of whose labels are in `pairs`; the one with the most labels if several are.
@@ -267,12 +350,13 @@ impl Chooser<'_, '_> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
-        let Segment { arena, conditions, .. } = self.segment;
-        let evidence = Evidence { facts: self.facts, id: self.id };
-        let holds = |rule: &Rule| {
-            rule.during.is_open(|| self.facts.now()) && conditions.hold(rule.when, arena, evidence)
+        let holds = |(position, rule): &(u16, &Rule)| {
+            let is_its_time = rule.during.is_open(|| self.facts.now());
+            let holds = is_its_time && self.holds(rule.when);
+            self.observer.note(|| Note::Rule { rule: *position, is_its_time, holds });
+            holds
         };
-        let (position, rule) = (0..).zip(&self.segment.rules).find(|(_, rule)| holds(rule))?;
+        let (position, rule) = (0..).zip(&self.segment.rules).find(holds)?;
         Some((position, rule.lane))
     }
 
@@ -286,6 +370,11 @@ impl Chooser<'_, '_> {
         let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
         let base = self.segment.base;
         let own = [lane].into_iter().chain(fallbacks(lane).iter().copied());
-        own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available).unwrap_or(lane)
+        let served = own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available);
+        let served = served.unwrap_or(lane);
+        if served != lane {
+            self.observer.note(|| Note::Fallback { from: lane, to: served });
+        }
+        served
     }
 }

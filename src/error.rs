@@ -176,6 +176,12 @@ impl<'a> At<'a> {
         At { path: self.path.index(index), errors: self.errors }
     }
 
+    /// The path of the place.
+    #[cfg(feature = "tools")]
+    pub(crate) fn path(&self) -> String {
+        self.path.to_string()
+    }
+
     /// Whether a neutral value stands here for one that could not be read.
     pub(crate) fn is_unreadable(&self) -> bool {
         !self.errors.unreadable.is_empty() && self.errors.lies_in_unreadable(&self.path.to_string())

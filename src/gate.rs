@@ -22,9 +22,14 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Whether the id is in.
-    pub(crate) fn lets_in(&self, arena: &Arena, id: &[u8]) -> bool {
-        (self.from..self.to).contains(&self.hasher.bucket(arena, id, self.buckets))
+    /// The bucket of an id.
+    pub(crate) fn bucket(&self, arena: &Arena, id: &[u8]) -> u32 {
+        self.hasher.bucket(arena, id, self.buckets)
+    }
+
+    /// Whether ids of this bucket are in.
+    pub(crate) fn lets_in(&self, bucket: u32) -> bool {
+        (self.from..self.to).contains(&bucket)
     }
 }
 

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use uuid::fmt::Hyphenated;
 
+use crate::explain::{Note, Observer};
 use crate::facts::Facts;
 use crate::headers;
 use crate::hex::hex;
 use crate::limits;
-use crate::policy::{Absent, Normalize};
+use crate::policy::{Absent, IdSource, Normalize};
 use crate::settings::{Settings, Source};
 
 /// Who is being split: the bucketing key.
@@ -47,21 +48,37 @@ impl GrayId<'_> {
 
 /// The id of the request: what the hop before decided, if it is believed, else from the policy's sources in their order,
 /// else what the policy says for a request without one.
-pub(crate) fn find<'a>(settings: &Settings, facts: &Facts<'a>) -> Option<GrayId<'a>> {
+pub(crate) fn find<'a>(
+    settings: &Settings,
+    facts: &Facts<'a>,
+    observer: &impl Observer,
+) -> Option<GrayId<'a>> {
     let name = &*settings.names.id;
-    let decided = if facts.admission().believed { facts.single_header(name) } else { None };
-    if let Some(id) = decided.filter(|id| is_id(id)) {
-        return Some(GrayId::Sent { id, in_header: true });
+    let note = |place: &dyn Fn() -> IdSource, found: Option<&[u8]>, is_taken| {
+        observer.note(|| Note::Source { place: place(), found: found.map(<[u8]>::to_vec), is_taken });
+    };
+    if facts.admission().believed
+        && let Some(id) = facts.single_header(name)
+    {
+        let is_taken = is_id(id);
+        note(&|| IdSource::Header(name.to_owned()), Some(id), is_taken);
+        if is_taken {
+            return Some(GrayId::Sent { id, in_header: true });
+        }
     }
     let found = settings.sources.iter().find_map(|source| {
-        let id = normalized(value_of(source, facts)?, &settings.normalize);
+        let id = value_of(source, facts).map(|id| normalized(id, &settings.normalize));
+        let is_taken = id.as_deref().is_some_and(is_id);
+        note(&|| source.into(), id.as_deref(), is_taken);
         let in_header = matches!(source, Source::Header(header) if **header == *name);
-        match id {
-            Cow::Borrowed(id) if is_id(id) => Some(GrayId::Sent { id, in_header }),
-            Cow::Owned(id) if is_id(&id) => Some(GrayId::Derived(id)),
-            _ => None,
-        }
+        Some(match id.filter(|_| is_taken)? {
+            Cow::Borrowed(id) => GrayId::Sent { id, in_header },
+            Cow::Owned(id) => GrayId::Derived(id),
+        })
     });
+    if found.is_none() {
+        observer.note(|| Note::NoId(settings.absent));
+    }
     found.or_else(|| match settings.absent {
         Absent::Issue => facts.random().map(GrayId::fresh),
         Absent::RequestId => {

@@ -40,7 +40,7 @@
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`].
 //! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`hash`], [`decision`],
-//!   [`effect`], [`time`].
+//!   [`effect`], [`time`]; what an observer of its decision is told: [`explain`].
 //! - Names and limits: [`headers`], [`limits`].
 
 pub mod arena;
@@ -49,6 +49,7 @@ pub mod compile;
 pub mod decision;
 pub mod effect;
 pub mod error;
+pub mod explain;
 pub mod facts;
 pub mod given;
 pub mod hash;

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::address::Network;
 use crate::headers;
 use crate::plan::Proof;
-use crate::policy::{Absent, Normalize};
+use crate::policy::{Absent, IdSource, Normalize};
 
 /// Envoy's JWT filter.
 pub(crate) const JWT_FILTER: &str = "envoy.filters.http.jwt_authn";
@@ -103,6 +103,19 @@ pub(crate) enum Source {
     Cookie(Box<str>),
     Claim(Box<str>),
     Composite(Box<[Source]>),
+}
+
+impl From<&Source> for IdSource {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::Address => IdSource::SourceAddress,
+            Source::Header(name) => IdSource::Header(name.to_string()),
+            Source::Query(name) => IdSource::Query(name.to_string()),
+            Source::Cookie(name) => IdSource::Cookie(name.to_string()),
+            Source::Claim(name) => IdSource::Claim(name.to_string()),
+            Source::Composite(parts) => IdSource::Composite(parts.iter().map(IdSource::from).collect()),
+        }
+    }
 }
 
 /// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).

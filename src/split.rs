@@ -7,6 +7,7 @@
 //! system can have it: then slots are as wide as shares.)
 
 use crate::arena::{Arena, LaneId, Span, Text};
+use crate::explain::Part;
 use crate::hash::Scheme;
 use crate::time::Timestamp;
 
@@ -78,6 +79,16 @@ impl Split {
             offset.is_some_and(|offset| offset < slot.size && offset < self.filled(slot, &now))
         };
         self.slots.iter().find(filled).map(|slot| slot.lane)
+    }
+
+    /// The buckets that lanes fill now.
+    pub(crate) fn parts(&self, now: impl Fn() -> Timestamp) -> impl Iterator<Item = Part> {
+        let part = move |slot: &Slot| {
+            let size = self.filled(slot, &now).min(slot.size);
+            let (lane, from) = (slot.lane, slot.start);
+            (size > 0).then(|| Part { lane, from, to: from.saturating_add(size) })
+        };
+        self.slots.iter().filter_map(part)
     }
 
     /// Whether `lane` has a share now.

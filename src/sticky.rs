@@ -16,6 +16,23 @@ use crate::settings::Settings;
 /// Bytes of a MAC that are kept: 128 bits.
 const MAC: usize = 16;
 
+/// Why a sticky cookie is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// There is none.
+    Absent,
+    /// It is not of the form that its release writes.
+    Malformed,
+    /// It names another release.
+    OtherRelease,
+    /// It names a lane that the release does not have.
+    UnknownLane,
+    /// It is of another revision.
+    OtherRevision,
+    /// Its MAC is not right, or there is no key or id to check it by.
+    NotAuthentic,
+}
+
 /// The lane that the cookie of a request remembers, if it may be believed. Whether the lane is open is another question.
 pub(crate) fn recall(
     segment: &Segment,
@@ -23,16 +40,26 @@ pub(crate) fn recall(
     settings: &Settings,
     facts: &Facts<'_>,
     id: Option<&[u8]>,
-) -> Option<LaneId> {
-    let value = facts.cookie(sticky.cookie.name.as_bytes())?;
+) -> Result<LaneId, Doubt> {
+    let value = facts.cookie(sticky.cookie.name.as_bytes()).ok_or(Doubt::Absent)?;
     let mut parts = split(value, b'~');
-    let (first, lane, revision) = (parts.next()?, parts.next(), parts.next());
+    let (first, lane, revision) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let Some((lane, revision)) = lane.zip(revision) else {
-        return segment.lane_named(first).filter(|_| sticky.proof == Proof::None && lane.is_none());
+        return match lane {
+            Some(_) => Err(Doubt::Malformed),
+            None if sticky.proof != Proof::None => Err(Doubt::NotAuthentic),
+            None => segment.lane_named(first).ok_or(Doubt::UnknownLane),
+        };
     };
-    let lane = segment.lane_named(lane)?;
-    let revision: u32 = std::str::from_utf8(revision).ok()?.parse().ok()?;
-    let is_ours = first == segment.name() && (sticky.any_revision || revision == segment.revision());
+    if first != segment.name() {
+        return Err(Doubt::OtherRelease);
+    }
+    let lane = segment.lane_named(lane).ok_or(Doubt::UnknownLane)?;
+    let revision = std::str::from_utf8(revision).ok().and_then(|digits| digits.parse().ok());
+    let revision: u32 = revision.ok_or(Doubt::Malformed)?;
+    if !sticky.any_revision && revision != segment.revision() {
+        return Err(Doubt::OtherRevision);
+    }
     let mut is_authentic = || {
         if sticky.proof == Proof::None {
             return parts.next().is_none();
@@ -42,7 +69,7 @@ pub(crate) fn recall(
         let code = key.zip(id).map(|(key, id)| code(key, &text(segment, lane, revision), id));
         code.zip(mac).is_some_and(|(code, mac)| is_same(&code, &mac))
     };
-    (is_ours && is_authentic()).then_some(lane)
+    if is_authentic() { Ok(lane) } else { Err(Doubt::NotAuthentic) }
 }
 
 /// The value of the cookie that remembers `lane`; `None` where it takes a key or an id that is not there.

@@ -8,6 +8,7 @@ use crate::arena::{Arena, Span, Text, position};
 use crate::bucket;
 use crate::condition::{self, Case, Conditions, Jump, Operator, Set, Subject};
 use crate::error::{At, OneOf, Problem, Quoted};
+use crate::explain::Origin;
 use crate::hash::Buckets;
 use crate::limits;
 use crate::number::{self, Range};
@@ -42,7 +43,7 @@ pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &m
 
 /// A condition, checked, before its tests are laid.
 enum Tree {
-    Test(Subject, Operator),
+    Test(Subject, Operator, Origin),
     /// What is known without a request.
     Known(bool),
     All(Vec<Tree>),
@@ -50,11 +51,38 @@ enum Tree {
     Not(Box<Tree>),
 }
 
+impl Tree {
+    /// A test; where it is written is said by [`Tree::written`].
+    fn test(subject: Subject, operator: Operator) -> Self {
+        Tree::Test(subject, operator, Origin::default())
+    }
+
+    /// The same, which is written at `at` and asks for `demand`.
+    #[cfg(feature = "tools")]
+    fn written(self, at: &At<'_>, demand: &impl serde::Serialize) -> Self {
+        match self {
+            Tree::Test(subject, operator, _) => {
+                let demand = serde_json::to_string(demand).unwrap_or_default();
+                Tree::Test(subject, operator, Origin { path: at.path(), demand })
+            }
+            other => other,
+        }
+    }
+
+    /// Without tools nobody asks.
+    #[cfg(not(feature = "tools"))]
+    fn written<T>(self, _: &At<'_>, _: &T) -> Self {
+        self
+    }
+}
+
 /// Lays the tests of `tree`, the last one first, so that each knows where to go on; says where the first one stands. What
 /// is known is folded: the tree begins at `then` or `otherwise` itself.
 fn lay(tree: &Tree, then: Jump, otherwise: Jump, conditions: &mut Conditions) -> Jump {
     match tree {
-        Tree::Test(subject, operator) => conditions.push(*subject, *operator, then, otherwise),
+        Tree::Test(subject, operator, origin) => {
+            conditions.push((*subject, *operator), origin.clone(), then, otherwise)
+        }
         Tree::Known(true) => then,
         Tree::Known(false) => otherwise,
         Tree::Not(tree) => lay(tree, otherwise, then, conditions),
@@ -107,15 +135,20 @@ impl Compiler<'_> {
         ];
         for (key, test, subject) in single {
             if let Some(test) = test {
-                let tree = self.text(test, subject, &mut at.key(key));
-                trees.push(tree);
+                let at = &mut at.key(key);
+                let tree = self.text(test, subject, at);
+                trees.push(tree.written(at, test));
             }
         }
         if !written.source.is_empty() {
-            trees.push(self.source(&written.source, &mut at.key("source")));
+            let at = &mut at.key("source");
+            let tree = self.source(&written.source, at);
+            trees.push(tree.written(at, &written.source));
         }
         if let Some(test) = &written.percent {
-            trees.push(self.percent(test, &mut at.key("percent")));
+            let at = &mut at.key("percent");
+            let tree = self.percent(test, at);
+            trees.push(tree.written(at, test));
         }
         let mut several = |key: &str, conditions: &[Condition]| -> Vec<Tree> {
             let mut at = at.key(key);
@@ -146,7 +179,7 @@ impl Compiler<'_> {
             let at = &mut at.key(name);
             let subject = subject(self.arena, name, at);
             let tree = self.text(test, subject.unwrap_or(Subject::Path), at);
-            trees.push(tree);
+            trees.push(tree.written(at, test));
         }
     }
 
@@ -156,7 +189,7 @@ impl Compiler<'_> {
             at.warning("this holds every address of its kind");
         }
         let networks = Span::append(&mut self.conditions.networks, networks);
-        Tree::Test(Subject::Source, Operator::Networks(networks))
+        Tree::test(Subject::Source, Operator::Networks(networks))
     }
 
     fn percent(&mut self, written: &PercentTest, at: &mut At<'_>) -> Tree {
@@ -185,7 +218,7 @@ impl Compiler<'_> {
         if (from, to) == (0, bucket::COUNT) {
             at.warning("this holds everybody who has a gray id");
         }
-        Tree::Test(Subject::Id, Operator::Percent(condition::Buckets { salt, from, to }))
+        Tree::test(Subject::Id, Operator::Percent(condition::Buckets { salt, from, to }))
     }
 
     fn text(&mut self, written: &TextTest, subject: Subject, at: &mut At<'_>) -> Tree {
@@ -225,16 +258,16 @@ impl Compiler<'_> {
             for (index, text) in texts.iter().enumerate() {
                 in_its_case(text, subject, &mut at.index(index));
             }
-            tests.push(Tree::Test(subject, Operator::In(Set::keep(self.arena, texts, case), case)));
+            tests.push(Tree::test(subject, Operator::In(Set::keep(self.arena, texts, case), case)));
         }
         if let Some(wanted) = present {
             let operator = if *wanted { Operator::Present } else { Operator::Absent };
             let is_always_there = matches!(subject, Subject::Path | Subject::Method | Subject::Host);
-            tests.push(if is_always_there { known(*wanted, at) } else { Tree::Test(subject, operator) });
+            tests.push(if is_always_there { known(*wanted, at) } else { Tree::test(subject, operator) });
         }
         if let Some(text) = number {
             tests.push(self.range(text, None, &mut at.key("number"), |range| {
-                Tree::Test(subject, Operator::Number(range))
+                Tree::test(subject, Operator::Number(range))
             }));
         }
         if let Some(written) = remainder {
@@ -273,7 +306,7 @@ impl Compiler<'_> {
         at: &mut At<'_>,
     ) -> Tree {
         in_its_case(text, subject, at);
-        Tree::Test(subject, operator(self.arena.keep(text), case))
+        Tree::test(subject, operator(self.arena.keep(text), case))
     }
 
     fn remainder(&mut self, written: &RemainderTest, subject: Subject, at: &mut At<'_>) -> Tree {
@@ -289,7 +322,7 @@ impl Compiler<'_> {
             return Tree::Known(false);
         };
         self.range(text, Some(divisor), &mut at.key("remainder"), |range| {
-            Tree::Test(subject, Operator::Remainder { divisor, range })
+            Tree::test(subject, Operator::Remainder { divisor, range })
         })
     }
 
@@ -319,7 +352,7 @@ impl Compiler<'_> {
         let requirements = &mut self.conditions.requirements;
         match requirements.compile(text, self.arena) {
             Some(requirement) if requirements.is_empty(requirement) => known(false, at),
-            Some(requirement) => Tree::Test(subject, Operator::Version(requirement)),
+            Some(requirement) => Tree::test(subject, Operator::Version(requirement)),
             None => {
                 at.error(Problem::Invalid, Quoted(text), version::EXPECTED);
                 Tree::Known(false)
@@ -342,7 +375,7 @@ fn pattern(text: &str, compiled: Result<Program, RegexError>, subject: Subject, 
             if program.always() {
                 at.warning("this holds of every text; present says so");
             }
-            Tree::Test(subject, Operator::Pattern(program))
+            Tree::test(subject, Operator::Pattern(program))
         }
         Err(fault) => {
             at.error(Problem::Invalid, Quoted(text), fault);

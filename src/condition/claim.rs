@@ -18,6 +18,17 @@ pub(super) fn any(value: &[u8], is_number: bool, holds: impl Fn(&[u8]) -> bool) 
     holds(value) || list_of(value).is_some_and(|list| list.names().any(holds))
 }
 
+/// The value for people: the elements of a list with commas between them.
+pub(super) fn shown(value: &[u8], is_number: bool) -> Vec<u8> {
+    match list_of(value) {
+        Some(list) => {
+            let elements = list.names().map(|element| text_of(element, is_number).into_owned());
+            elements.collect::<Vec<_>>().join(b", ".as_slice())
+        }
+        None => text_of(value, is_number).into_owned(),
+    }
+}
+
 /// A value as JSON writes it, but for the quotes of a text.
 fn text_of(value: &[u8], is_number: bool) -> Cow<'_, [u8]> {
     match value {

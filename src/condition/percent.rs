@@ -15,6 +15,11 @@ pub(crate) struct Buckets {
 impl Buckets {
     /// Whether the id is in the range; `salt` is the text of the salt.
     pub(super) fn hold(self, salt: &[u8], id: &[u8]) -> bool {
-        (self.from..self.to).contains(&Bucket::of(salt, id).get())
+        (self.from..self.to).contains(&bucket(salt, id))
     }
+}
+
+/// The bucket of an id, of 10,000.
+pub(super) fn bucket(salt: &[u8], id: &[u8]) -> u16 {
+    Bucket::of(salt, id).get()
 }

@@ -19,6 +19,7 @@ written! {
 
 written! {
     /// One place where a gray id, or a part of one, may stand.
+    #[derive(Eq)]
     pub enum IdSource {
         /// The address that the request came from, as the listener knows it.
         SourceAddress = "sourceAddress",
