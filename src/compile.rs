@@ -64,6 +64,16 @@ pub fn check_node(node: &Node<'_>) -> (Policy, Plan, PolicyErrors) {
     (policy, plan, errors)
 }
 
+/// Reads and checks the keys of a plugin by themselves: their ids, and what is wrong with them.
+#[cfg(feature = "tools")]
+pub fn check_keys(node: &Node<'_>) -> (policy::Map<String>, PolicyErrors) {
+    let mut errors = PolicyErrors::default();
+    let written = read(node, &Path::Root, &mut errors);
+    errors.conceal("");
+    keys(&written, &mut At::new(Path::Root, &mut errors));
+    (written, errors)
+}
+
 /// What a plugin was configured with.
 #[derive(Debug)]
 pub struct Loaded {
@@ -95,6 +105,7 @@ pub fn load(json: &[u8]) -> Loaded {
         }
     };
     let config: PluginConfig = read(&node, &Path::Root, &mut errors);
+    errors.conceal("keys");
     let mut at = At::new(Path::Root, &mut errors);
     if config.trust.is_none() {
         let allowed = "edge (clients are outside) or mesh (the hop before is one of ours)";

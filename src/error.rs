@@ -256,6 +256,14 @@ impl PolicyErrors {
         }
     }
 
+    /// Takes the values out of the mistakes at and under a key of the document, or under all of them: nobody wants a secret
+    /// in a log.
+    pub(crate) fn conceal(&mut self, key: &str) {
+        for error in self.errors.iter_mut().filter(|error| error.path.starts_with(key)) {
+            error.value.clear();
+        }
+    }
+
     /// Whether the value at `path`, or one that it is a part of, could not be read.
     fn lies_in_unreadable(&self, path: &str) -> bool {
         let mut parts = path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end));

@@ -13,6 +13,7 @@ use graylane::policy::Trust;
 use serde_json::{Map, Number, Value, json};
 use serde_saphyr::{DuplicateKeyPolicy, UserMessageFormatter, alias_limits, budget, options};
 
+use crate::keys::Keys;
 use crate::position::Position;
 
 /// How a document is written.
@@ -115,9 +116,12 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
     Ok(json(&node))
 }
 
-/// The configuration of a plugin, as Envoy hands it to the module.
-pub fn plugin_configuration(trust: Trust, access_log: bool, policy: &Value) -> Value {
-    json!({"trust": trust, "accessLog": access_log, "policy": policy})
+/// The configuration of a plugin, as Envoy hands it to the module; with keys it holds secrets.
+pub fn plugin_configuration(trust: Trust, access_log: bool, keys: &Keys, policy: &Value) -> Value {
+    if keys.is_empty() {
+        return json!({"trust": trust, "accessLog": access_log, "policy": policy});
+    }
+    json!({"trust": trust, "accessLog": access_log, "keys": keys, "policy": policy})
 }
 
 /// A document that has been checked, as JSON: with its keys in the order in which they are written.
@@ -183,7 +187,8 @@ releases:
 
     #[test]
     fn the_module_takes_what_is_rendered() {
-        let configuration = plugin_configuration(Trust::Edge, false, &read(POLICY).unwrap());
+        let configuration =
+            plugin_configuration(Trust::Edge, false, &Keys::default(), &read(POLICY).unwrap());
         let loaded = graylane::load(configuration.to_string().as_bytes());
         assert_eq!(loaded.trust, Trust::Edge);
         assert_eq!(loaded.plan.unwrap().version(), 7);

@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use graylane::compile;
 use graylane::node::Node;
 use graylane::plan::Plan;
 use graylane::policy::Policy;
 use graylane_cli::check::{Checked, check};
 use graylane_cli::document::{self, Form};
+use graylane_cli::keys::{self, Keys};
 use graylane_cli::report::File;
 use serde_json::Value;
 
@@ -35,9 +36,35 @@ pub(crate) fn name(path: &Path) -> String {
     if is_standard(path) { "<stdin>".to_owned() } else { path.display().to_string() }
 }
 
-/// Reads a policy that has to be good, as JSON. Where it is not, its mistakes are told and there is none.
-pub(crate) fn policy(path: &Path) -> Result<Option<Value>> {
-    good(path, |node, _| document::json(&node))
+/// Reads a policy and the keys that it names, both of which have to be good, as JSON. Where they are not, the mistakes of both
+/// are told and there is neither.
+pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Option<(Value, Keys)>> {
+    if is_standard(path) && keys.is_some_and(is_standard) {
+        bail!("standard input can be the policy or its keys, not both");
+    }
+    let text = read(path)?;
+    let checked_keys = match keys {
+        Some(keys) => Some(keys::check(&read(keys)?, Form::of(keys))),
+        None => None,
+    };
+    let Checked { mut report, good } = check(&text, Form::of(path));
+    let node = match good {
+        Some((node, _)) => Some(node),
+        None => document::parse(&text, Form::of(path)).ok(),
+    };
+    if let Some(node) = &node {
+        let keys = checked_keys.as_ref().map(|checked| &checked.keys);
+        keys::add_missing(&mut report, &compile::check_node(node).0, &text, keys);
+    }
+    if let (Some(checked), Some(path)) = (&checked_keys, keys) {
+        output::tell(&checked.text(&name(path)));
+    }
+    if !report.is_good(false) {
+        output::tell(&File { name: &name(path), text: &text, report: &report }.text());
+        return Ok(None);
+    }
+    let checked = checked_keys.unwrap_or_default();
+    Ok(node.filter(|_| checked.mistakes.is_empty()).map(|node| (document::json(&node), checked.keys)))
 }
 
 /// Reads a policy that has to be good, as it is written and as it decides. Where it is not, its mistakes are told and there is

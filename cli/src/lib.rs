@@ -5,6 +5,7 @@ pub mod check;
 pub mod document;
 pub mod format;
 pub mod hint;
+pub mod keys;
 pub mod parity;
 pub mod position;
 pub mod reference;

@@ -7,6 +7,7 @@ use graylane::error::PolicyErrors;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
 use graylane_cli::document;
+use graylane_cli::keys::Keys;
 use graylane_testbed::{Context, Error, PluginFile, Result, bail, module, root};
 use serde_json::Value;
 
@@ -53,7 +54,8 @@ impl Document {
     /// # Errors
     /// Every mistake in it.
     pub(crate) fn revision(&self) -> Result<Revision> {
-        let configuration = document::plugin_configuration(TRUST, true, &self.value).to_string();
+        let configuration =
+            document::plugin_configuration(TRUST, true, &Keys::default(), &self.value).to_string();
         let plan = graylane::load(configuration.as_bytes()).plan.map_err(Error::new)?;
         let plugin = PluginFile::checked_in()?.module(&module()?)?.configuration(&configuration)?;
         Ok(Revision { plan, plugin })

@@ -1,5 +1,6 @@
 //! `graylane render`: a policy as a proxy reads it.
 
+use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,11 +14,15 @@ use serde_json::{Value, json};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
-Exit codes: 0 it is rendered; 1 the policy has mistakes, which are told on standard error, and nothing is written;
+With keys the file holds secrets, so its owner and group alone may read it: mode 640, else 644. Where Envoy runs as another user,
+put it into the group that the file gets, or say another --mode. What standard output is sent to has the mode that you gave it.
+
+Exit codes: 0 it is rendered; 1 the policy or the keys have mistakes, which are told on standard error, and nothing is written;
 2 a file could not be read or written.
 
 Examples:
   graylane render envoy policy.yaml --trust edge -o ecds.yaml
+  graylane render envoy policy.yaml --trust edge --keys keys.yaml -o ecds.yaml      keys.yaml: {k1: 00112233…}
   graylane render envoy policy.yaml --trust mesh --module /etc/envoy/graylane.wasm > ecds.json";
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +34,7 @@ pub(crate) enum Render {
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub(crate) struct EnvoyOptions {
-    /// The policy (YAML or JSON)
+    /// The policy (YAML or JSON); - is standard input
     #[arg(value_name = "FILE")]
     policy: PathBuf,
     /// Whom the listener believes: clients are outside (edge), or the hop before is one of ours (mesh)
@@ -41,12 +46,23 @@ pub(crate) struct EnvoyOptions {
     /// The name of the plugin; each plugin of a process needs one of its own
     #[arg(long, default_value = "graylane")]
     name: String,
+    /// The secrets that the policy names, by their ids (YAML or JSON): `k1: 00112233…`, 32 to 128 hexadecimal digits
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
     /// Leave each decision for the access log
     #[arg(long)]
     access_log: bool,
     /// Write to this file by one rename, which Envoy takes for a change; without it to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Who may read and write that file, as for chmod: 644, or 640 where keys are in it
+    #[arg(long, value_name = "OCTAL", requires = "output", value_parser = mode)]
+    mode: Option<u32>,
+}
+
+fn mode(digits: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "octal digits, 0 to 777".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -66,11 +82,18 @@ impl From<Trust> for policy::Trust {
 
 /// Renders a policy for Envoy.
 pub(crate) fn envoy(options: &EnvoyOptions) -> Result<Outcome> {
-    let Some(policy) = input::policy(&options.policy)? else { return Ok(Outcome::Bad) };
-    let configuration = document::plugin_configuration(options.trust.into(), options.access_log, &policy);
+    let Some((policy, keys)) = input::policy_with_keys(&options.policy, options.keys.as_deref())? else {
+        return Ok(Outcome::Bad);
+    };
+    let configuration =
+        document::plugin_configuration(options.trust.into(), options.access_log, &keys, &policy);
     let text = format!("{:#}\n", discovery_response(options, &configuration));
     match &options.output {
-        Some(path) => swap_in(path, &text)?,
+        Some(path) => {
+            // Envoy may run as another user. A secret is not for all of them.
+            let mode = options.mode.unwrap_or(if keys.is_empty() { 0o644 } else { 0o640 });
+            swap_in(path, &text, mode)?;
+        }
         None => output::write(&text)?,
     }
     Ok(Outcome::Good)
@@ -101,13 +124,13 @@ fn discovery_response(options: &EnvoyOptions, configuration: &Value) -> Value {
 }
 
 /// Puts a text in place of a file by one rename: Envoy does not see a file that is written in place.
-fn swap_in(path: &Path, text: &str) -> Result<()> {
+fn swap_in(path: &Path, text: &str, mode: u32) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> Result<()> {
-        // Envoy may run as another user.
-        let readable = std::fs::Permissions::from_mode(0o644);
-        let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
+        // It is its owner's alone until all of it is there.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.persist(path)?;
         Ok(())
     };
