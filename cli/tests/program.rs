@@ -414,6 +414,18 @@ fn parity_is_content_with_what_it_does_not_know() {
 }
 
 #[test]
+fn parity_tells_programs_the_same_in_json_and_yaml() {
+    let report = |form: &str| graylane(&["parity", "-", "-o", form], PUBLISHED);
+    let (json, yaml) = (report("json"), report("yaml"));
+    assert_eq!((json.status.code(), yaml.status.code()), (Some(1), Some(1)));
+    let of_json: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let of_yaml: Value = serde_saphyr::from_str(text(&yaml.stdout)).expect("YAML");
+    assert_eq!(of_yaml, of_json);
+    assert_eq!(of_yaml["files"][0]["failures"][0]["got"], 25);
+    assert!(text(&yaml.stdout).starts_with("passed: 1\nfailed: 1\n"), "{}", text(&yaml.stdout));
+}
+
+#[test]
 fn what_is_no_file_of_rows_cannot_be_judged() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("good.json");

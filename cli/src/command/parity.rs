@@ -42,6 +42,8 @@ enum Output {
     Table,
     /// For programs
     Json,
+    /// For programs, too
+    Yaml,
 }
 
 /// Evaluates the rows of files.
@@ -60,6 +62,9 @@ pub(crate) fn parity(options: &Options) -> Result<Outcome> {
     match options.output {
         Output::Table => output::write(&Table(&reports).to_string())?,
         Output::Json => output::write(&format!("{:#}\n", to_json(&reports)))?,
+        Output::Yaml => {
+            output::write(&serde_saphyr::to_string(&to_json(&reports)).context("the report as YAML")?)?;
+        }
     }
     let is_good = reports.iter().all(|(_, _, report)| report.failed() == 0);
     Ok(match is_unread {
