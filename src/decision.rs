@@ -370,11 +370,6 @@ impl<O: Observer> Chooser<'_, '_, O> {
         let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
         let base = self.segment.base;
         let own = [lane].into_iter().chain(fallbacks(lane).iter().copied());
-        let served = own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available);
-        let served = served.unwrap_or(lane);
-        if served != lane {
-            self.observer.note(|| Note::Fallback { from: lane, to: served });
-        }
-        served
+        own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available).unwrap_or(lane)
     }
 }

@@ -144,13 +144,6 @@ pub enum Note {
     },
     /// The split was not asked, since the request has no id.
     NotSplit,
-    /// Another lane serves.
-    Fallback {
-        /// The lane that is unavailable.
-        from: LaneId,
-        /// The lane that serves.
-        to: LaneId,
-    },
 }
 
 /// A test of a condition.

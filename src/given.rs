@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::arena::position;
+use crate::plan::Plan;
 use crate::request::{Headers, Request};
-use crate::settings::{JWT_FILTER, JWT_PAYLOAD};
 use crate::time::Timestamp;
 
 /// A request with all that a decision may ask about it.
@@ -31,10 +31,11 @@ impl From<Headers> for Given {
 }
 
 impl Given {
-    /// Adds the claims of a verified token, where a policy finds them unless it says otherwise: in the metadata of Envoy's JWT
-    /// filter, in the bytes in which Envoy hands values over.
-    pub fn add_claims(&mut self, claims: &Map<String, Value>) {
-        self.add_map(&[JWT_FILTER.to_owned(), JWT_PAYLOAD.to_owned()], claims);
+    /// Adds the claims of a verified token where a plan looks for them: in the metadata of Envoy's JWT filter, in the bytes in
+    /// which Envoy hands values over.
+    pub fn add_claims(&mut self, plan: &Plan, claims: &Map<String, Value>) {
+        let (filter, key) = &plan.settings.claims_in;
+        self.add_map(&[filter.to_string(), key.to_string()], claims);
     }
 
     fn add_map(&mut self, path: &[String], map: &Map<String, Value>) {

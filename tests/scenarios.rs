@@ -5,6 +5,8 @@
 //! every counter.
 #![cfg(test)]
 
+#[path = "support/ask.rs"]
+mod ask;
 #[path = "support/edge.rs"]
 mod edge;
 #[path = "support/facts.rs"]
@@ -19,22 +21,17 @@ mod scenario;
 mod token;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use graylane::effect::{Counter, counts};
 use graylane::plan::Plan;
-use graylane_testbed::{Client, Request, Response, Result, block_on, ensure, raw, root};
+use graylane_testbed::{Response, Result, block_on, ensure, root};
 
+use ask::{call, repeated, send};
 use edge::{DECISION, Edge, FORGED, FORGER, LANE_HEADERS, LANES};
 use facts::{Facts, differences};
-use graylane::given::Given;
-use graylane::request::Headers;
-use graylane::time::Timestamp;
 use native::Ran;
 use scenario::{Case, Scenario};
 
-/// The randomness of a fresh id where Envoy has drawn none that the engine could repeat.
-const RANDOM: [u8; 16] = [7; 16];
 /// Headers that Envoy or the client's library adds; the filter has no part in them.
 const ADDED_UPSTREAM: [&str; 8] = [
     "content-length",
@@ -63,21 +60,6 @@ fn scenarios() -> Result<Vec<Scenario>> {
 fn plan(scenario: &Scenario) -> Plan {
     let loaded = graylane::load(scenario.configuration().as_bytes());
     loaded.plan.unwrap_or_else(|errors| panic!("{}: the policy is refused:\n{errors}", scenario.name))
-}
-
-fn call(case: &Case) -> Given {
-    let pseudo = [(":authority", case.host.as_str()), (":path", &case.path), (":method", &case.method)];
-    let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-    // As they are inside Envoy.
-    let sent = case.headers().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let headers = pseudo.into_iter().chain(sent).collect::<Headers>();
-    // Times in scenarios are far from now, on one side or the other.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_secs();
-    let now = Timestamp::from_seconds(i64::try_from(now).expect("a time before the end of time"));
-    let mut given =
-        Given { source_address: Some(case.from), random: Some(RANDOM), now, ..Given::from(headers) };
-    given.add_claims(&case.claims);
-    given
 }
 
 /// What the engine made of a request; where it goes follows from the routes of the test's Envoy.
@@ -160,31 +142,6 @@ async fn counters(edge: &Edge) -> Result<BTreeMap<String, u64>> {
     Ok(own.collect())
 }
 
-async fn send(edge: &Edge, case: &Case) -> Result<Response> {
-    if case.expect.refused.is_some() {
-        return raw(edge.envoy.address(), &bytes_of(case)).await;
-    }
-    let request = Request::new(&case.method, &case.path).host(&case.host);
-    let request =
-        case.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    let request = if case.claims.is_empty() {
-        request
-    } else {
-        request.header(token::HEADER, token::signed(&case.claims))
-    };
-    Client::between(case.from, edge.envoy.address()).send(&request).await
-}
-
-/// A request as its bytes, for what no client sends.
-fn bytes_of(case: &Case) -> Vec<u8> {
-    let mut bytes = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", case.method, case.path, case.host).into_bytes();
-    for (name, value) in case.headers() {
-        bytes.extend_from_slice(&[name.as_bytes(), b": ", &value, b"\r\n"].concat());
-    }
-    bytes.extend_from_slice(b"connection: close\r\n\r\n");
-    bytes
-}
-
 /// Runs one request on both and says what differs.
 async fn compare(
     edge: &Edge,
@@ -208,19 +165,11 @@ async fn compare(
         );
         return Ok(String::new());
     }
-    // The engine repeats the id that Envoy drew, so that both place it alike.
-    let drawn = response.echo()?.header(&plan.names().id).and_then(|id| uuid_of(&id));
-    let call = Given { random: drawn.or(Some(RANDOM)), ..call(case) };
+    let call = repeated(case, plan, &response)?;
     let ran = native::run(plan, scenario.trust(), &call);
     let envoy = facts_of_envoy(&response, &grown, ran.fresh_id())?;
     let engine = facts_of_engine(case, &ran);
     Ok(differences(&scenario.expected(case), &[("engine", &engine), ("envoy", &envoy)]))
-}
-
-/// The bytes of a UUID version 4.
-fn uuid_of(text: &[u8]) -> Option<[u8; 16]> {
-    let id = uuid::Uuid::try_parse_ascii(text).ok()?;
-    (id.get_version_num() == 4).then(|| id.into_bytes())
 }
 
 fn report(failures: &[String]) {
@@ -244,7 +193,7 @@ fn the_engine_does_what_the_scenarios_say() -> Result<()> {
     for scenario in scenarios()? {
         let plan = plan(&scenario);
         for case in scenario.requests.iter().filter(|case| case.expect.refused.is_none()) {
-            let call = call(case);
+            let call = call(case, &plan);
             let ran = native::run(&plan, scenario.trust(), &call);
             let facts = facts_of_engine(case, &ran);
             let differences = differences(&scenario.expected(case), &[("engine", &facts)]);

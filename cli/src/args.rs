@@ -2,13 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, completion, fmt, parity, render, schema, simulate};
+use crate::command::{check, completion, explain, fmt, parity, render, schema, simulate};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
 
-/// Check policies, format them, simulate them, render them for Envoy, and hold their hashing against that of others. A FILE of - is
-/// standard input.
+/// Check policies, explain what they do to a request, simulate what they do to users, format them, render them for Envoy, and hold
+/// their hashing against that of others. A FILE of - is standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -19,6 +19,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Check(check::Options),
+    Explain(explain::Options),
     Fmt(fmt::Options),
     Parity(parity::Options),
     Schema(schema::Options),

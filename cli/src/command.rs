@@ -2,8 +2,10 @@
 
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod parity;
 pub(crate) mod render;
+mod request;
 pub(crate) mod schema;
 pub(crate) mod simulate;

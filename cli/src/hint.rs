@@ -11,8 +11,13 @@ pub fn meant(error: &FieldError) -> Option<&str> {
         // A value that is shown in part has no end, and is like nothing.
         _ => unquoted(&error.value)?.0,
     };
-    let plain = plain(&written);
-    let near = error.words().filter_map(|word| {
+    nearest(&written, error.words())
+}
+
+/// The word that is nearly what was written, if one is; the first of those that are equally near.
+pub fn nearest<'w>(written: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let plain = plain(written);
+    let near = words.filter_map(|word| {
         let distance = strsim::osa_distance(&plain, &self::plain(word));
         // A third of the letters may be wrong: `v3` is no mistake for `v2`.
         let letters = plain.chars().count().max(word.chars().count());

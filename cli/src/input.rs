@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use graylane::compile;
 use graylane::node::Node;
 use graylane::plan::Plan;
-use graylane::policy::Policy;
+use graylane::policy::{Policy, Trust};
 use graylane_cli::check::{Checked, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::keys::{self, Keys};
@@ -65,6 +65,18 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
     }
     let checked = checked_keys.unwrap_or_default();
     Ok(node.filter(|_| checked.mistakes.is_empty()).map(|node| (document::json(&node), checked.keys)))
+}
+
+/// Reads a policy and the keys of the plugin, both of which have to be good, as the policy is written and as it decides. Where they
+/// are not, their mistakes are told and there is none.
+pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Policy, Plan)>> {
+    let Some((policy, keys)) = policy_with_keys(path, Some(keys))? else { return Ok(None) };
+    // Whom the listener believes is no part of the plan.
+    let configuration = document::plugin_configuration(Trust::Edge, false, &keys, &policy).to_string();
+    let plan = graylane::load(configuration.as_bytes()).plan?;
+    let policy = policy.to_string();
+    let node = serde_json::from_str::<Node<'_>>(&policy)?;
+    Ok(Some((compile::check_node(&node).0, plan)))
 }
 
 /// Reads a policy that has to be good, as it is written and as it decides. Where it is not, its mistakes are told and there is

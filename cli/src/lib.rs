@@ -1,8 +1,9 @@
-//! What people do with a policy outside of Envoy: check it, format it, describe it, render it; and hold its hashing
-//! against that of others.
+//! What people do with a policy outside of Envoy: check it, explain it, simulate it, format it, describe it, render it; and hold its
+//! hashing against that of others.
 
 pub mod check;
 pub mod document;
+pub mod explain;
 pub mod format;
 pub mod hint;
 pub mod keys;

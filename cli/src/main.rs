@@ -13,7 +13,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use command::{check, completion, fmt, parity, render, schema, simulate};
+use command::{check, completion, explain, fmt, parity, render, schema, simulate};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ enum Outcome {
 fn main() -> ExitCode {
     let done: Result<Outcome> = match Arguments::parse().command {
         Command::Check(options) => check::check(&options),
+        Command::Explain(options) => explain::explain(&options),
         Command::Fmt(options) => Ok(fmt::fmt(&options)),
         Command::Parity(options) => parity::parity(&options),
         Command::Schema(options) => schema::schema(&options),

@@ -24,6 +24,8 @@ pub use population::Population;
 pub use question::{Side, Template};
 pub use report::{By, File, Lane, Pair, Release, Report, Users};
 
+pub(crate) use report::mode_word;
+
 use crowd::{Counts, Crowd, Place, Tally};
 use movement::Lanes;
 use question::{Asked, places};
@@ -310,7 +312,7 @@ fn release(item: &Item<'_>, plan: &Plan, users: u64, places: &Counts<Place>) -> 
     });
     Release {
         name: item.name().to_owned(),
-        mode: report::mode_word(item.written),
+        mode: mode_word(item.written),
         at: String::new(),
         at_before: None,
         split,

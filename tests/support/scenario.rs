@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use graylane::headers::DEBUG;
 use graylane::policy::Trust;
 use graylane_testbed::{Result, ensure};
 use serde::Deserialize;
@@ -48,6 +49,9 @@ pub(crate) struct Case {
     /// The address that it comes from.
     #[serde(default = "localhost")]
     pub(crate) from: IpAddr,
+    /// Whether it asks for the debug header; no file says so.
+    #[serde(skip)]
+    pub(crate) asks_why: bool,
     pub(crate) expect: Expect,
 }
 
@@ -257,10 +261,12 @@ impl Case {
     /// The headers, in order, as a client writes them; neither the host nor the token is among them.
     pub(crate) fn headers(&self) -> Vec<(String, Vec<u8>)> {
         let pair = |(name, value): (&String, &Bytes)| (name.clone(), value.bytes());
-        match &self.headers {
+        let mut headers: Vec<_> = match &self.headers {
             Sent::Map(map) => map.iter().map(pair).collect(),
             Sent::List(list) => list.iter().flatten().map(pair).collect(),
-        }
+        };
+        headers.extend(self.asks_why.then(|| (DEBUG.to_owned(), b"1".to_vec())));
+        headers
     }
 }
 

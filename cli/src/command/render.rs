@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand, ValueEnum};
-use graylane::policy;
+use clap::{Args, Subcommand};
 use graylane_cli::document;
 use serde_json::{Value, json};
 
+use super::request::Trust;
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
@@ -63,21 +63,6 @@ pub(crate) struct EnvoyOptions {
 fn mode(digits: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| "octal digits, 0 to 777".to_owned())
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Trust {
-    Edge,
-    Mesh,
-}
-
-impl From<Trust> for policy::Trust {
-    fn from(trust: Trust) -> Self {
-        match trust {
-            Trust::Edge => policy::Trust::Edge,
-            Trust::Mesh => policy::Trust::Mesh,
-        }
-    }
 }
 
 /// Renders a policy for Envoy.

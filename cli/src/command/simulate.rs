@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -10,7 +10,7 @@ use graylane::time::Timestamp;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::render::Trust;
+use super::request::{Trust, header, now, time};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
@@ -95,24 +95,6 @@ enum Output {
     Yaml,
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    // A name may begin with a colon: `:method`.
-    let (first, rest) = text.split_at_checked(1).unwrap_or((text, ""));
-    let Some((name, value)) = rest.split_once(':') else {
-        return Err("name and value with a colon between".into());
-    };
-    let name = format!("{first}{name}").trim().to_ascii_lowercase();
-    match name.as_str() {
-        ":authority" | "host" => Err("the host is said by --host".into()),
-        ":path" => Err("the path is said by --path".into()),
-        _ => Ok((name, value.trim().to_owned())),
-    }
-}
-
-fn time(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::parse(text).ok_or("a time with its offset, like 2026-12-01T09:00:00+01:00")
-}
-
 /// Simulates a population.
 pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
     let files = [Some(&options.policy), options.against.as_ref(), options.population.as_ref()];
@@ -172,11 +154,6 @@ fn population(options: &Options) -> Result<Population> {
         bail!("{name}: there is no id in it");
     }
     Ok(population)
-}
-
-fn now() -> Result<Timestamp> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    Ok(Timestamp::from_seconds(i64::try_from(now.as_secs())?))
 }
 
 /// A bar on standard error, where that is a terminal, for whoever has been waiting for a while.

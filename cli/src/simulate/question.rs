@@ -73,12 +73,12 @@ impl fmt::Display for Carrier {
 
 impl Carrier {
     /// The carrier of a source that is one place, and not made of several.
-    fn of(source: &IdSource, policy: &Policy) -> Option<Self> {
+    fn of(source: &IdSource, plan: &Plan) -> Option<Self> {
         match source {
             IdSource::Header(name) => Some(Carrier::Header(name.to_ascii_lowercase())),
             IdSource::Query(name) => Some(Carrier::Query(name.clone())),
             IdSource::Cookie(name) => Some(Carrier::Cookie(name.clone())),
-            IdSource::Claim(name) => Some(Carrier::Claim(claim_path(name, policy))),
+            IdSource::Claim(name) => Some(Carrier::Claim(claim_path(name, plan))),
             IdSource::SourceAddress => Some(Carrier::Address),
             IdSource::Composite(_) => None,
         }
@@ -86,16 +86,10 @@ impl Carrier {
 }
 
 /// Where the engine looks for a verified claim.
-fn claim_path(name: &str, policy: &Policy) -> Vec<String> {
-    let mut by_default = Given::default();
-    by_default.add_claims(&Map::from_iter([(name.to_owned(), Value::from(""))]));
-    let mut path = by_default.metadata.pop().map_or_else(Vec::new, |(path, _)| path);
-    for (part, written) in path.iter_mut().zip([&policy.claims.filter, &policy.claims.key]) {
-        if let Some(written) = written {
-            part.clone_from(written);
-        }
-    }
-    path
+fn claim_path(name: &str, plan: &Plan) -> Vec<String> {
+    let mut given = Given::default();
+    given.add_claims(plan, &Map::from_iter([(name.to_owned(), Value::from(""))]));
+    given.metadata.pop().map_or_else(Vec::new, |(path, _)| path)
 }
 
 /// How users make themselves known to a policy.
@@ -115,7 +109,7 @@ impl Identity {
             let carrier = Carrier::Header(side.plan.names().id.to_string());
             return Ok(Identity { carrier, is_part: false });
         }
-        let carrier = |source: &IdSource| Carrier::of(source, &side.policy);
+        let carrier = |source: &IdSource| Carrier::of(source, &side.plan);
         let single = || sources.iter().filter_map(carrier);
         let parts = || {
             let composites = sources.iter().filter_map(|source| match source {

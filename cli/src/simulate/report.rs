@@ -169,7 +169,7 @@ pub(super) fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// The mode of a release as it is written.
-pub(super) fn mode_word(release: &policy::Release) -> &'static str {
+pub(crate) fn mode_word(release: &policy::Release) -> &'static str {
     match release {
         policy::Release { ab: Some(_), .. } => "ab",
         policy::Release { canary: Some(_), .. } => "canary",
