@@ -19,7 +19,6 @@ mod split;
 mod sticky;
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
@@ -30,6 +29,7 @@ use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
 use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source};
+use crate::table::Seen;
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -309,12 +309,12 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
 
 fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>) -> Vec<Arc<Segment>> {
     let mut segments = Vec::with_capacity(written.len());
-    let mut seen = HashMap::with_capacity(written.len());
+    let mut seen = Seen::default();
     let mut first_uncached = None;
     for (position, release) in written.iter().enumerate() {
         let at = &mut at.index(position);
         if let Some(name) = &release.name
-            && let Some(first) = seen.insert(name.as_str(), position)
+            && let Some(first) = seen.before(name, position)
         {
             let allowed = format_args!("releases[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);

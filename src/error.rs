@@ -4,7 +4,6 @@
 //! who write policies already read. This module knows nothing of policies; it may be used by any of them.
 
 use core::fmt;
-use std::collections::BTreeSet;
 
 /// Where in a document a value stands: `releases[1].rules[0].when`.
 ///
@@ -149,8 +148,8 @@ impl fmt::Display for FieldError {
 pub struct PolicyErrors {
     errors: Vec<FieldError>,
     warnings: Vec<FieldError>,
-    /// Where a neutral value stands for one that could not be read.
-    unreadable: BTreeSet<String>,
+    /// Where a neutral value stands for one that could not be read, in order.
+    unreadable: Vec<String>,
 }
 
 /// A place in a document, and where mistakes found there are recorded.
@@ -251,9 +250,8 @@ impl PolicyErrors {
         let unread = |error: &&FieldError| {
             matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
         };
-        for error in self.errors.iter().filter(unread) {
-            self.unreadable.insert(error.path.clone());
-        }
+        self.unreadable.extend(self.errors.iter().filter(unread).map(|error| error.path.clone()));
+        self.unreadable.sort_unstable();
     }
 
     /// Takes the values out of the mistakes at and under a key of the document, or under all of them: nobody wants a secret
@@ -266,10 +264,10 @@ impl PolicyErrors {
 
     /// Whether the value at `path`, or one that it is a part of, could not be read.
     fn lies_in_unreadable(&self, path: &str) -> bool {
-        let mut parts = path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end));
-        self.unreadable.contains("")
-            || self.unreadable.contains(path)
-            || parts.any(|part| self.unreadable.contains(part))
+        let parts = path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end));
+        let is_unreadable =
+            |part: &str| self.unreadable.binary_search_by(|known| (**known).cmp(part)).is_ok();
+        !self.unreadable.is_empty() && ["", path].into_iter().chain(parts).any(is_unreadable)
     }
 
     /// `Ok(value)` when nothing was recorded, else all of it.

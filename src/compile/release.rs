@@ -1,7 +1,5 @@
 //! A written release -> its segment.
 
-use std::collections::HashMap;
-
 use super::builder::Builder;
 use super::cache::cache;
 use super::lane::{lanes, told_apart};
@@ -17,6 +15,7 @@ use crate::limits;
 use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
 use crate::settings::{Cookie, Names, Settings};
+use crate::table::Seen;
 use crate::window::Window;
 
 /// Compiles a release; of the policy around it only the settings count.
@@ -124,12 +123,12 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
         at.error(Problem::TooMany, written.len(), format_args!("at most {} rules", limits::RULES));
         return Vec::new();
     }
-    let mut names = HashMap::with_capacity(written.len());
+    let mut names = Seen::default();
     let mut rules = Vec::with_capacity(written.len());
     for (index, rule) in written.iter().enumerate() {
         let at = &mut at.index(index);
         let name = check::name(rule.name.as_ref(), &mut at.key("name")).unwrap_or_default();
-        if let Some(first) = names.insert(name, index).filter(|_| !name.is_empty()) {
+        if let Some(first) = names.before(name, index).filter(|_| !name.is_empty()) {
             let allowed = format_args!("rules[{first}] has this name already");
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
@@ -148,7 +147,7 @@ fn lists<'r>(
     builder: &mut Builder,
     at: &mut At<'_>,
 ) -> (Option<Set>, Box<[(LaneId, Set)]>) {
-    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut seen = Seen::default();
     let place_of = |list: usize| list.checked_sub(1).and_then(|at| release.allow.iter().nth(at));
     let mut set = |list: usize, ids: &'r [String], arena: &mut Arena, at: &mut At<'_>| {
         for (index, id) in ids.iter().enumerate() {
@@ -157,7 +156,7 @@ fn lists<'r>(
                 let allowed = "an id: no control characters, no space at either end, not too long";
                 at.error(Problem::Invalid, Quoted(id), allowed);
             }
-            if let Some(other) = seen.insert(id, list) {
+            if let Some(other) = seen.before(id, list) {
                 let other = place_of(other).map_or("deny", |(lane, _)| lane);
                 at.error(Problem::Duplicate, Quoted(id), format_args!("the list for {other} has it already"));
             }

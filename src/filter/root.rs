@@ -11,7 +11,6 @@
 //! after a good one therefore reaches the real VMs unasked; these know the good one and keep it.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -23,7 +22,6 @@ use super::metrics::{PolicyMetrics, RequestMetrics};
 use super::runtime::Runtime;
 use crate::compile::load;
 use crate::error::PolicyErrors;
-use crate::policy::Trust;
 
 /// The root context of a plugin.
 #[derive(Default)]
@@ -63,7 +61,7 @@ impl RootContext for Root {
 
 thread_local! {
     /// What is in force, by plugin and trust, for as long as the VM lives.
-    static IN_FORCE: RefCell<HashMap<(String, Trust), Rc<Runtime>>> = RefCell::default();
+    static IN_FORCE: RefCell<Vec<(String, Rc<Runtime>)>> = RefCell::default();
 }
 
 impl Root {
@@ -75,7 +73,10 @@ impl Root {
             &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
         );
         let runtime = Rc::new(runtime);
-        IN_FORCE.with_borrow_mut(|all| all.insert((plugin.to_owned(), runtime.trust), Rc::clone(&runtime)));
+        IN_FORCE.with_borrow_mut(|all| {
+            all.retain(|(name, before)| name != plugin || before.trust != runtime.trust);
+            all.push((plugin.to_owned(), Rc::clone(&runtime)));
+        });
         self.runtime = Some(runtime);
     }
 
@@ -89,8 +90,10 @@ impl Root {
         mark: u32,
         metrics: PolicyMetrics,
     ) -> bool {
-        let key = (plugin.to_owned(), bare.trust);
-        if let Some(runtime) = IN_FORCE.with_borrow(|all| all.get(&key).cloned()) {
+        let is_it = |(name, runtime): &&(String, Rc<Runtime>)| name == plugin && runtime.trust == bare.trust;
+        let in_force =
+            IN_FORCE.with_borrow(|all| all.iter().find(is_it).map(|(_, runtime)| Rc::clone(runtime)));
+        if let Some(runtime) = in_force {
             metrics.keep(mark);
             let what = "bad policy came back unasked, the one before stays in force";
             report(Level::Critical, plugin, what, errors);
