@@ -33,6 +33,12 @@ impl Network {
         self.mask == 0 || self.mask == u128::MAX << 32
     }
 
+    /// Whether every address of it lies in `other`. Two networks lie in one another, or share no address.
+    #[cfg(feature = "tools")]
+    pub(crate) fn is_within(self, other: Network) -> bool {
+        self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
+    }
+
     /// Whether `address` lies in the network.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         bits(address) & self.mask == self.bits

@@ -3,6 +3,8 @@
 //! A mistake does not stop it: the part at fault is left out, the rest is still checked, and the plan is thrown
 //! away at the end. What it returns without errors cannot fail any more.
 
+#[cfg(feature = "tools")]
+mod advice;
 mod builder;
 mod cache;
 mod check;
@@ -137,9 +139,12 @@ fn compile_at(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Pla
         uncached: Cell::new(0),
     };
     gate::layers(&context, at);
-    let at = &mut at.key("releases");
-    let segments = releases(&policy.releases, &context, at);
-    link::link(settings, segments, at)
+    let list = &mut at.key("releases");
+    let segments = releases(&policy.releases, &context, list);
+    let plan = link::link(settings, segments, list);
+    #[cfg(feature = "tools")]
+    advice::advise(policy, &plan, at);
+    plan
 }
 
 /// The keys of a plugin.

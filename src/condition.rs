@@ -114,7 +114,7 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    fn same(self, one: &[u8], other: &[u8]) -> bool {
+    pub(crate) fn same(self, one: &[u8], other: &[u8]) -> bool {
         match self {
             Case::Kept => one == other,
             Case::Ignored => one.eq_ignore_ascii_case(other),
@@ -122,12 +122,12 @@ impl Case {
     }
 
     /// Whether `text` holds `part` at `at`, counted from its start.
-    fn has_at(self, text: &[u8], part: &[u8], at: usize) -> bool {
+    pub(crate) fn has_at(self, text: &[u8], part: &[u8], at: usize) -> bool {
         text.get(at..at.saturating_add(part.len())).is_some_and(|found| self.same(found, part))
     }
 
     /// Whether `text` holds `part` somewhere. `part` is short (see [`limits::CONTAINED`](crate::limits::CONTAINED)).
-    fn has(self, text: &[u8], part: &[u8]) -> bool {
+    pub(crate) fn has(self, text: &[u8], part: &[u8]) -> bool {
         (0..=text.len().saturating_sub(part.len())).any(|at| self.has_at(text, part, at))
     }
 }

@@ -191,6 +191,14 @@ impl<'a> At<'a> {
         self.errors.record(&self.path, problem, &value, &allowed);
     }
 
+    /// Which elements of the list at this place have a mistake in them.
+    #[cfg(feature = "tools")]
+    pub(crate) fn faulty(&self) -> std::collections::BTreeSet<usize> {
+        let list = format!("{}[", self.path);
+        let element = |error: &FieldError| error.path.strip_prefix(&list)?.split(']').next()?.parse().ok();
+        self.errors.iter().filter_map(element).collect()
+    }
+
     /// How many warnings there are so far.
     pub(crate) fn warnings(&self) -> usize {
         self.errors.warnings.len()

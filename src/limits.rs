@@ -49,3 +49,6 @@ pub const EXPRESSION: usize = 1024;
 pub const POSITIONS: usize = 256;
 /// Groups within each other in a regular expression.
 pub const GROUP_DEPTH: usize = 16;
+/// Comparisons that a check makes to find what is hardly meant: of conditions in each release, of places in a policy. What
+/// would take more goes unseen.
+pub const COMPARISONS: usize = 2_000_000;

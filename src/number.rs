@@ -50,6 +50,18 @@ impl Range {
         self.from > self.to
     }
 
+    /// Whether every number of it is in `other`.
+    #[cfg(feature = "tools")]
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self.is_empty() || other.from <= self.from && self.to <= other.to
+    }
+
+    /// Whether a number is in both.
+    #[cfg(feature = "tools")]
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.from.max(other.from) <= self.to.min(other.to)
+    }
+
     /// Whether `text` is a number in the range.
     pub(crate) fn holds(&self, text: &[u8]) -> bool {
         number(text).is_some_and(|number| (self.from..=self.to).contains(&number))

@@ -11,7 +11,7 @@ use crate::policy::{Ab, Holdout, Layer, Traffic};
 
 /// The seeds by which an experiment draws traffic and holdout from its own salt: others than that of the split, which is 0.
 const TRAFFIC_SEED: u32 = 1;
-const HOLDOUT_SEED: u32 = 2;
+pub(super) const HOLDOUT_SEED: u32 = 2;
 
 /// The gates of an experiment, and its layer by its position in the policy.
 pub(super) fn gates(

@@ -219,6 +219,10 @@ pub(super) fn percent_of(written: Option<f64>, buckets: u32, at: &mut At<'_>) ->
         let allowed = format_args!("must be between 0 and 100 in steps of {step}");
         at.error(Problem::Invalid, Decimal(percent), allowed);
     }
+    // Only tools listen to warnings.
+    if cfg!(feature = "tools") && number == Some(0) && percent > 0.0 {
+        at.warning("this rounds to nothing: it is less than a bucket; write 0, or more");
+    }
     number
 }
 

@@ -6,8 +6,8 @@ use crate::read::written;
 written! {
     /// The AB mode: groups with weights.
     pub struct Ab {
-        /// Decides who is in which group, together with the gray id; a new salt deals everybody anew. Required, unless the text
-        /// that is hashed has no salt.
+        /// Decides who is in which group, together with the gray id; a new salt deals everybody anew. One that another release has
+        /// deals the same users alike in both, and mixes what the two find. Required, unless the text that is hashed has no salt.
         salt: Option<String>,
         /// The layer of the experiment, by name: experiments of one layer never share a user. Default: none.
         layer: Option<String>,
@@ -103,7 +103,8 @@ written! {
         stable: Option<String> [required],
         /// The lanes on trial.
         candidates: Vec<Candidate>,
-        /// Decides who goes first, together with the gray id; default: the name of the release.
+        /// Decides who goes first, together with the gray id; default: the name of the release. Canaries of one salt let the same
+        /// users go first in all of them.
         salt: Option<String>,
         /// How users become buckets; default: graylane's own way.
         hash: Option<Hash>,

@@ -1,0 +1,77 @@
+//! What is allowed but hardly meant, where it takes a whole release or the whole policy to see it. For tools alone: the module
+//! in Envoy has none of this.
+//!
+//! A warning claims something of every request, so it is given only where that is proven; where proving it would take too
+//! long (see [`Steps`]) nothing is said. Releases with mistakes are left out: what they mean is not known yet.
+
+mod condition;
+mod form;
+mod hash;
+mod lane;
+mod layer;
+mod nested;
+mod rule;
+mod shadow;
+mod share;
+mod text;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::error::At;
+use crate::limits;
+use crate::plan::{Plan, Segment};
+use crate::policy::{Policy, Release};
+
+/// A release without mistakes, and what it came to.
+#[derive(Clone, Copy)]
+struct Good<'p> {
+    /// Its position in the policy.
+    position: usize,
+    written: &'p Release,
+    segment: &'p Segment,
+}
+
+impl Good<'_> {
+    /// The release as messages name it.
+    fn shown(&self) -> String {
+        format!("releases[{}] ({})", self.position, self.written.name.as_deref().unwrap_or_default())
+    }
+}
+
+/// How much is compared at most, so that no policy makes its check endless.
+struct Steps(usize);
+
+impl Steps {
+    /// Takes so many steps; `false` when there are not as many left.
+    fn take(&mut self, count: usize) -> bool {
+        let left = self.0.checked_sub(count);
+        self.0 = left.unwrap_or_default();
+        left.is_some()
+    }
+}
+
+/// Warns of what is hardly meant in a policy; `at` is where it stands.
+pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
+    if policy.off {
+        at.key("off").warning("no release counts while this stands; remove it, and they do");
+    }
+    let faulty: BTreeSet<usize> = at.key("releases").faulty();
+    let each = policy.releases.iter().zip(plan.segments.iter().map(Arc::as_ref)).enumerate();
+    let good: Vec<Good<'_>> = each
+        .filter(|(position, _)| !faulty.contains(position))
+        .map(|(position, (written, segment))| Good { position, written, segment })
+        .collect();
+    layer::warn(policy, &good, at);
+    hash::warn(policy, &good, at);
+    let at = &mut at.key("releases");
+    for release in &good {
+        let at = &mut at.index(release.position);
+        rule::warn(release, at);
+        lane::warn(release, at);
+        share::warn(release, at);
+    }
+    let steps = &mut Steps(limits::COMPARISONS);
+    nested::warn(&good, steps, at);
+    shadow::warn(&plan.index, &good, steps, at);
+}

@@ -1,0 +1,52 @@
+//! Lanes that nothing leads to.
+
+use super::Good;
+use crate::error::At;
+use crate::policy::{Follow, Release};
+
+/// Warns of lanes of a release that no decision but by a label can name; `at` is the release.
+pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
+    let Release { overrides, lanes, name, .. } = release.written;
+    let is_forced =
+        !overrides.headers.is_empty() || !overrides.cookies.is_empty() || overrides.rules.is_some();
+    // Both lanes of a blue-green release are there to be switched to.
+    if is_forced || release.written.blue_green.is_some() {
+        return;
+    }
+    let named = named(release.written);
+    let follow = release.written.follow.unwrap_or_default();
+    for (index, lane) in lanes.iter().enumerate() {
+        let Some(lane_name) = lane.name.as_deref().filter(|name| !named.contains(name)) else { continue };
+        let key = match follow {
+            // Its labels are written to be followed.
+            Follow::Chain | Follow::Own if !lane.labels.is_empty() => continue,
+            Follow::Chain => Some("version".to_owned()),
+            Follow::Own => Some(format!("{}.version", name.as_deref().unwrap_or_default())),
+            Follow::None => None,
+        };
+        let lead = match key {
+            Some(key) => format!("only a traffic label {key}={lane_name} that comes along leads here"),
+            None => "nothing leads here".to_owned(),
+        };
+        let mode = if release.written.ab.is_some() { "group" } else { "candidate" };
+        at.key("lanes").index(index).warning(format_args!(
+            "{lead}: no {mode}, rule, list, fallback or override names the lane; name it, or remove it"
+        ));
+    }
+}
+
+/// The lanes that are named somewhere.
+fn named(release: &Release) -> Vec<&str> {
+    let mut named = Vec::new();
+    if let Some(ab) = &release.ab {
+        named.extend(ab.groups.iter().filter_map(|group| group.lane.as_deref()));
+    }
+    if let Some(canary) = &release.canary {
+        named.extend(canary.stable.as_deref());
+        named.extend(canary.candidates.iter().filter_map(|candidate| candidate.lane.as_deref()));
+    }
+    named.extend(release.rules.iter().filter_map(|rule| rule.lane.as_deref()));
+    named.extend(release.allow.iter().filter(|(_, ids)| !ids.is_empty()).map(|(lane, _)| lane));
+    named.extend(release.lanes.iter().flat_map(|lane| &lane.fallback).map(String::as_str));
+    named
+}

@@ -1,0 +1,181 @@
+//! Hosts and paths of a release that add nothing: another of its own holds them, and no other release has a place between
+//! the two.
+//!
+//! A release as a whole is never shadowed by others that route. Equal places are a mistake, and a place that is more specific
+//! leaves something: a path its siblings, a suffix all hosts that are not written, a host without a port those with one.
+
+use std::collections::HashMap;
+
+use super::{Good, Steps};
+use crate::error::At;
+use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern};
+
+/// A place that a release has.
+#[derive(Clone, Copy)]
+pub(super) struct Owned<'p> {
+    pub(super) release: &'p Good<'p>,
+    pub(super) host: &'p HostPattern,
+    pub(super) path: &'p PathPattern,
+}
+
+/// All places, by the host without its port.
+#[derive(Default)]
+pub(super) struct Places<'p> {
+    by_host: HashMap<(u8, &'p [u8]), Vec<Owned<'p>>>,
+}
+
+impl<'p> Places<'p> {
+    /// The places of releases.
+    pub(super) fn of(releases: impl Iterator<Item = &'p Good<'p>>) -> Self {
+        let mut places = Places::default();
+        for release in releases {
+            for (host, path) in release.segment.matches.pairs() {
+                let key = (host.kind as u8, &*host.host);
+                places.by_host.entry(key).or_default().push(Owned { release, host, path });
+            }
+        }
+        places
+    }
+
+    /// The places whose host may be one of `host`, and is not more specific.
+    pub(super) fn around(&self, host: &HostPattern) -> Vec<Owned<'p>> {
+        let hosts = std::iter::once((host.kind, &*host.host)).chain(wider(host));
+        let found = hosts.filter_map(|(kind, text)| self.by_host.get(&(kind as u8, text)));
+        found.flatten().filter(|other| host_meets(other.host, host)).copied().collect()
+    }
+}
+
+/// Kind and text of the hosts that hold a host, from the most to the least specific, without itself.
+fn wider(host: &HostPattern) -> impl Iterator<Item = (HostKind, &[u8])> {
+    let text = &*host.host;
+    let dots = text.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at + 1);
+    let suffixes = dots.filter_map(|at| text.get(at..)).map(|suffix| (HostKind::Suffix, suffix));
+    let is_any = host.kind == HostKind::Any;
+    suffixes.chain((!is_any).then_some((HostKind::Any, &[][..])))
+}
+
+/// The prefixes of a path, from the longest to the empty one, without the path itself.
+fn shorter(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    slashes.filter_map(|(at, _)| path.get(..at))
+}
+
+fn host_meets(one: &HostPattern, other: &HostPattern) -> bool {
+    one.port == 0 || other.port == 0 || one.port == other.port
+}
+
+/// Whether every host of `inner` is one of `outer`.
+pub(super) fn host_holds(outer: &HostPattern, inner: &HostPattern) -> bool {
+    let same = (outer.kind, &outer.host) == (inner.kind, &inner.host);
+    let is_around = same || wider(inner).any(|(kind, text)| outer.kind == kind && *outer.host == *text);
+    is_around && (outer.port == 0 || outer.port == inner.port)
+}
+
+/// Whether every path of `inner` is one of `outer`.
+pub(super) fn path_holds(outer: &PathPattern, inner: &PathPattern) -> bool {
+    match (outer.kind, inner.kind) {
+        (PathKind::Exact, PathKind::Exact) => outer.path == inner.path,
+        (PathKind::Exact, PathKind::Prefix) => false,
+        (PathKind::Prefix, _) => {
+            let rest = inner.path.strip_prefix(&*outer.path);
+            rest.is_some_and(|rest| outer.path.is_empty() || rest.is_empty() || rest.starts_with(b"/"))
+        }
+    }
+}
+
+/// Whether there is a request of both places.
+pub(super) fn meets(one: (&HostPattern, &PathPattern), other: (&HostPattern, &PathPattern)) -> bool {
+    let is_around = |one: &HostPattern, other: &HostPattern| {
+        host_holds(&HostPattern { port: 0, ..one.clone() }, &HostPattern { port: 0, ..other.clone() })
+    };
+    (is_around(one.0, other.0) || is_around(other.0, one.0))
+        && host_meets(one.0, other.0)
+        && (path_holds(one.1, other.1) || path_holds(other.1, one.1))
+}
+
+/// How specific a place is: the larger, the earlier it is asked.
+fn rank(host: &HostPattern, path: &PathPattern) -> impl Ord + use<> {
+    (host.kind as u8, host.host.len(), host.port != 0, path.kind == PathKind::Exact, path.path.len())
+}
+
+/// Warns of hosts and paths that add nothing; `at` is the list of releases.
+pub(super) fn warn(good: &[Good<'_>], steps: &mut Steps, at: &mut At<'_>) {
+    let places = Places::of(good.iter());
+    for release in good {
+        let mut at = at.index(release.position);
+        let at = &mut at.key("match");
+        hosts(release, &places, steps, &mut at.key("hosts"));
+        paths(release, &places, steps, &mut at.key("paths"));
+    }
+}
+
+fn hosts(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At<'_>) {
+    let matches = &release.segment.matches;
+    let mut own: HashMap<(u8, &[u8], u16), usize> = HashMap::new();
+    for (index, host) in matches.hosts.iter().enumerate() {
+        own.entry((host.kind as u8, &*host.host, host.port)).or_insert(index);
+    }
+    for (index, host) in matches.hosts.iter().enumerate() {
+        let find = |kind: HostKind, text, port| own.get(&(kind as u8, text, port)).copied();
+        let first = find(host.kind, &host.host, host.port);
+        if let Some(first) = first.filter(|first| *first != index) {
+            at.index(index)
+                .warning(format_args!("stands twice: it is hosts[{first}] as well; once is enough"));
+            continue;
+        }
+        let without_port = find(host.kind, &host.host, 0).filter(|_| host.port != 0);
+        let mut around =
+            wider(host).flat_map(|(kind, text)| [find(kind, text, host.port), find(kind, text, 0)]);
+        let Some(outer) = without_port.or_else(|| around.find_map(|found| found)) else { continue };
+        let Some(outer_host) = matches.hosts.get(outer) else { continue };
+        let mut pairs = matches.paths.iter().map(|path| ((outer_host, path), (host, path)));
+        if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
+            at.index(index).warning(format_args!("adds nothing: hosts[{outer}] holds it; remove it"));
+        }
+    }
+}
+
+fn paths(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At<'_>) {
+    let matches = &release.segment.matches;
+    let mut own: HashMap<(u8, &[u8]), usize> = HashMap::new();
+    for (index, path) in matches.paths.iter().enumerate() {
+        own.entry((path.kind as u8, &*path.path)).or_insert(index);
+    }
+    for (index, path) in matches.paths.iter().enumerate() {
+        let find = |kind: PathKind, text: &[u8]| own.get(&(kind as u8, text)).copied();
+        let first = find(path.kind, &path.path);
+        if let Some(first) = first.filter(|first| *first != index) {
+            at.index(index)
+                .warning(format_args!("stands twice: it is paths[{first}] as well; once is enough"));
+            continue;
+        }
+        let whole = find(PathKind::Prefix, &path.path).filter(|_| path.kind == PathKind::Exact);
+        let around = || shorter(&path.path).find_map(|prefix| find(PathKind::Prefix, prefix));
+        let Some(outer) = whole.or_else(around) else { continue };
+        let Some(outer_path) = matches.paths.get(outer) else { continue };
+        let mut pairs = matches.hosts.iter().map(|host| ((host, outer_path), (host, path)));
+        if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
+            at.index(index).warning(format_args!("adds nothing: paths[{outer}] holds it; remove it"));
+        }
+    }
+}
+
+/// Whether it is certain that no other release of the kind would govern a request of `inner` if the release had only `outer`.
+fn nothing_between(
+    release: &Good<'_>,
+    outer: (&HostPattern, &PathPattern),
+    inner: (&HostPattern, &PathPattern),
+    places: &Places<'_>,
+    steps: &mut Steps,
+) -> bool {
+    let others = places.around(inner.0);
+    let is_between = |other: &Owned<'_>| {
+        let rank_of_other = rank(other.host, other.path);
+        other.release.position != release.position
+            && other.release.segment.routes == release.segment.routes
+            && meets((other.host, other.path), inner)
+            && rank(outer.0, outer.1) <= rank_of_other
+            && rank_of_other <= rank(inner.0, inner.1)
+    };
+    steps.take(others.len()) && !others.iter().any(is_between)
+}

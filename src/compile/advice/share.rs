@@ -1,0 +1,71 @@
+//! Shares that are nothing: users that nobody can be, and lanes that can never have one.
+
+use super::Good;
+use crate::arena::Arena;
+use crate::compile::hash::hash;
+use crate::error::{At, Path, PolicyErrors};
+use crate::policy::{Ab, Candidate, Hash, Layout, Ramp, Traffic};
+use crate::split::equal_parts;
+
+/// Warns of shares of a release that are nothing; `at` is the release.
+pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
+    if let Some(ab) = &release.written.ab {
+        let at = &mut at.key("ab");
+        experiment(ab, at);
+        let slots = ab.groups.iter().map(|group| group.slots.len()).sum();
+        no_room(release, ab.hash.as_ref(), ab.groups.len().saturating_sub(1), slots, &mut at.key("groups"));
+    }
+    if let Some(canary) = &release.written.canary {
+        let at = &mut at.key("canary");
+        let slots = canary.candidates.iter().map(|candidate| candidate.slots.len()).sum();
+        let at = &mut at.key("candidates");
+        no_room(release, canary.hash.as_ref(), canary.candidates.len(), slots, at);
+        for (index, candidate) in canary.candidates.iter().enumerate() {
+            ramp(candidate, &mut at.index(index));
+        }
+    }
+}
+
+/// Whether a percentage is everybody.
+pub(super) fn is_all(percent: f64) -> bool {
+    percent >= 100.0
+}
+
+fn experiment(ab: &Ab, at: &mut At<'_>) {
+    if is_all(ab.holdout) {
+        at.key("holdout").warning("everybody is held out: the experiment has no user");
+    }
+    let nobody = |traffic: &Traffic| traffic.to.is_some_and(|to| to <= traffic.from);
+    if ab.traffic.as_ref().is_some_and(nobody) {
+        let at = &mut at.key("traffic");
+        at.key("to").warning(
+            "the experiment has no user: its part ends where it starts; widen it, or write off: true",
+        );
+    }
+}
+
+/// Lanes that share fewer buckets than they are.
+fn no_room(release: &Good<'_>, written: Option<&Hash>, lanes: usize, slots: usize, at: &mut At<'_>) {
+    let Some(split) = release.segment.split.as_ref().filter(|_| slots == 0) else { return };
+    let has_room = equal_parts(lanes, split.buckets).next().is_none_or(|(_, size)| size > 0);
+    if !has_room && layout(written) == Layout::Slots {
+        let buckets = split.buckets;
+        at.warning(format_args!(
+            "these {lanes} lanes can never have a user: they share {buckets} buckets equally; write more `buckets`, \
+             or slots"
+        ));
+    }
+}
+
+fn layout(written: Option<&Hash>) -> Layout {
+    let mut errors = PolicyErrors::default();
+    hash(written, 0, None, &mut Arena::default(), &mut At::new(Path::Root, &mut errors)).layout
+}
+
+fn ramp(candidate: &Candidate, at: &mut At<'_>) {
+    let Some(ramp) = &candidate.ramp else { return };
+    let (Ramp::Steps(points) | Ramp::Linear(points)) = ramp;
+    if points.iter().all(|point| point.percent == Some(0.0)) {
+        at.key("ramp").warning("the share never leaves 0; write a point above it");
+    }
+}
