@@ -11,7 +11,8 @@ mod release;
 pub use condition::{Condition, PercentTest, RemainderTest, TextTest};
 pub use identity::{Absent, Cookie, IdSource, Identity, Normalize, SameSite};
 pub use mode::{
-    Ab, BlueGreen, Canary, Candidate, Drain, Group, Hash, Layout, Point, Preview, Ramp, Slot, Traffic,
+    Ab, Algorithm, BlueGreen, Canary, Candidate, Drain, Encoding, Group, Hash, Layout, Point, Preset,
+    Preview, Ramp, Reduce, Slot, Traffic,
 };
 pub use release::{
     Cache, During, Follow, Lane, Match, Overrides, PathMatch, Release, Respond, Revisions, Rule, Sticky,

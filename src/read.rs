@@ -45,6 +45,8 @@ pub(crate) fn read<T: Written>(node: &Node<'_>, path: &Path<'_>, errors: &mut Po
 ///     pub enum PathMatch { /// …
 ///         Exact(String) = "exact", /// …
 ///         Any = "any" }
+///     // A word that people look for in vain, with the reason.
+///     refused { "regex" = "…", }
 /// }
 /// ```
 macro_rules! written {
@@ -87,6 +89,7 @@ macro_rules! written {
             $(#[$first_meta:meta])* $first:ident $(($first_type:ty))? = $first_word:literal
             $(, $(#[$variant_meta:meta])* $variant:ident $(($type:ty))? = $word:literal)* $(,)?
         }
+        $(refused { $($other:literal = $why:literal,)* })?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -105,6 +108,7 @@ macro_rules! written {
         impl crate::read::Written for $name {
             fn read(node: &crate::node::Node<'_>, at: &mut crate::error::At<'_>) -> Self {
                 const WORDS: &[&str] = &[$first_word $(, $word)*];
+                $( if crate::read::is_refused(node, at, &[$(($other, $why)),*]) { return Self::default(); } )?
                 let (word, content) = crate::read::variant(node, at, WORDS);
                 match word {
                     Some($first_word) => written!(@read $name::$first, $first_word, content, at $(, $first_type)?),
@@ -181,6 +185,14 @@ pub(crate) fn variant<'n>(
         at.error(Problem::Unsupported, Quoted(name), OneOf(words));
     }
     (known, content)
+}
+
+/// Whether the value is a word that is refused for a reason, which is told then.
+pub(crate) fn is_refused(node: &Node<'_>, at: &mut At<'_>, refused: &[(&str, &str)]) -> bool {
+    let Node::Text(word) = node else { return false };
+    let Some((_, why)) = refused.iter().find(|(refused, _)| refused == word) else { return false };
+    at.error(Problem::Unsupported, Quoted(word), why);
+    true
 }
 
 /// A variant that is a word alone.

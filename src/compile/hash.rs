@@ -1,9 +1,9 @@
 //! Written hashes -> hashers.
 
 use crate::arena::Arena;
-use crate::error::{At, OneOf, Problem, Quoted};
+use crate::error::{At, Problem, Quoted};
 use crate::hash::{Algorithm, Buckets, Encoding, Format, Preset, Reduction, Scheme};
-use crate::policy::{Hash, Layout};
+use crate::policy::{self, Hash, Layout};
 use crate::split::Hasher;
 
 /// A hash, checked, and how its buckets are laid out.
@@ -26,15 +26,15 @@ pub(super) fn hash(
     let default = Hash::default();
     let written = written.unwrap_or(&default);
     let native = Preset { scheme: Scheme { seed, ..Scheme::NATIVE }, ..Preset::NATIVE };
-    let preset = preset(written, native, &mut at.key("hash"));
+    let preset = match written.preset {
+        None | Some(policy::Preset::Native) => native,
+        Some(written) => *preset(written),
+    };
     let at = &mut at.key("hash");
     let mut scheme = preset.scheme;
-    scheme.algorithm =
-        word(written.algorithm.as_deref(), &Algorithm::NAMES, scheme.algorithm, &mut at.key("algorithm"));
-    scheme.encoding =
-        word(written.encoding.as_deref(), &Encoding::NAMES, scheme.encoding, &mut at.key("encoding"));
-    scheme.reduction =
-        word(written.reduce.as_deref(), &Reduction::NAMES, scheme.reduction, &mut at.key("reduce"));
+    scheme.algorithm = written.algorithm.map_or(scheme.algorithm, algorithm);
+    scheme.encoding = written.encoding.map_or(scheme.encoding, encoding);
+    scheme.reduction = written.reduce.map_or(scheme.reduction, reduction);
     scheme.seed = seed_of(written, &preset, &mut at.key("seed"));
     let layout = written.layout.unwrap_or(match preset.layout {
         crate::hash::Layout::Slots => Layout::Slots,
@@ -79,45 +79,60 @@ pub(super) fn hash(
         hasher: Hasher { scheme, before, after },
         buckets: scheme.buckets,
         layout,
-        extra: u32::from(preset.name == Preset::FEATUREHUB.name),
+        extra: u32::from(written.preset == Some(policy::Preset::Featurehub)),
     }
 }
 
 /// Whether a salt must be written: whether the text that is hashed has one.
 pub(super) fn is_salted(written: Option<&Hash>) -> bool {
     let format = written.and_then(|hash| {
-        let preset = hash.preset.as_deref().and_then(Preset::named).map(|preset| preset.format);
+        let preset = hash.preset.map(|written| preset(written).format);
         hash.format.as_deref().or(preset)
     });
     format.is_none_or(|format| Format::parse(format).is_ok_and(Format::is_salted))
 }
 
-fn preset(written: &Hash, native: Preset, at: &mut At<'_>) -> Preset {
-    let Some(name) = &written.preset else { return native };
-    let at = &mut at.key("preset");
-    match Preset::named(name) {
-        Some(preset) if preset.name == native.name => native,
-        Some(preset) => *preset,
-        None => {
-            let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name).collect();
-            match Preset::refused(name) {
-                Some(why) => at.error(Problem::NotFound, Quoted(name), why),
-                None => at.error(Problem::NotFound, Quoted(name), OneOf(&names)),
-            }
-            native
-        }
+/// The preset of a word.
+fn preset(written: policy::Preset) -> &'static Preset {
+    match written {
+        policy::Preset::Native => &Preset::NATIVE,
+        policy::Preset::UnleashRollout => &Preset::UNLEASH_ROLLOUT,
+        policy::Preset::UnleashVariant => &Preset::UNLEASH_VARIANT,
+        policy::Preset::Optimizely => &Preset::OPTIMIZELY,
+        policy::Preset::OptimizelyGroup => &Preset::OPTIMIZELY_GROUP,
+        policy::Preset::FlagdV2 => &Preset::FLAGD_V2,
+        policy::Preset::FlagdV3 => &Preset::FLAGD_V3,
+        policy::Preset::Split => &Preset::SPLIT,
+        policy::Preset::Vwo => &Preset::VWO,
+        policy::Preset::Featurehub => &Preset::FEATUREHUB,
+        policy::Preset::GrowthbookV1 => &Preset::GROWTHBOOK_V1,
+        policy::Preset::GrowthbookV2 => &Preset::GROWTHBOOK_V2,
+        policy::Preset::EnvoyWeighted => &Preset::ENVOY_WEIGHTED,
     }
 }
 
-/// The value that a word names.
-fn word<T: Copy>(written: Option<&str>, names: &[(&str, T)], default: T, at: &mut At<'_>) -> T {
-    let Some(word) = written else { return default };
-    if let Some((_, value)) = names.iter().find(|(name, _)| *name == word) {
-        return *value;
+fn algorithm(written: policy::Algorithm) -> Algorithm {
+    match written {
+        policy::Algorithm::Murmur3X86_32 => Algorithm::Murmur3X86_32,
+        policy::Algorithm::Xxh64 => Algorithm::Xxh64,
+        policy::Algorithm::Fnv1a32 => Algorithm::Fnv1a32,
+        policy::Algorithm::Fnv1a32Twice => Algorithm::Fnv1a32Twice,
     }
-    let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-    at.error(Problem::NotFound, Quoted(word), OneOf(&names));
-    default
+}
+
+fn encoding(written: policy::Encoding) -> Encoding {
+    match written {
+        policy::Encoding::Raw => Encoding::Raw,
+        policy::Encoding::CborText => Encoding::CborText,
+        policy::Encoding::CborPair => Encoding::CborPair,
+    }
+}
+
+fn reduction(written: policy::Reduce) -> Reduction {
+    match written {
+        policy::Reduce::MultiplyShift => Reduction::MultiplyShift,
+        policy::Reduce::Modulo => Reduction::Modulo,
+    }
 }
 
 fn seed_of(written: &Hash, preset: &Preset, at: &mut At<'_>) -> u32 {
@@ -132,4 +147,41 @@ fn seed_of(written: &Hash, preset: &Preset, at: &mut At<'_>) -> u32 {
         at.error(Problem::Invalid, seed, "-2147483648 to 4294967295");
         0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Path, PolicyErrors};
+    use crate::node::Node;
+    use crate::read::Written;
+
+    /// The value of a word, as a policy is read.
+    fn read<T: Written>(word: &str) -> Result<T, PolicyErrors> {
+        let mut errors = PolicyErrors::default();
+        let value = T::read(&Node::Text(word.into()), &mut At::new(Path::Root, &mut errors));
+        errors.into_result(value)
+    }
+
+    #[test]
+    fn each_word_means_what_bears_its_name() {
+        for known in Preset::ALL {
+            assert_eq!(preset(read(known.name).unwrap()), known);
+        }
+        for (name, known) in Algorithm::NAMES {
+            assert_eq!(algorithm(read(name).unwrap()), known);
+        }
+        for (name, known) in Encoding::NAMES {
+            assert_eq!(encoding(read(name).unwrap()), known);
+        }
+        for (name, known) in Reduction::NAMES {
+            assert_eq!(reduction(read(name).unwrap()), known);
+        }
+    }
+
+    #[test]
+    fn there_is_no_flagd_v1_and_a_reason_for_it() {
+        let refused = read::<policy::Preset>("flagd-v1").unwrap_err().to_string();
+        assert!(refused.starts_with("Unsupported value: \"flagd-v1\": SDKs of flagd before "), "{refused}");
+    }
 }

@@ -196,13 +196,6 @@ impl Preset {
     pub fn named(name: &str) -> Option<&'static Preset> {
         Preset::ALL.iter().find(|preset| preset.name == name)
     }
-
-    /// Why a name of something that exists is no preset.
-    pub fn refused(name: &str) -> Option<&'static str> {
-        (name == "flagd-v1").then_some(
-            "SDKs of flagd before core 0.15 disagree on divisor, sign and precision: there is no one flagd-v1",
-        )
-    }
 }
 
 /// Systems that fit a scheme but that the module does not speak: it has not their hash.
@@ -333,12 +326,5 @@ mod tests {
             let is_32 = preset.scheme.algorithm.bits() == 32;
             assert!(is_32 || preset.scheme.reduction == Modulo, "{}", preset.name);
         }
-    }
-
-    #[test]
-    fn there_is_no_flagd_v1() {
-        assert_eq!(Preset::named("flagd-v1"), None);
-        assert!(Preset::refused("flagd-v1").is_some_and(|why| why.contains("disagree")));
-        assert_eq!(Preset::refused("flagd-v2"), None);
     }
 }

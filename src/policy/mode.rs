@@ -51,24 +51,99 @@ written! {
     /// How users become buckets, where another system has to agree: the text that is hashed, the hash, and how it is reduced.
     /// A preset says it all; each value may be written differently.
     pub struct Hash {
-        /// Another system by name: `native` (the default), `unleash-rollout`, `unleash-variant`, `optimizely`, `optimizely-group`,
-        /// `flagd-v2`, `flagd-v3`, `split`, `vwo`, `featurehub`, `growthbook-v1`, `growthbook-v2`, `envoy-weighted`.
-        preset: Option<String>,
-        /// `murmur3_x86_32`, `xxh64`, `fnv1a_32` or `fnv1a_32_twice`.
-        algorithm: Option<String>,
-        /// The seed, -2147483648 to 4294967295; a negative one is taken as its 32 bits.
+        /// Another system by name; default `native`.
+        preset: Option<Preset>,
+        /// The hash function; default: what the preset says.
+        algorithm: Option<Algorithm>,
+        /// The seed, -2147483648 to 4294967295; a negative one is taken as its 32 bits. Default: what the preset says.
         seed: Option<i64>,
-        /// The text that is hashed: `{id}` once, `{salt}` at most once, braces doubled: `{salt}:{id}`.
+        /// The text that is hashed: `{id}` once, `{salt}` at most once, braces doubled: `{salt}:{id}`. Default: what the preset
+        /// says.
         format: Option<String>,
-        /// What of the text is hashed: `raw`, `cbor_text` or `cbor_pair`.
-        encoding: Option<String>,
-        /// How a hash becomes a bucket: `multiply_shift` or `modulo`.
-        reduce: Option<String>,
+        /// What of the text is hashed; default: what the preset says.
+        encoding: Option<Encoding>,
+        /// How a hash becomes a bucket; default: what the preset says.
+        reduce: Option<Reduce>,
         /// The number of buckets, 1 to 2147483647; shares must come out as whole numbers of them. Lanes that are stacked have
         /// as many as their weights add up to, unless it is said here or by the preset.
         buckets: Option<u32>,
         /// How buckets belong to lanes. Default `slots`, or what the preset says.
         layout: Option<Layout>,
+    }
+}
+
+written! {
+    /// Another system by name: all that is needed to put a user where it does.
+    #[derive(Copy, Eq)]
+    pub enum Preset {
+        /// Graylane's own: murmur3 of `{salt}:{id}`, 10,000 buckets.
+        Native = "native",
+        /// Unleash, gradual rollout; the salt is its `groupId`, by default the name of the flag.
+        UnleashRollout = "unleash-rollout",
+        /// Unleash, variants, as since October 2023; the salt as for the rollout.
+        UnleashVariant = "unleash-variant",
+        /// Optimizely, from a user to a variation; the salt is the id of the experiment.
+        Optimizely = "optimizely",
+        /// Optimizely, which experiment of a group that exclude each other; the salt is the id of the group.
+        OptimizelyGroup = "optimizely-group",
+        /// flagd core 0.15 and later; the salt is the key of the flag.
+        FlagdV2 = "flagd-v2",
+        /// flagd since it hashes CBOR (December 2025), for texts; the salt is the key of the flag.
+        FlagdV3 = "flagd-v3",
+        /// Split, algorithm 2, without a salt; `seed` is that of the flag.
+        Split = "split",
+        /// VWO with a bucketing seed; the salt is the id of the campaign. Write percentages as it rounds them: up, to 0.01.
+        Vwo = "vwo",
+        /// FeatureHub; the salt is the id of the feature. The first lane has one bucket of 1,000,000 more, as there.
+        Featurehub = "featurehub",
+        /// GrowthBook, hash version 1; the salt is the seed of the experiment, by default its key.
+        GrowthbookV1 = "growthbook-v1",
+        /// GrowthBook, hash version 2; the salt as for version 1.
+        GrowthbookV2 = "growthbook-v2",
+        /// Envoy's weighted clusters with `use_hash_policy` on one header, without a salt.
+        EnvoyWeighted = "envoy-weighted",
+    }
+    refused {
+        "flagd-v1" = "SDKs of flagd before core 0.15 disagree on divisor, sign and precision: there is no one flagd-v1",
+    }
+}
+
+written! {
+    /// A hash function.
+    #[derive(Copy, Eq)]
+    pub enum Algorithm {
+        /// MurmurHash3 of 32 bits: what most feature-flag systems use.
+        Murmur3X86_32 = "murmur3_x86_32",
+        /// xxHash of 64 bits: what Envoy hashes requests with.
+        Xxh64 = "xxh64",
+        /// FNV-1a of 32 bits, which has no seed.
+        Fnv1a32 = "fnv1a_32",
+        /// FNV-1a of the decimal digits of the FNV-1a, as GrowthBook has it.
+        Fnv1a32Twice = "fnv1a_32_twice",
+    }
+}
+
+written! {
+    /// What of a text is hashed.
+    #[derive(Copy, Eq)]
+    pub enum Encoding {
+        /// Its bytes as they are.
+        Raw = "raw",
+        /// The text as one CBOR text item.
+        CborText = "cbor_text",
+        /// A CBOR array of two text items, salt and id. The format must be `{salt}{id}`.
+        CborPair = "cbor_pair",
+    }
+}
+
+written! {
+    /// How a hash becomes a bucket.
+    #[derive(Copy, Eq)]
+    pub enum Reduce {
+        /// `hash * buckets >> 32`, of hashes of 32 bits: a finer number of buckets moves nobody.
+        MultiplyShift = "multiply_shift",
+        /// The remainder: another number of buckets deals everybody anew.
+        Modulo = "modulo",
     }
 }
 
