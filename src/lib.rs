@@ -46,6 +46,8 @@
 pub mod arena;
 pub mod bucket;
 pub mod compile;
+#[cfg(feature = "tools")]
+pub mod deal;
 pub mod decision;
 pub mod effect;
 pub mod error;

@@ -97,7 +97,7 @@ impl Split {
     }
 
     /// How many buckets of a slot are filled, counted from its start; more than it has where the lane fills others too.
-    fn filled(&self, slot: &Slot, now: &impl Fn() -> Timestamp) -> u32 {
+    pub(crate) fn filled(&self, slot: &Slot, now: &impl Fn() -> Timestamp) -> u32 {
         let fill = match slot.share {
             Share::Fixed(fill) => fill,
             Share::Ramp { points, is_linear } => fill_at(points.of(&self.points), is_linear, now()),
