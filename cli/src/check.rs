@@ -6,6 +6,7 @@ use graylane::compile::check_node;
 use graylane::error::{FieldError, PolicyErrors, Problem};
 use graylane::node::Node;
 use graylane::plan::Plan;
+use graylane::policy::Policy;
 use serde::Serialize;
 
 use crate::document::{Fault, Form, parse};
@@ -62,6 +63,12 @@ impl Report {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
+    /// Adds what else was found in the file of this `text`.
+    pub fn add(&mut self, text: &str, found: Vec<(Severity, FieldError)>) {
+        self.findings.extend(placed(text, found));
+        sort(&mut self.findings);
+    }
+
     /// Whether nothing is wrong; `strict` counts a warning too.
     pub fn is_good(&self, strict: bool) -> bool {
         self.count(Severity::Error) == 0 && !(strict && self.count(Severity::Warning) > 0)
@@ -73,8 +80,19 @@ impl Report {
 pub struct Checked<'t> {
     /// All that is wrong with it.
     pub report: Report,
-    /// Its tree and what it compiles to; none where there is an error.
-    pub good: Option<(Node<'t>, Plan)>,
+    /// What it says; none where there is an error.
+    pub good: Option<Good<'t>>,
+}
+
+/// What a good policy says.
+#[derive(Debug)]
+pub struct Good<'t> {
+    /// Its tree.
+    pub node: Node<'t>,
+    /// As it is written.
+    pub policy: Policy,
+    /// What it compiles to.
+    pub plan: Plan,
 }
 
 /// Checks a policy.
@@ -84,30 +102,39 @@ pub fn check(text: &str, form: Form) -> Checked<'_> {
         Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
     };
     let releases = releases(&node);
-    let (_, plan, errors) = check_node(&node);
-    let findings =
-        if errors.is_empty() && errors.warnings().is_empty() { Vec::new() } else { placed(text, &errors) };
-    let report = Report { findings, releases };
-    Checked { report, good: errors.is_empty().then_some((node, plan)) }
+    let (policy, plan, errors) = check_node(&node);
+    let is_good = errors.is_empty();
+    let report = Report { findings: placed(text, found(&errors)), releases };
+    Checked { report, good: is_good.then_some(Good { node, policy, plan }) }
+}
+
+fn found(errors: &PolicyErrors) -> Vec<(Severity, FieldError)> {
+    let warnings = errors.warnings().iter().map(|warning| (Severity::Warning, warning.clone()));
+    errors.iter().map(|error| (Severity::Error, error.clone())).chain(warnings).collect()
 }
 
 /// What was found, each with its place, in the order of the lines.
-fn placed(text: &str, errors: &PolicyErrors) -> Vec<Finding> {
+fn placed(text: &str, found: Vec<(Severity, FieldError)>) -> Vec<Finding> {
+    if found.is_empty() {
+        return Vec::new();
+    }
     let positions = Positions::of(text);
-    let warnings = errors.warnings().iter().map(|warning| (Severity::Warning, warning));
-    let found = errors.iter().map(|error| (Severity::Error, error)).chain(warnings);
     // How many had this path and problem already.
     let mut before: HashMap<(String, &str), usize> = HashMap::new();
-    let place = |(severity, error): (Severity, &FieldError)| {
+    let place = |(severity, error): (Severity, FieldError)| {
         let before = before.entry((error.path.clone(), error.problem.as_str())).or_default();
-        let Found { position, through } = positions.find(error, *before);
+        let Found { position, through } = positions.find(&error, *before);
         *before = before.saturating_add(1);
-        let meant = hint::meant(error).map(str::to_owned);
-        Finding { severity, error: error.clone(), position, through, meant }
+        let meant = hint::meant(&error).map(str::to_owned);
+        Finding { severity, error, position, through, meant }
     };
-    let mut findings: Vec<Finding> = found.map(place).collect();
-    findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
+    let mut findings: Vec<Finding> = found.into_iter().map(place).collect();
+    sort(&mut findings);
     findings
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
 }
 
 fn releases(node: &Node<'_>) -> usize {

@@ -8,7 +8,7 @@ use graylane::compile;
 use graylane::node::Node;
 use graylane::plan::Plan;
 use graylane::policy::{Policy, Trust};
-use graylane_cli::check::{Checked, check};
+use graylane_cli::check::{Checked, Good, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::keys::{self, Keys};
 use graylane_cli::report::File;
@@ -48,13 +48,16 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
         None => None,
     };
     let Checked { mut report, good } = check(&text, Form::of(path));
-    let node = match good {
-        Some((node, _)) => Some(node),
-        None => document::parse(&text, Form::of(path)).ok(),
+    let read = match good {
+        Some(Good { node, policy, .. }) => Some((node, policy)),
+        None => document::parse(&text, Form::of(path)).ok().map(|node| {
+            let (policy, ..) = compile::check_node(&node);
+            (node, policy)
+        }),
     };
-    if let Some(node) = &node {
+    if let Some((_, policy)) = &read {
         let keys = checked_keys.as_ref().map(|checked| &checked.keys);
-        keys::add_missing(&mut report, &compile::check_node(node).0, &text, keys);
+        keys::add_missing(&mut report, policy, &text, keys);
     }
     if let (Some(checked), Some(path)) = (&checked_keys, keys) {
         output::tell(&checked.text(&name(path)));
@@ -64,7 +67,7 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
         return Ok(None);
     }
     let checked = checked_keys.unwrap_or_default();
-    Ok(node.filter(|_| checked.mistakes.is_empty()).map(|node| (document::json(&node), checked.keys)))
+    Ok(read.filter(|_| checked.mistakes.is_empty()).map(|(node, _)| (document::json(&node), checked.keys)))
 }
 
 /// Reads a policy and the keys of the plugin, both of which have to be good, as the policy is written and as it decides. Where they
@@ -82,14 +85,14 @@ pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Pol
 /// Reads a policy that has to be good, as it is written and as it decides. Where it is not, its mistakes are told and there is
 /// none.
 pub(crate) fn compiled(path: &Path) -> Result<Option<(Policy, Plan)>> {
-    good(path, |node, plan| (compile::check_node(&node).0, plan))
+    good(path, |good| (good.policy, good.plan))
 }
 
-fn good<T>(path: &Path, make: impl FnOnce(Node<'_>, Plan) -> T) -> Result<Option<T>> {
+fn good<T>(path: &Path, make: impl FnOnce(Good<'_>) -> T) -> Result<Option<T>> {
     let text = read(path)?;
     let Checked { report, good } = check(&text, Form::of(path));
     if good.is_none() {
         output::tell(&File { name: &name(path), text: &text, report: &report }.text());
     }
-    Ok(good.map(|(node, plan)| make(node, plan)))
+    Ok(good.map(make))
 }

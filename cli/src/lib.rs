@@ -1,6 +1,7 @@
 //! What people do with a policy outside of Envoy: check it, explain it, simulate it, format it, describe it, render it; and hold its
 //! hashing against that of others.
 
+pub mod against;
 pub mod check;
 pub mod document;
 pub mod explain;
@@ -13,3 +14,6 @@ pub mod reference;
 pub mod report;
 pub mod schema;
 pub mod simulate;
+
+mod guarantee;
+mod table;

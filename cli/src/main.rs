@@ -3,6 +3,7 @@
 //! Exit code 0: done. 1: a policy is not as it should be, or a published value differs. 2: the command could not be carried out.
 
 mod args;
+mod clock;
 mod command;
 mod input;
 mod output;

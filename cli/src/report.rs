@@ -7,6 +7,7 @@ use graylane::error::{FieldError, Problem};
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar;
 
+use crate::against::Changes;
 use crate::check::{Finding, Report, Severity};
 use crate::position::Position;
 
@@ -163,6 +164,9 @@ pub struct Rows {
     pub findings: Vec<Row>,
     /// What it comes to.
     pub summary: Summary,
+    /// What changed since the policy before, where one is named and both are good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// A finding, for programs.

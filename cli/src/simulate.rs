@@ -18,8 +18,9 @@ use graylane::decision::Reason;
 use graylane::plan::{Mode, Plan};
 use graylane::policy;
 
+pub use crate::guarantee::Guarantee;
 pub use chance::{ChiSquare, Judgement, LEAST, THRESHOLD, Verdict, fit, independence};
-pub use movement::{Guarantee, Movement, Row, Unexplained};
+pub use movement::{Movement, Row, Unexplained};
 pub use population::Population;
 pub use question::{Side, Template};
 pub use report::{By, File, Lane, Pair, Release, Report, Users};

@@ -14,8 +14,8 @@ use graylane::time::Timestamp;
 use graylane_cli::explain::{Question, explain as explained};
 use serde_json::{Map, Value};
 
-use super::request::{Trust, header, now, time};
-use crate::{Outcome, input, output};
+use super::request::{Trust, header};
+use crate::{Outcome, clock, input, output};
 
 const HELP: &str = "\
 The request is written as for curl. Each step of the decision is told in its order, up to the one that placed the request (>),
@@ -66,7 +66,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
     /// The time of the request, with its offset: 2026-12-01T09:00:00+01:00; without it, now
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
     at: Option<Timestamp>,
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "text")]
@@ -138,7 +138,7 @@ fn request(options: &Options, plan: &Plan) -> Result<Given> {
     let mut given = Given {
         headers: pseudo.into_iter().chain(agent).chain(said).chain(cookies).collect(),
         source_address: Some(options.from),
-        now: options.at.map_or_else(now, Ok)?,
+        now: options.at.map_or_else(clock::now, Ok)?,
         random: Some(random()),
         ..Given::default()
     };

@@ -1,11 +1,7 @@
 //! What of a request is said on the command line.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use anyhow::{Context, Result};
 use clap::ValueEnum;
 use graylane::policy;
-use graylane::time::Timestamp;
 
 /// Whom a listener believes.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -36,15 +32,4 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
         ":path" => Err("the path is said by --path, or by the URL".into()),
         _ => Ok((name, value.trim().to_owned())),
     }
-}
-
-/// A time with its offset.
-pub(crate) fn time(text: &str) -> Result<Timestamp, &'static str> {
-    Timestamp::parse(text).ok_or("a time with its offset, like 2026-12-01T09:00:00+01:00")
-}
-
-/// The time now.
-pub(crate) fn now() -> Result<Timestamp> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    Ok(Timestamp::from_seconds(i64::try_from(now.as_secs())?))
 }

@@ -10,8 +10,8 @@ use graylane::time::Timestamp;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::request::{Trust, header, now, time};
-use crate::{Outcome, input, output};
+use super::request::{Trust, header};
+use crate::{Outcome, clock, input, output};
 
 const HELP: &str = "\
 Each release is sent one request per user: to the first host and path of its `match` that it governs, with the user's id where
@@ -78,7 +78,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "edge")]
     trust: Trust,
     /// The time of the requests, with its offset: 2026-12-01T09:00:00+01:00; without it, now
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
     at: Option<Timestamp>,
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
@@ -113,7 +113,7 @@ pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
         host: options.host.clone(),
         path: options.path.clone(),
         headers: options.headers.clone(),
-        now: options.at.map_or_else(now, Ok)?,
+        now: options.at.map_or_else(clock::now, Ok)?,
     };
     let simulation = Simulation {
         policy: &policy,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chance::float;
+use crate::guarantee::{Change, Guarantee};
 
 /// Users of a release, before and after a change of the policy.
 #[derive(Debug, Serialize)]
@@ -46,19 +47,6 @@ pub struct Unexplained {
     pub to: String,
     /// How many users.
     pub users: u64,
-}
-
-/// Whether the ramp guarantee holds: of the users whom both policies split, nobody moves but out of the base lane into one that
-/// grew, out of one that shrank into the base lane, or from one that shrank to one that grew. See docs/architecture.md, "Slots".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Guarantee {
-    /// It holds.
-    Holds,
-    /// Some users move though no share asks for it.
-    Broken,
-    /// As many move as if everybody was dealt anew.
-    DealtAnew,
 }
 
 /// Users who moved from one lane to another, or stayed.
@@ -116,7 +104,7 @@ impl Movement {
                 }
             }
         }
-        let changes: Vec<Change<'_>> = lanes
+        let changes: Vec<Named<'_>> = lanes
             .iter()
             .enumerate()
             .filter_map(|(lane, name)| {
@@ -126,7 +114,7 @@ impl Movement {
                     _ => (split.now(lane) < split.before(lane), split.now(lane) > split.before(lane)),
                 };
                 let is_base = before.base == Some(name) || now.base == Some(name);
-                Some(Change { lane, name, is_base, shrank, grew })
+                Some(Named { lane, name, change: Change { is_base, shrank, grew } })
             })
             .collect();
         let unexplained = split.unexplained(&changes);
@@ -198,15 +186,12 @@ impl Matrix {
 
     /// The moves that no change of a share explains. Where shares are not written, the counts tell: with slots, those of the
     /// same users grow and shrink exactly as shares do; dealt anew, some users move against them.
-    fn unexplained(&self, changes: &[Change<'_>]) -> Vec<Unexplained> {
+    fn unexplained(&self, changes: &[Named<'_>]) -> Vec<Unexplained> {
         let mut found = Vec::new();
         for from in changes {
             for to in changes.iter().filter(|to| to.lane != from.lane) {
                 let users = self.get(from.lane, to.lane);
-                let is_explained = from.shrank && to.grew
-                    || from.is_base && to.grew && !to.is_base
-                    || from.shrank && !from.is_base && to.is_base;
-                if users > 0 && !is_explained {
+                if users > 0 && !from.change.explains_move_to(to.change) {
                     found.push(Unexplained { from: from.name.to_owned(), to: to.name.to_owned(), users });
                 }
             }
@@ -216,12 +201,10 @@ impl Matrix {
 }
 
 /// What became of the share of a lane.
-struct Change<'n> {
+struct Named<'n> {
     lane: usize,
     name: &'n str,
-    is_base: bool,
-    shrank: bool,
-    grew: bool,
+    change: Change,
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use graylane::policy::{self, Trust};
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::chance::{Judgement, LEAST, Verdict, float};
-use super::movement::{Guarantee, Movement};
+use super::movement::Movement;
 use super::question::Side;
+use crate::guarantee::Guarantee;
+use crate::table::Table;
 
 /// What a simulation found.
 #[derive(Debug, Serialize)]
@@ -419,65 +420,6 @@ fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// Columns as wide as what stands in them; numbers stand to the right.
-struct Table {
-    rows: Vec<Vec<String>>,
-    /// Columns that stand to the left.
-    left: Vec<usize>,
-}
-
-impl Table {
-    fn new(head: &[&str]) -> Self {
-        Table { rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()], left: vec![0] }
-    }
-
-    fn head(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
-        if let Some(head) = self.rows.first_mut() {
-            head.extend(cells.into_iter().map(|cell| cell.as_ref().to_owned()));
-        }
-    }
-
-    fn head_left(&mut self, cell: &str) {
-        self.left.extend(self.rows.first().map(Vec::len));
-        self.head([cell]);
-    }
-
-    fn add(&mut self, row: Vec<String>) {
-        self.rows.push(row);
-    }
-
-    fn write(&self, indent: &str, out: &mut String) {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width = |column: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.width())
-                .max()
-                .unwrap_or_default()
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for (index, row) in self.rows.iter().enumerate() {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let space = " ".repeat(width.saturating_sub(cell.width()));
-                let gap = if column == 0 { "" } else { "  " };
-                line.push_str(gap);
-                if self.left.contains(&column) {
-                    line.extend([cell.as_str(), &space]);
-                } else {
-                    line.extend([space.as_str(), cell]);
-                }
-            }
-            let line = line.trim_end();
-            let _ = match index {
-                0 => writeln!(out, "{indent}{DIM}{line}{DIM:#}"),
-                _ => writeln!(out, "{indent}{line}"),
-            };
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,17 +436,5 @@ mod tests {
         for (p, shown) in [(1.0, "1.000"), (0.0014, "0.001"), (0.000_99, "9.9e-4"), (1.8e-300, "1.8e-300")] {
             assert_eq!(probability(p), shown);
         }
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_what_stands_in_them() {
-        let mut table = Table::new(&["lane", "n"]);
-        table.head_left("by");
-        table.add(["a", "1,000", "split"].map(str::to_owned).to_vec());
-        table.add(["日本", "1", ""].map(str::to_owned).to_vec());
-        let mut out = String::new();
-        table.write(" ", &mut out);
-        let out = anstream::adapter::strip_str(&out).to_string();
-        assert_eq!(out, " lane      n  by\n a     1,000  split\n 日本      1\n");
     }
 }

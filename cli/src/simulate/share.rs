@@ -12,11 +12,16 @@ pub(super) fn shares(release: &Release) -> Option<Vec<(&str, f64)>> {
     }
 }
 
-/// The lane of whoever the split gives to nobody else.
+/// The lane of whoever the split gives to nobody else; none where all groups have slots, and the others are no part of it.
 pub(super) fn base(release: &Release) -> Option<&str> {
     match release {
         Release { canary: Some(canary), .. } => canary.stable.as_deref(),
-        Release { ab: Some(ab), .. } => control(ab),
+        Release { ab: Some(ab), .. } => {
+            let has_slots = |lane: &str| {
+                ab.groups.iter().any(|group| group.lane.as_deref() == Some(lane) && !group.slots.is_empty())
+            };
+            control(ab).filter(|lane| !has_slots(lane))
+        }
         _ => None,
     }
 }
