@@ -13,6 +13,8 @@ mod labels;
 mod matching;
 #[path = "support/native.rs"]
 mod native;
+#[path = "properties/population.rs"]
+mod population;
 #[path = "properties/ramp.rs"]
 mod ramp;
 #[path = "properties/requests.rs"]
