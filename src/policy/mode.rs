@@ -94,11 +94,11 @@ written! {
         Split = "split",
         /// VWO with a bucketing seed; the salt is the id of the campaign. Write percentages as it rounds them: up, to 0.01.
         Vwo = "vwo",
-        /// FeatureHub; the salt is the id of the feature. The first lane has one bucket of 1,000,000 more, as there.
+        /// `FeatureHub`; the salt is the id of the feature. The first lane has one bucket of 1,000,000 more, as there.
         Featurehub = "featurehub",
-        /// GrowthBook, hash version 1; the salt is the seed of the experiment, by default its key.
+        /// `GrowthBook`, hash version 1; the salt is the seed of the experiment, by default its key.
         GrowthbookV1 = "growthbook-v1",
-        /// GrowthBook, hash version 2; the salt as for version 1.
+        /// `GrowthBook`, hash version 2; the salt as for version 1.
         GrowthbookV2 = "growthbook-v2",
         /// Envoy's weighted clusters with `use_hash_policy` on one header, without a salt.
         EnvoyWeighted = "envoy-weighted",
@@ -112,13 +112,13 @@ written! {
     /// A hash function.
     #[derive(Copy, Eq)]
     pub enum Algorithm {
-        /// MurmurHash3 of 32 bits: what most feature-flag systems use.
+        /// murmur3 of 32 bits: what most feature-flag systems use.
         Murmur3X86_32 = "murmur3_x86_32",
         /// xxHash of 64 bits: what Envoy hashes requests with.
         Xxh64 = "xxh64",
         /// FNV-1a of 32 bits, which has no seed.
         Fnv1a32 = "fnv1a_32",
-        /// FNV-1a of the decimal digits of the FNV-1a, as GrowthBook has it.
+        /// FNV-1a of the decimal digits of the FNV-1a, as `GrowthBook` has it.
         Fnv1a32Twice = "fnv1a_32_twice",
     }
 }
