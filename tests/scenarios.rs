@@ -188,6 +188,22 @@ fn failure(scenario: &Scenario, case: &Case, differences: &str) -> String {
 }
 
 #[test]
+fn every_example_is_run() -> Result<()> {
+    let mut run: Vec<String> = scenarios()?.into_iter().filter_map(|scenario| scenario.example).collect();
+    run.sort();
+    run.dedup();
+    let mut examples = Vec::new();
+    for file in std::fs::read_dir(root().join("examples"))? {
+        let name = file?.file_name().into_string().expect("a name that is text");
+        examples.extend(name.strip_suffix(".yaml").map(str::to_owned));
+    }
+    examples.sort();
+    assert!(!examples.is_empty());
+    assert_eq!(run, examples);
+    Ok(())
+}
+
+#[test]
 fn the_engine_does_what_the_scenarios_say() -> Result<()> {
     let mut failures = Vec::new();
     for scenario in scenarios()? {

@@ -9,7 +9,7 @@ use graylane_testbed::root;
 
 /// The YAML files of the tree: policies, scenarios with policies in them, what Envoy reads.
 fn files() -> Vec<PathBuf> {
-    let folders = ["examples/demo", "tests/scenarios", "tests/rejections", "envoy"];
+    let folders = ["examples", "examples/demo", "tests/scenarios", "tests/rejections", "envoy"];
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(root().join(folder)).expect("a folder"));
     let files: Vec<PathBuf> = files
         .map(|file| file.expect("a file").path())

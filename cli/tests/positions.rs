@@ -290,7 +290,7 @@ fn scalars(node: &Node<'_>, path: Path<'_>, visit: &mut dyn FnMut(&Node<'_>, Pat
 #[test]
 fn what_is_marked_reads_as_the_value_at_fault() {
     let mut count = 0_usize;
-    for folder in ["examples/demo", "tests/scenarios", "tests/rejections", "envoy"] {
+    for folder in ["examples", "examples/demo", "tests/scenarios", "tests/rejections", "envoy"] {
         for file in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let file = file.expect("a file").path();
             if file.extension().is_none_or(|ending| ending != "yaml") {

@@ -60,7 +60,9 @@ fn every_good_policy_is_accepted() {
         }
     }
     for file in files(&root().join("tests/scenarios")) {
-        accepts(&policy, &read(&file)["policy"], &file.display().to_string());
+        // Those of an example were looked at with the examples.
+        let Some(document) = read(&file).get("policy").cloned() else { continue };
+        accepts(&policy, &document, &file.display().to_string());
         count += 1;
     }
     assert!(count > 30, "only {count} policies were looked at");

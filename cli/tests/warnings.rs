@@ -178,7 +178,9 @@ fn policies_of_scenarios_have_the_warnings_that_they_are_known_to_have() {
     for file in yaml_files(&root().join("tests/scenarios")) {
         let text = std::fs::read_to_string(&file).expect("text");
         let scenario: Value = serde_saphyr::from_str(&text).expect("YAML");
-        let mut said = said(&scenario["policy"].to_string());
+        // An example is among the policies that people are shown.
+        let Some(policy) = scenario.get("policy") else { continue };
+        let mut said = said(&policy.to_string());
         said.retain(|line| !line.contains(".respond.cache: "));
         let name = file.file_stem().expect("a name").display().to_string();
         said_of_all.extend(said.into_iter().map(|line| format!("{name}: {line}")));

@@ -4,7 +4,7 @@ use graylane_testbed::{Bootstrap, Context, Envoy, PluginFile, Result, Upstream, 
 use serde_json::{Value, json};
 
 /// The lanes that have a service; every other request goes to `stable`.
-pub(crate) const LANES: [&str; 8] = ["stable", "v2", "v3", "A", "B", "blue", "green", FORGER];
+pub(crate) const LANES: [&str; 9] = ["stable", "v2", "v3", "A", "B", "C", "blue", "green", FORGER];
 /// The headers that routes look at: the default one, and one for policies that rename it.
 pub(crate) const LANE_HEADERS: [&str; 2] = ["x-gray-lane", "x-our-lane"];
 /// The service that answers with these headers of its own, some of which only the filter should fill.
@@ -43,7 +43,7 @@ impl Edge {
         let manager = bootstrap.document_mut().pointer_mut(MANAGER).context("no connection manager")?;
         manager["preserve_external_request_id"] = true.into();
         let clusters = "/static_resources/clusters";
-        for more in ["v3", FORGER] {
+        for more in ["v3", "C", FORGER] {
             push(&mut bootstrap, clusters, &json!({"name": more, "connect_timeout": "1s"}))?;
         }
         let mut services = Vec::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use graylane::headers::DEBUG;
 use graylane::policy::Trust;
-use graylane_testbed::{Result, ensure};
+use graylane_testbed::{Context, Result, ensure, root};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +25,13 @@ pub(crate) struct Scenario {
     /// The keys of the plugin.
     #[serde(default)]
     keys: BTreeMap<String, String>,
+    #[serde(default)]
     policy: Value,
+    /// The name of a file in `examples/`, whose policy it is.
+    pub(crate) example: Option<String>,
+    /// Texts of the example, and what stands in their place: times, mostly.
+    #[serde(default)]
+    but: BTreeMap<String, String>,
     pub(crate) requests: Vec<Case>,
 }
 
@@ -186,9 +192,25 @@ impl Scenario {
     pub(crate) fn all(folder: &Path) -> Result<Vec<Self>> {
         let read = |(name, scenario): (String, Self)| {
             ensure!(!scenario.requests.is_empty(), "{name} has no request");
-            Ok(Scenario { name, ..scenario })
+            let policy = scenario.read_policy().with_context(|| name.clone())?;
+            Ok(Scenario { name, policy, ..scenario })
         };
         files::all(folder)?.into_iter().map(read).collect()
+    }
+
+    /// The policy that the file holds, or that of its example.
+    fn read_policy(&self) -> Result<Value> {
+        let Some(example) = &self.example else {
+            ensure!(!self.policy.is_null() && self.but.is_empty(), "it has a policy, or else an example");
+            return Ok(self.policy.clone());
+        };
+        ensure!(self.policy.is_null(), "it has a policy, or else an example");
+        let mut text = std::fs::read_to_string(root().join(format!("examples/{example}.yaml")))?;
+        for (from, to) in &self.but {
+            ensure!(text.contains(from), "{from:?} does not stand in the example {example}");
+            text = text.replace(from, to);
+        }
+        serde_saphyr::from_str(&text).context("the example is no YAML")
     }
 
     pub(crate) fn trust(&self) -> Trust {
