@@ -2,13 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, completion, explain, fmt, parity, render, schema, simulate};
+use crate::command::{check, completion, explain, fmt, init, parity, render, schema, simulate};
 
 /// What every command's help ends with.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
 
-/// Check policies, explain what they do to a request, simulate what they do to users, format them, render them for Envoy, and hold
-/// their hashing against that of others. A FILE of - is standard input.
+/// Start a policy, check it, explain what it does to a request, simulate what it does to users, format it, render it for Envoy, and
+/// hold its hashing against that of others. A FILE of - is standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -18,6 +18,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(init::Options),
     Check(check::Options),
     Explain(explain::Options),
     Fmt(fmt::Options),

@@ -1,5 +1,5 @@
-//! What people do with a policy outside of Envoy: check it, explain it, simulate it, format it, describe it, render it; and hold its
-//! hashing against that of others.
+//! What people do with a policy outside of Envoy: start it, check it, explain it, simulate it, format it, describe it, render it; and
+//! hold its hashing against that of others.
 
 pub mod against;
 pub mod check;
@@ -7,6 +7,7 @@ pub mod document;
 pub mod explain;
 pub mod format;
 pub mod hint;
+pub mod init;
 pub mod keys;
 pub mod parity;
 pub mod position;

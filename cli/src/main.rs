@@ -14,7 +14,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use command::{check, completion, explain, fmt, parity, render, schema, simulate};
+use command::{check, completion, explain, fmt, init, parity, render, schema, simulate};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ enum Outcome {
 
 fn main() -> ExitCode {
     let done: Result<Outcome> = match Arguments::parse().command {
+        Command::Init(options) => init::init(&options),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Fmt(options) => Ok(fmt::fmt(&options)),

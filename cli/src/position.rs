@@ -80,6 +80,14 @@ struct Place<'t> {
     content: Content<'t>,
 }
 
+impl Place<'_> {
+    /// Whether its bytes are known: it is there, and no list or map in lines of its own.
+    fn is_in_line(&self) -> bool {
+        let is_block = matches!(self.content, Content::List(false, _) | Content::Map(false, _));
+        !is_block && !self.position.bytes.is_empty()
+    }
+}
+
 #[derive(Debug)]
 enum Content<'t> {
     Scalar(Cow<'t, str>),
@@ -136,6 +144,16 @@ impl<'t> Positions<'t> {
             Step::Key(key) if shows(&error.value, key) && !walk.holds(key) => walk.key(),
             _ => walk.blamed(&error.value).unwrap_or_else(|| walk.value()),
         }
+    }
+
+    /// The bytes of the value at a path, and of the key that it stands under; none where nothing stands there, or a list or
+    /// map in lines of its own.
+    pub fn bytes(&self, path: &str) -> Option<(Range<usize>, Option<Range<usize>>)> {
+        let mut walk = Walk { positions: self, at: self.root, key: None, through: None };
+        let is_there = steps(path).iter().all(|step| walk.step(step, 0));
+        let value = walk.place().filter(|place| is_there && place.is_in_line())?;
+        let key = walk.key.and_then(|key| self.place(key));
+        Some((value.position.bytes.clone(), key.map(|key| key.position.bytes.clone())))
     }
 
     fn place(&self, index: usize) -> Option<&Place<'t>> {
@@ -237,11 +255,7 @@ impl<'p, 't> Walk<'p, 't> {
 
     /// The value; its key where the value starts on a line of its own, or is not there at all.
     fn value(&self) -> Found {
-        let is_shown = |place: &&Place<'_>| {
-            let is_block = matches!(place.content, Content::List(false, _) | Content::Map(false, _));
-            !is_block && !place.position.bytes.is_empty()
-        };
-        match self.place().filter(is_shown) {
+        match self.place().filter(|place| place.is_in_line()) {
             Some(place) => self.found(Some(place)),
             None => self.key(),
         }

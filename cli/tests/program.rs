@@ -226,6 +226,8 @@ fn nobody_has_to_read_to_the_end() {
     for arguments in [
         ["schema"].as_slice(),
         &["schema", "--markdown"],
+        &["init", "canary"],
+        &["init", "--list"],
         &["completion", "bash"],
         &["check", "-"],
         &["check", "-o", "json", "-"],
