@@ -134,8 +134,7 @@ pub fn observe<'a>(
     if plan.settings.off || plan.is_empty() {
         return decision;
     }
-    let headers = request.headers();
-    let governing = plan.index.find(headers.host(), headers.path());
+    let governing = plan.index.find(decision.facts.host(), decision.facts.path());
     let now = || decision.facts.now();
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| segment.is_on(now));
     if governing.iter().any(is_on) {

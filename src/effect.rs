@@ -334,7 +334,7 @@ impl<'a> Writer<'a, '_> {
     fn strip(&self, edits: &mut Vec<Edit<'a>>) {
         let admission = self.decision.facts.admission();
         let is_set = |edits: &[Edit<'a>], name: &str| edits.iter().any(|edit| edit.name == name);
-        for name in &admission.removed {
+        for name in admission.removed.iter() {
             if !is_set(edits, name) {
                 edits.push(Edit { name: Cow::Borrowed(name), change: Change::Remove });
             }

@@ -13,7 +13,7 @@ use crate::bytes::split;
 use crate::label::Label;
 use crate::limits;
 use crate::policy::Trust;
-use crate::request::{Headers, Pairs, Request};
+use crate::request::{Headers, Pairs, Request, Target};
 use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::trust::{Admission, admit};
@@ -34,6 +34,7 @@ pub struct Facts<'a> {
     label: OnceCell<Label<'a>>,
     cookies: OnceCell<Pairs<'a>>,
     query: OnceCell<Pairs<'a>>,
+    target: OnceCell<Target<'a>>,
 }
 
 impl<'a> Facts<'a> {
@@ -52,6 +53,7 @@ impl<'a> Facts<'a> {
             label: OnceCell::new(),
             cookies: OnceCell::new(),
             query: OnceCell::new(),
+            target: OnceCell::new(),
         }
     }
 
@@ -75,7 +77,7 @@ impl<'a> Facts<'a> {
         &self,
         name: &'n N,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
-        let removed = self.admission.removed.iter().any(|removed| removed.as_bytes() == name.as_ref());
+        let removed = self.admission.removed.has(name.as_ref());
         self.headers.all(name).filter(move |_| !removed)
     }
 
@@ -97,12 +99,16 @@ impl<'a> Facts<'a> {
 
     /// The value of a query parameter, as written; the first if it stands several times.
     pub(crate) fn query(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.query.get_or_init(|| Pairs::query(self.headers)).get(name)
+        self.query.get_or_init(|| Pairs::query(self.target().query)).get(name)
     }
 
     /// The path without its query.
     pub(crate) fn path(&self) -> &'a [u8] {
-        self.headers.path()
+        self.target().path
+    }
+
+    fn target(&self) -> Target<'a> {
+        *self.target.get_or_init(|| self.headers.target())
     }
 
     /// The host as the client wrote it, port included.

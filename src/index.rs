@@ -22,6 +22,9 @@ pub(crate) struct Index {
     hosts: Table<HostEntry>,
     paths: Table<PathEntry>,
     has_ports: bool,
+    /// Whether a pattern is a suffix, and whether one is every host: most policies name hosts alone, and need look for nothing else.
+    has_suffixes: bool,
+    has_any: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +64,8 @@ impl Index {
         routes: bool,
     ) -> Result<(), Conflict> {
         self.has_ports |= host.port != 0;
+        self.has_suffixes |= host.kind == HostKind::Suffix;
+        self.has_any |= host.kind == HostKind::Any;
         let host_at = self.host_entry(host);
         if let Some(entry) = self.hosts.entries.get_mut(host_at as usize) {
             match path.kind {
@@ -100,15 +105,22 @@ impl Index {
     pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> Governing {
         let mut found = Search { index: self, path, router: None, groups: Governing::new() };
         let (host, port) = split_port(host);
-        let boundaries = host_boundaries(host);
-        if let Some((whole, suffixes)) = boundaries.split_last() {
-            found.host(HostKind::Exact, host, *whole, port);
-            for boundary in suffixes.iter().rev() {
-                let suffix = host.get(host.len() - usize::from(boundary.len)..).unwrap_or_default();
-                found.host(HostKind::Suffix, suffix, *boundary, port);
+        if self.has_suffixes {
+            let boundaries = host_boundaries(host);
+            if let Some((whole, suffixes)) = boundaries.split_last() {
+                found.host(HostKind::Exact, host, *whole, port);
+                for boundary in suffixes.iter().rev() {
+                    let suffix = host.get(host.len() - usize::from(boundary.len)..).unwrap_or_default();
+                    found.host(HostKind::Suffix, suffix, *boundary, port);
+                }
             }
+        } else if let Ok(len) = u16::try_from(host.len()) {
+            let hash = host.iter().rev().fold(START, |hash, byte| step(hash, byte.to_ascii_lowercase()));
+            found.host(HostKind::Exact, host, Boundary { len, hash }, port);
         }
-        found.host(HostKind::Any, &[], Boundary { len: 0, hash: START }, port);
+        if self.has_any {
+            found.host(HostKind::Any, &[], Boundary { len: 0, hash: START }, port);
+        }
         found.into_governing()
     }
 }
@@ -183,12 +195,13 @@ impl Search<'_> {
 /// The host without its port and without the dot that may stand at its end, and the port: 0 when none is given, or
 /// none that a pattern could name.
 pub(crate) fn split_port(host: &[u8]) -> (&[u8], u16) {
-    let colon = host.iter().rposition(|byte| *byte == b':').unwrap_or(host.len());
+    let whole = host.strip_suffix(b".").unwrap_or(host);
+    let Some(colon) = memchr::memrchr(b':', host) else { return (whole, 0) };
     let digits = host.get(colon + 1..).unwrap_or_default();
     // Not so in the last part of an IPv6 address, which ends with a bracket.
     let is_port = digits.iter().all(u8::is_ascii_digit);
-    let name = host.get(..colon).filter(|_| is_port).unwrap_or(host);
-    let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).filter(|_| is_port);
+    let Some(name) = host.get(..colon).filter(|_| is_port) else { return (whole, 0) };
+    let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
     (name.strip_suffix(b".").unwrap_or(name), port.unwrap_or(0))
 }
 

@@ -148,7 +148,7 @@ impl Headers {
 
     /// The path without its query.
     pub fn path(&self) -> &[u8] {
-        self.path_and_query().0
+        self.target().path
     }
 
     /// The cookies without those of the given names, as one header value: `None` when none of them was there.
@@ -177,11 +177,19 @@ impl Headers {
         self.all(headers::COOKIE).flat_map(|line| split(line, b';')).map(<[u8]>::trim_ascii)
     }
 
-    /// The path and the query, the fragment cut off.
-    fn path_and_query(&self) -> (&[u8], &[u8]) {
+    /// What of the service is asked for.
+    pub(crate) fn target(&self) -> Target<'_> {
         let whole = before(self.get(headers::PATH).unwrap_or_default(), b'#');
-        split_once(whole, b'?').unwrap_or((whole, &[]))
+        let (path, query) = split_once(whole, b'?').unwrap_or((whole, &[]));
+        Target { path, query }
     }
+}
+
+/// What of a service is asked for, the fragment cut off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) path: &'a [u8],
+    pub(crate) query: &'a [u8],
 }
 
 /// The name and the value of a cookie, without the spaces that servers pass over (RFC 6265, 5.2).
@@ -205,6 +213,9 @@ pub(crate) struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// The cookies of all `cookie` headers, without the spaces that servers pass over (RFC 6265, 5.2).
     pub(crate) fn cookies(headers: &'a Headers) -> Self {
+        if !headers.has(headers::COOKIE) {
+            return Pairs::default();
+        }
         let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
         for line in headers.all(headers::COOKIE) {
             pairs.add(line, b';');
@@ -215,10 +226,13 @@ impl<'a> Pairs<'a> {
         pairs
     }
 
-    /// The query parameters, as written.
-    pub(crate) fn query(headers: &'a Headers) -> Self {
+    /// The parameters of a query, as written.
+    pub(crate) fn query(query: &'a [u8]) -> Self {
+        if query.is_empty() {
+            return Pairs::default();
+        }
         let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
-        pairs.add(headers.path_and_query().1, b'&');
+        pairs.add(query, b'&');
         pairs
     }
 
@@ -292,8 +306,8 @@ mod tests {
     fn reads_the_query_as_written() {
         let request = headers(&[(":path", "/a/b?x=1&gray_id=u%207&gray_id=2#gray_id=3")]);
         assert_eq!(request.path(), b"/a/b");
-        assert_eq!(Pairs::query(&request).get(b"gray_id"), Some(b"u%207".as_slice()));
-        assert_eq!(Pairs::query(&request).get(b"y"), None);
-        assert_eq!(Pairs::query(&headers(&[(":path", "/a")])).get(b"x"), None);
+        assert_eq!(Pairs::query(request.target().query).get(b"gray_id"), Some(b"u%207".as_slice()));
+        assert_eq!(Pairs::query(request.target().query).get(b"y"), None);
+        assert_eq!(Pairs::query(headers(&[(":path", "/a")]).target().query).get(b"x"), None);
     }
 }

@@ -8,16 +8,11 @@
 
 use std::net::IpAddr;
 
-use arrayvec::ArrayVec;
-
 use crate::baggage;
 use crate::limits;
 use crate::policy::Trust;
 use crate::request::Headers;
 use crate::settings::Settings;
-
-/// Header names that [`Admission::removed`] may hold: three of the hop and all claims.
-const REMOVED: usize = 3 + limits::CLAIMS;
 
 /// What of a request is believed, and what is removed from it.
 #[derive(Debug, Clone, Default)]
@@ -25,11 +20,63 @@ pub struct Admission<'a> {
     /// Whether the claims of the request count.
     pub believed: bool,
     /// Headers that the request carries and that are removed.
-    pub removed: ArrayVec<&'a str, REMOVED>,
+    pub removed: Removed<'a>,
     /// The cookies without those that claim something; empty when nothing is left.
     pub cookies: Option<Vec<u8>>,
     /// The baggage without the traffic label; empty when nothing is left.
     pub baggage: Option<Vec<u8>>,
+}
+
+/// Headers that are removed from a request. A bit says of each name that may be unwanted whether it is there: a decision is moved
+/// about, and a list of names would be most of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Removed<'a> {
+    settings: Option<&'a Settings>,
+    bits: u64,
+}
+
+/// Names that may be unwanted: three of the hop and all claims.
+const UNWANTED: usize = 3 + limits::CLAIMS;
+const _: () = assert!(UNWANTED <= u64::BITS as usize, "each has a bit");
+
+impl<'a> Removed<'a> {
+    /// Those of the unwanted headers of a policy that the request carries. Lane, cluster and slot always are; claims unless they
+    /// are believed.
+    fn of(settings: &'a Settings, believed: bool, headers: &Headers) -> Self {
+        let count = if believed { 3 } else { UNWANTED };
+        let there = unwanted(settings).take(count).enumerate().filter(|(_, name)| headers.has(*name));
+        let bits = there.fold(0, |bits, (at, _)| bits | 1 << at);
+        Removed { settings: Some(settings), bits }
+    }
+
+    /// The names.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let bits = self.bits;
+        let names = self.settings.into_iter().flat_map(unwanted).take(UNWANTED);
+        names.enumerate().filter(move |(at, _)| bits & 1 << at != 0).map(|(_, name)| name)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bits.count_ones() as usize
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// Whether a header of that name is removed.
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        !self.is_empty() && self.iter().any(|removed| removed.as_bytes() == name)
+    }
+}
+
+/// Every name that may be unwanted; as many as a policy may name have a bit.
+fn unwanted(settings: &Settings) -> impl Iterator<Item = &str> {
+    let Settings { names, claims, .. } = settings;
+    let hop = [&*names.lane, &*names.cluster, &*names.slot];
+    hop.into_iter().chain(claims.headers.iter().map(AsRef::as_ref))
 }
 
 impl Admission<'_> {
@@ -46,8 +93,6 @@ pub(crate) fn admit<'a>(
     headers: &Headers,
     source_address: impl Fn() -> Option<IpAddr>,
 ) -> Admission<'a> {
-    let Settings { names, claims, .. } = settings;
-    let hop = [&*names.lane, &*names.cluster, &*names.slot];
     let believed = match trust {
         Trust::Mesh => true,
         // Asking the host for the address costs; without a list of trusted sources nobody asks.
@@ -57,13 +102,10 @@ pub(crate) fn admit<'a>(
                     .is_some_and(|address| settings.trusted.iter().any(|network| network.contains(address)))
         }
     };
-    let claimed = if believed { &[] } else { &*claims.headers };
-    let unwanted = hop.into_iter().chain(claimed.iter().map(AsRef::as_ref));
-    // As many as a policy may name fit; `take` keeps that from ever being a trap.
-    let removed = unwanted.filter(|name| headers.has(*name)).take(REMOVED).collect();
+    let removed = Removed::of(settings, believed, headers);
     let (mut cookies, mut baggage) = (None, None);
     if !believed {
-        cookies = headers.without_cookies(&claims.cookies.iter().map(|name| name.as_bytes()));
+        cookies = headers.without_cookies(&settings.claims.cookies.iter().map(|name| name.as_bytes()));
         baggage = baggage::without_label(headers);
     }
     Admission { believed, removed, cookies, baggage }

@@ -69,7 +69,7 @@ impl Source<'_> {
     /// Why something that was not found is not there.
     pub(super) fn absence(self, place: &IdSource) -> &'static str {
         let is_removed = match place {
-            IdSource::Header(name) => self.admission.removed.iter().any(|removed| *removed == name),
+            IdSource::Header(name) => self.admission.removed.iter().any(|removed| removed == name),
             IdSource::Cookie(name) => {
                 let sent = lossy(self.given.headers.all(headers::COOKIE).collect::<Vec<_>>().join(&b';'));
                 let named = sent.split(';').filter_map(|pair| pair.trim().split_once('='));
