@@ -204,9 +204,21 @@ impl<'a> At<'a> {
         self.errors.warnings.len()
     }
 
-    /// Records what is allowed but hardly meant. Only tools listen.
+    /// Whether a neutral value stands here, or in some part of what is written here, for one that could not be read.
+    pub(crate) fn is_partly_unreadable(&self) -> bool {
+        if self.errors.unreadable.is_empty() {
+            return false;
+        }
+        let path = self.path.to_string();
+        let is_part = |known: &String| {
+            known.strip_prefix(&*path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.errors.lies_in_unreadable(&path) || self.errors.unreadable.iter().any(is_part)
+    }
+
+    /// Records what is allowed but hardly meant, unless it is not known what is written. Only tools listen.
     pub(crate) fn warning(&mut self, message: impl fmt::Display) {
-        if cfg!(feature = "tools") {
+        if cfg!(feature = "tools") && !self.is_partly_unreadable() {
             let (path, allowed) = (self.path.to_string(), on_one_line(&message));
             let warning = FieldError { path, problem: Problem::Warning, value: String::new(), allowed };
             self.errors.warnings.push(warning);

@@ -97,10 +97,15 @@ pub struct Good<'t> {
 
 /// Checks a policy.
 pub fn check(text: &str, form: Form) -> Checked<'_> {
-    let node = match parse(text, form) {
-        Ok(node) => node,
-        Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
+    let empty = || Fault {
+        message: "it is empty; `graylane init` writes a first one".to_owned(),
+        position: Position::at(text, 1, 1),
     };
+    let node =
+        match parse(text, form).and_then(|node| if node == Node::Null { Err(empty()) } else { Ok(node) }) {
+            Ok(node) => node,
+            Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
+        };
     let releases = releases(&node);
     let (policy, plan, errors) = check_node(&node);
     let is_good = errors.is_empty();

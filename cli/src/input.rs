@@ -31,6 +31,14 @@ pub(crate) fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// Makes sure that standard input is read once.
+pub(crate) fn is_read_once<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+    if paths.into_iter().filter(|path| is_standard(path)).count() > 1 {
+        bail!("standard input can only be one of the files");
+    }
+    Ok(())
+}
+
 /// How a file is called in messages.
 pub(crate) fn name(path: &Path) -> String {
     if is_standard(path) { "<stdin>".to_owned() } else { path.display().to_string() }

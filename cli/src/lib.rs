@@ -18,3 +18,4 @@ pub mod simulate;
 
 mod guarantee;
 mod table;
+pub mod words;

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Bad) => ExitCode::from(1),
         Ok(Outcome::Undone) => ExitCode::from(2),
         Err(fault) => {
-            output::tell(&format!("graylane: {fault:#}\n"));
+            output::tell_fault(&fault);
             ExitCode::from(2)
         }
     }

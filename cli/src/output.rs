@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Result, Write};
 
 use anyhow::Context;
+use graylane_cli::words::shown;
 
 /// Writes a result as it is.
 pub(crate) fn write(text: &str) -> anyhow::Result<()> {
@@ -27,4 +28,10 @@ fn listened(written: Result<()>) -> anyhow::Result<()> {
 /// Writes a message for people to standard error. There is nobody to tell when that fails.
 pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells what could not be carried out. File names and values come from others, so nothing in it may steer a terminal.
+pub(crate) fn tell_fault(fault: &anyhow::Error) {
+    let lines: Vec<String> = format!("{fault:#}").lines().map(shown).collect();
+    tell(&format!("graylane: {}\n", lines.join("\n")));
 }

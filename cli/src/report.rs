@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthChar;
 use crate::against::Changes;
 use crate::check::{Finding, Report, Severity};
 use crate::position::Position;
+use crate::words::{counted, shown};
 
 const BOLD: Style = Style::new().bold();
 const FRAME: Style = AnsiColor::Blue.on_default().bold();
@@ -45,12 +46,12 @@ impl File<'_> {
             let count = self.report.count(severity);
             (count > 0).then(|| {
                 let style = style(severity);
-                format!("{style}{}{style:#}", counted(count, severity.as_str()))
+                format!("{style}{}{style:#}", counted(count as u64, severity.as_str()))
             })
         };
         let counts: Vec<String> =
             [Severity::Error, Severity::Warning].into_iter().filter_map(count).collect();
-        let releases = counted(self.report.releases, "release");
+        let releases = counted(self.report.releases as u64, "release");
         let verdict = match counts.join(", ") {
             none if none.is_empty() => format!("{GOOD}good{GOOD:#}, {releases}"),
             counts if self.report.is_good(false) => format!("{GOOD}good{GOOD:#}, {releases}, {counts}"),
@@ -70,7 +71,7 @@ impl File<'_> {
         let gutter = " ".repeat(line.to_string().len());
         let Excerpt { line: source, indent, width } = Excerpt::of(self.text, position);
         let carets = "^".repeat(width);
-        let what = told(error);
+        let what = shown(&told(error));
         let _ = writeln!(out, "{BOLD}{name}:{line}:{column}{BOLD:#}: {colour}{word}{colour:#}: {what}");
         let _ = writeln!(out, "{gutter} {FRAME}|{FRAME:#}");
         let _ = writeln!(out, "{FRAME}{line} |{FRAME:#} {source}");
@@ -136,15 +137,6 @@ fn told_with_hint(finding: &Finding) -> String {
         Some(word) => format!("{told} (did you mean \"{word}\"?)"),
         None => told,
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Text that cannot steer a terminal.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The message of a workflow command.
@@ -277,8 +269,7 @@ impl Excerpt {
         let char = match char {
             '\u{feff}' => return,
             '\t' => ' ',
-            control if control.is_control() => '\u{fffd}',
-            char => char,
+            char => shown(char.encode_utf8(&mut [0; 4])).chars().next().unwrap_or(char),
         };
         self.line.push(char);
         self.width = self.width.saturating_add(char.width().unwrap_or(0));

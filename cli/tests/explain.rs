@@ -230,6 +230,10 @@ fn a_sticky_cookie_is_believed_with_its_key_alone() -> Result<()> {
     let id = "x-gray-id: user-1";
     // What the filter would give the user is what it believes afterwards, from nobody else.
     let given = explained(&[url, "-H", id, "--keys", keys]);
+    // Without it there is none, which is said.
+    let without = program(&["-", url, "-H", id], POLICY);
+    assert!(!String::from_utf8_lossy(&without.stdout).contains("set-cookie: gray_user-svc"));
+    assert!(String::from_utf8_lossy(&without.stderr).contains("without --keys"));
     let cookie = given.lines().find_map(|line| line.strip_prefix("+ set-cookie: ")).expect("a cookie");
     let cookie = cookie.split(';').next().expect("a cookie");
     assert!(cookie.starts_with("gray_user-svc=user-svc~v2~1~"), "{cookie}");
@@ -271,8 +275,11 @@ fn what_cannot_be_explained_is_said_and_has_its_code() {
     for (arguments, input, code, said) in [
         (&["-", "shop.example.com"][..], "releases: 1", 1, "must be a list"),
         (&["-", "/cart"], POLICY, 2, "a host and a path"),
-        (&["-", "shop.example.com", "-H", "host: x"], POLICY, 2, "the host is said by"),
-        (&["no-such-file.yaml", "shop.example.com"], "", 2, "cannot read no-such-file.yaml"),
+        (&["-", "shop.example.com", "-H", "host: x"], POLICY, 2, "host and path have a place of their own"),
+        (&["-", "ftp://shop.example.com/"], POLICY, 2, "a host and a path"),
+        (&["-", "shop.example.com", "-H", "x y: z"], POLICY, 2, "no header can have such a name"),
+        (&["no-such-\u{1b}[31m.yaml", "shop.example.com"], "", 2, "cannot read no-such-\u{fffd}[31m.yaml"),
+        (&["-", "shop.example.com"], "# nothing yet\n", 1, "it is empty; `graylane init` writes a first one"),
     ] {
         let output = program(arguments, input);
         let told = String::from_utf8_lossy(&output.stderr);
@@ -280,6 +287,15 @@ fn what_cannot_be_explained_is_said_and_has_its_code() {
         assert!(told.contains(said), "{told}");
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn an_id_that_is_there_and_is_none_is_not_told_as_absent() {
+    let url = "user-svc.example.com/api";
+    let twice = explained(&[url, "-H", "x-gray-id: a", "-H", "x-gray-id: b"]);
+    assert!(twice.contains("header x-gray-id: there more than once, which is no identity"), "{twice}");
+    let empty = explained(&[url, "-H", "x-gray-id:"]);
+    assert!(empty.contains("header x-gray-id: there, and empty"), "{empty}");
 }
 
 /// Bytes that are no text are shown, not refused.

@@ -198,10 +198,10 @@ fn ten_thousand_releases_are_not_too_many() {
     });
     let policy: String = ["language: 1\nreleases:".to_owned()].into_iter().chain(releases).collect();
     let good = graylane(&["check", "-"], &policy);
-    assert_eq!(told(&good), (Some(0), "<stdin>: good, 10000 releases\n", ""));
+    assert_eq!(told(&good), (Some(0), "<stdin>: good, 10,000 releases\n", ""));
     let bad = graylane(&["check", "-"], &policy.replace("stable: stable", "stable: stabel"));
     assert_eq!(bad.status.code(), Some(1));
-    assert!(text(&bad.stdout).ends_with("\n<stdin>: 10000 errors\n"));
+    assert!(text(&bad.stdout).ends_with("\n<stdin>: 10,000 errors\n"));
 }
 
 #[test]
@@ -446,4 +446,34 @@ fn what_is_no_file_of_rows_cannot_be_judged() {
     let missing = graylane(&["parity", "no-such-rows.json"], "");
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).starts_with("graylane: cannot read no-such-rows.json: "));
+}
+
+#[test]
+fn what_could_not_be_read_is_told_once_and_not_guessed_about() {
+    let policy = "
+language: 1
+releases:
+- name: pay
+  match: {}
+  lanes: [{name: blue}, {name: green}]
+  blueGreen: {active: green, preview: {when: {cookie: {tester: yes}}}}
+  respond: {cache: private}
+  rules: [{name: office, when: {source: 203.0.113.0/24}, lane: blue}]
+";
+    let output = graylane(&["check", "-"], policy);
+    let told = text(&output.stdout);
+    assert_eq!(told.matches(": error: ").count() + told.matches(": warning: ").count(), 2, "{told}");
+    assert!(
+        told.contains("when.cookie.tester: Wrong type") && told.contains("when.source: Wrong type"),
+        "{told}"
+    );
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    for command in ["check", "parity"] {
+        let output = graylane(&[command, "-", "-"], GOOD);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("standard input can only be one of the files"));
+    }
 }

@@ -557,7 +557,7 @@ fn what_cannot_be_carried_out_is_told() {
         (&["no-such-file"], "cannot read no-such-file: "),
         (&["-", "--ids", "0"], "'--ids <N>'"),
         (&["-", "--header", "x-a"], "name and value with a colon between"),
-        (&["-", "--header", "Host: a"], "the host is said by --host"),
+        (&["-", "--header", "Host: a"], "host and path have a place of their own"),
         (&["-", "--at", "tomorrow"], "a time with its offset, like 2026-12-01T09:00:00+01:00"),
         (&["-", "--column", "id"], "--population <FILE>"),
         (&["-", "--host", "elsewhere"], "no release of <stdin> governs requests to this host and path"),

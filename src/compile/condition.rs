@@ -118,7 +118,7 @@ impl Compiler<'_> {
             at.error(Problem::TooMany, depth, allowed);
             return Tree::Known(false);
         }
-        if *written == Condition::default() {
+        if *written == Condition::default() && !at.is_partly_unreadable() {
             at.error(Problem::Required, "", "at least one test");
         }
         // In the order in which they are documented, cheap ones and those that people write most first.

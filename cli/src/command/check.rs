@@ -72,6 +72,7 @@ enum Output {
 
 /// Checks files, all of them, whatever is found in one.
 pub(crate) fn check(options: &Options) -> Result<Outcome> {
+    input::is_read_once(options.files.iter().chain(&options.against).map(PathBuf::as_path))?;
     let mut run = Run { options, rows: Rows::default(), outcome: Outcome::Good };
     match (&options.against, options.files.as_slice()) {
         (None, files) => {
@@ -80,9 +81,6 @@ pub(crate) fn check(options: &Options) -> Result<Outcome> {
                     run.tell(path, &text, &checked(&text, Form::of(path)).report)?;
                 }
             }
-        }
-        (Some(against), [file]) if input::is_standard(against) && input::is_standard(file) => {
-            bail!("standard input can only be one of the files");
         }
         (Some(against), [file]) => run.compare(against, file)?,
         (Some(_), _) => bail!("--against compares one FILE"),
@@ -109,7 +107,7 @@ impl Run<'_> {
         match input::read(path) {
             Ok(text) => Some(text),
             Err(fault) => {
-                output::tell(&format!("graylane: {fault:#}\n"));
+                output::tell_fault(&fault);
                 self.outcome = Outcome::Undone;
                 None
             }

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use graylane::given::Given;
 use graylane::headers;
 use graylane::plan::Plan;
+use graylane::policy::Release;
 use graylane::time::Timestamp;
 use graylane_cli::explain::{Question, explain as explained};
 use serde_json::{Map, Value};
@@ -96,7 +97,12 @@ fn url(text: &str) -> Result<Url, &'static str> {
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    if host.is_empty() || host.contains(|char: char| char.is_whitespace() || char == '@') {
+    let is_odd = |char: char| char.is_whitespace() || char.is_control();
+    if host.is_empty()
+        || host.contains('@')
+        || text.contains(is_odd)
+        || text.contains("://") && rest.contains("://")
+    {
         return Err("a host and a path, like shop.example.com/cart?step=2");
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
@@ -117,6 +123,11 @@ pub(crate) fn explain(options: &Options) -> Result<Outcome> {
     };
     let Some((policy, plan)) = compiled else { return Ok(Outcome::Bad) };
     let request = request(options, &plan)?;
+    if options.keys.is_none() && policy.releases.iter().any(has_key) {
+        output::tell(
+            "graylane: note: without --keys, sticky cookies that take a key are neither believed nor given\n",
+        );
+    }
     let trust = options.trust.into();
     let explanation = explained(Question { policy: &policy, plan: &plan, trust, request: &request });
     match options.output {
@@ -127,6 +138,11 @@ pub(crate) fn explain(options: &Options) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Good)
+}
+
+/// Whether the sticky cookie of a release is authenticated.
+fn has_key(release: &Release) -> bool {
+    release.sticky.as_ref().is_some_and(|sticky| sticky.key.is_some())
 }
 
 fn request(options: &Options, plan: &Plan) -> Result<Given> {

@@ -42,7 +42,7 @@ pub(crate) fn fmt(options: &Options) -> Outcome {
             Ok(Outcome::Bad) if outcome == Outcome::Good => outcome = Outcome::Bad,
             Ok(_) => {}
             Err(fault) => {
-                output::tell(&format!("graylane: {fault:#}\n"));
+                output::tell_fault(&fault);
                 outcome = Outcome::Undone;
             }
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use graylane_cli::parity::Report;
+use graylane_cli::words::{counted, shown};
 use serde_json::{Value, json};
 
 use crate::{Outcome, input, output};
@@ -48,13 +49,14 @@ enum Output {
 
 /// Evaluates the rows of files.
 pub(crate) fn parity(options: &Options) -> Result<Outcome> {
+    input::is_read_once(options.files.iter().map(PathBuf::as_path))?;
     let mut reports = Vec::new();
     let mut is_unread = false;
     for file in &options.files {
         match rows(file) {
             Ok(rows) => reports.push((input::name(file), rows.len(), Report::of(&rows))),
             Err(fault) => {
-                output::tell(&format!("graylane: {fault:#}\n"));
+                output::tell_fault(&fault);
                 is_unread = true;
             }
         }
@@ -108,7 +110,7 @@ struct Table<'a>(&'a Reports);
 impl fmt::Display for Table<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, rows, report) in self.0 {
-            writeln!(out, "{name}: {}", counted(*rows, "row"))?;
+            writeln!(out, "{}: {}", shown(name), counted(*rows as u64, "row"))?;
             write_counts(out, report)?;
             for failure in &report.failures {
                 let (step, input) = (step(&failure.system, &failure.kind), cut(&failure.input));
@@ -120,8 +122,13 @@ impl fmt::Display for Table<'_> {
                 )?;
             }
             for one in &report.unknown {
-                let (step, rows) = (step(&one.system, &one.kind), counted(one.count, "row"));
-                writeln!(out, "  unknown: {rows} of {step}, the first is row {}: {}", one.row, one.reason)?;
+                let (step, rows) = (step(&one.system, &one.kind), counted(one.count as u64, "row"));
+                writeln!(
+                    out,
+                    "  unknown: {rows} of {step}, the first is row {}: {}",
+                    one.row,
+                    shown(&one.reason)
+                )?;
             }
         }
         let [passed, failed, unknown] = sums(self.0);
@@ -135,7 +142,7 @@ fn write_counts(out: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     lines.extend(report.counts.iter().map(|count| {
         let [passed, failed, unknown] =
             [count.passed, count.failed, count.unknown].map(|count| count.to_string());
-        [count.system.clone(), count.kind.clone(), passed, failed, unknown]
+        [shown(&count.system), shown(&count.kind), passed, failed, unknown]
     }));
     let mut widths = [0; 5];
     for line in &lines {
@@ -157,7 +164,7 @@ fn write_counts(out: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 }
 
 fn step(system: &str, kind: &str) -> String {
-    let or = |name: &str, nothing: &str| if name.is_empty() { nothing.to_owned() } else { name.to_owned() };
+    let or = |name: &str, nothing: &str| if name.is_empty() { nothing.to_owned() } else { shown(name) };
     format!("{} {}", or(system, "no system,"), or(kind, "no kind"))
 }
 
@@ -169,8 +176,4 @@ fn cut(value: &Value) -> String {
         Some(start) => format!("{start}…"),
         None => text,
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -27,9 +27,15 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
         return Err("name and value with a colon between".into());
     };
     let name = format!("{first}{name}").trim().to_ascii_lowercase();
+    // As clients and Envoy have it (RFC 9110, 5.1 and 5.5).
+    let is_name = |char: char| char.is_ascii_graphic() && !"\"(),/;<=>?@[\\]{}".contains(char);
+    if name.is_empty() || !name.chars().all(is_name) || value.contains(['\r', '\n', '\0']) {
+        return Err("no header can have such a name, or a line break in its value".into());
+    }
     match name.as_str() {
-        ":authority" | "host" => Err("the host is said by --host, or by the URL".into()),
-        ":path" => Err("the path is said by --path, or by the URL".into()),
+        ":authority" | "host" | ":path" => {
+            Err("host and path have a place of their own: the URL, or --host and --path".into())
+        }
         _ => Ok((name, value.trim().to_owned())),
     }
 }

@@ -68,6 +68,14 @@ impl Source<'_> {
 
     /// Why something that was not found is not there.
     pub(super) fn absence(self, place: &IdSource) -> &'static str {
+        if let IdSource::Header(name) = place {
+            let mut sent = self.given.headers.all(name);
+            match (sent.next(), sent.next(), self.admission.removed.iter().any(|removed| removed == name)) {
+                (None, ..) | (.., true) => {}
+                (_, Some(_), _) => return "there more than once, which is no identity",
+                (_, None, _) => return "there, and empty",
+            }
+        }
         let is_removed = match place {
             IdSource::Header(name) => self.admission.removed.iter().any(|removed| removed == name),
             IdSource::Cookie(name) => {

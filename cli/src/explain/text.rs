@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::edits::{Edits, Header};
 use super::{Asked, Explanation, Outcome, Release, Step, Test};
+use crate::words::shown;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -146,9 +147,4 @@ impl Edits {
             let _ = writeln!(out, "{DIM}-{DIM:#} {}", shown(name));
         }
     }
-}
-
-/// Text that cannot steer a terminal.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
