@@ -1,7 +1,7 @@
 //! What an observer of a decision is told: each step in its order, what it looked at, and what came of it.
 //!
 //! There is one evaluator, and it is generic over its [`Observer`]. In Envoy that is [`Nobody`], for whom no note is ever
-//! made, so being observable costs a request nothing; a tool listens with [`Notes`]. An explanation can therefore not
+//! made, so being observable costs a request nothing; a tool listens with `Notes`. An explanation can therefore not
 //! disagree with the decision: it is the same code.
 
 #[cfg(feature = "tools")]
