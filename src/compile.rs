@@ -73,6 +73,7 @@ pub fn check_keys(node: &Node<'_>) -> (policy::Map<String>, PolicyErrors) {
     let written = read(node, &Path::Root, &mut errors);
     errors.conceal("");
     keys(&written, &mut At::new(Path::Root, &mut errors));
+    errors.conceal_keys(&Path::Root, keys_of(node));
     (written, errors)
 }
 
@@ -115,6 +116,8 @@ pub fn load(json: &[u8]) -> Loaded {
     }
     let keys = keys(&config.keys, &mut at.key("keys"));
     let plan = compile_at(&config.policy, Some(keys), &mut at.key("policy"));
+    let written = member(&node, "keys");
+    errors.conceal_keys(&Path::Root.key("keys"), written.into_iter().flat_map(keys_of));
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
     Loaded { trust, access_log: config.access_log, plan: errors.into_result(plan), bare }
@@ -145,6 +148,18 @@ fn compile_at(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Pla
     #[cfg(feature = "tools")]
     advice::advise(policy, &plan, at);
     plan
+}
+
+/// What stands under a key of a map.
+fn member<'n>(node: &'n Node<'_>, key: &str) -> Option<&'n Node<'n>> {
+    let Node::Map(map) = node else { return None };
+    map.iter().find(|(other, _)| other == key).map(|(_, member)| member)
+}
+
+/// The keys of a map.
+fn keys_of<'n>(node: &'n Node<'_>) -> impl Iterator<Item = &'n str> {
+    let map = if let Node::Map(map) = node { map.as_slice() } else { &[] };
+    map.iter().map(|(key, _)| key.as_ref())
 }
 
 /// The keys of a plugin.
@@ -339,4 +354,38 @@ fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>)
         ));
     }
     segments
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_mistake_in_a_configuration_shows_a_secret_that_stands_where_an_id_should() {
+        let secret = "00112233445566778899aabbccddeeff";
+        let release = json!({"name": "shop", "match": {}, "lanes": [{"name": "A"}, {"name": "B"}],
+            "canary": {"stable": "A", "candidates": [{"lane": "B", "percent": 5}]}, "sticky": {"key": "k1"}});
+        let told = |keys: serde_json::Value, key: &str| {
+            let mut release = release.clone();
+            release["sticky"]["key"] = key.into();
+            let policy = json!({"language": 1, "releases": [release]});
+            let configuration = json!({"trust": "mesh", "keys": keys, "policy": policy}).to_string();
+            load(configuration.as_bytes()).plan.unwrap_err().to_string()
+        };
+        let long = format!("a{secret}");
+        let not_found = "releases[0].sticky.key: Not found";
+        for (keys, key, expected) in [
+            (json!({ secret: "k1" }), "k1", "keys[0]: Invalid value: letters, digits,"),
+            (json!({"k0": secret, secret: "k1"}), "k1", "keys[1]: Invalid value: letters, digits,"),
+            (json!({ long.clone(): ["k1"] }), "k1", "keys[0]: Wrong type: must be text"),
+            (json!({ long.repeat(9): "k1" }), "k1", "keys[0]: Too long"),
+            (json!({ long.clone(): secret }), "k1", &format!("{not_found}: \"k1\": allowed: keys[0]")),
+            (json!({"k1": secret}), secret, &format!("{not_found}: allowed: k1")),
+        ] {
+            let told = told(keys, key);
+            assert!(told.contains(expected) && !told.contains(secret), "{told}");
+        }
+    }
 }

@@ -226,6 +226,9 @@ impl<'a> At<'a> {
     }
 }
 
+/// How many hexadecimal digits a secret has at least.
+const SECRET_DIGITS: usize = 32;
+
 /// How much of an offending value is shown, in bytes; the rest is cut.
 const SHOWN: usize = 80;
 
@@ -282,6 +285,17 @@ impl PolicyErrors {
         }
     }
 
+    /// Shows those keys of the map at `map` that may be secrets by their positions.
+    pub(crate) fn conceal_keys<'k>(&mut self, map: &Path<'_>, keys: impl Iterator<Item = &'k str>) {
+        for (index, key) in keys.enumerate().filter(|(_, key)| may_be_secret(key)) {
+            let path = map.key(key).to_string();
+            for error in self.errors.iter_mut().filter(|error| error.path == path) {
+                error.path = map.index(index).to_string();
+                error.value.clear();
+            }
+        }
+    }
+
     /// Whether the value at `path`, or one that it is a part of, could not be read.
     fn lies_in_unreadable(&self, path: &str) -> bool {
         let parts = path.match_indices(['.', '[']).filter_map(|(end, _)| path.get(..end));
@@ -317,6 +331,16 @@ impl PolicyErrors {
     pub fn iter(&self) -> core::slice::Iter<'_, FieldError> {
         self.errors.iter()
     }
+}
+
+/// Whether a text may be the secret of a key that stands where its id should: it has the digits of one.
+pub fn may_be_secret(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_hexdigit).count() >= SECRET_DIGITS
+}
+
+/// The id of a key as messages show it: by its position where it may be a secret.
+pub fn shown_id(index: usize, id: &str) -> String {
+    if may_be_secret(id) { format!("keys[{index}]") } else { id.to_owned() }
 }
 
 /// One mistake is one line, whatever it quotes.

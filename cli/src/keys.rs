@@ -6,14 +6,13 @@
 use std::fmt;
 
 use graylane::compile::check_keys;
-use graylane::error::{FieldError, OneOf, Problem, Quoted};
+use graylane::error::{FieldError, OneOf, Problem, Quoted, may_be_secret, shown_id};
 use graylane::policy::{Map, Policy};
 use serde::Serialize;
 
-use crate::check::{Finding, Report, Severity};
+use crate::check::{Report, Severity};
 use crate::document::{Form, parse};
-use crate::hint;
-use crate::position::{Found, Position, Positions};
+use crate::position::{Position, Positions};
 
 /// Secrets by their ids.
 #[derive(Clone, Default, PartialEq, Serialize)]
@@ -26,6 +25,11 @@ impl Keys {
         self.0.iter().map(|(id, _)| id)
     }
 
+    /// The ids as messages show them.
+    fn shown(&self) -> impl Iterator<Item = String> {
+        self.ids().enumerate().map(|(index, id)| shown_id(index, id))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -35,7 +39,7 @@ impl Keys {
 /// The ids alone.
 impl fmt::Debug for Keys {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_set().entries(self.ids()).finish()
+        out.debug_set().entries(self.shown()).finish()
     }
 }
 
@@ -75,7 +79,12 @@ pub fn check(text: &str, form: Form) -> Checked {
         if form == Form::Yaml && error.problem == Problem::Type && !error.path.is_empty() {
             error.allowed.push_str("; digits alone are a number unless they stand in quotes");
         }
-        Mistake { position: positions.find(&error, 0).position, error }
+        let position = positions.find(&error, 0).position;
+        // An id that is not shown is shown as in the configuration of a plugin.
+        if error.path.starts_with('[') {
+            error.path.insert_str(0, "keys");
+        }
+        Mistake { position, error }
     };
     let mut mistakes: Vec<Mistake> = errors.iter().map(place).collect();
     mistakes.sort_by_key(|mistake| (mistake.position.line, mistake.position.column));
@@ -104,30 +113,22 @@ impl Checked {
 
 /// Adds to what was found in a policy which of its keys are not there; `None` is no keys at all.
 pub fn add_missing(report: &mut Report, policy: &Policy, text: &str, keys: Option<&Keys>) {
-    let missing: Vec<FieldError> = missing(policy, keys).collect();
-    if missing.is_empty() {
-        return;
-    }
-    let positions = Positions::of(text);
-    for error in missing {
-        // What could not be read has been told.
-        if report.findings.iter().any(|finding| finding.error.path == error.path) {
-            continue;
-        }
-        let Found { position, through } = positions.find(&error, 0);
-        let meant = hint::meant(&error).map(str::to_owned);
-        report.findings.push(Finding { severity: Severity::Error, error, position, through, meant });
-    }
-    report.findings.sort_by_key(|finding| (finding.position.line, finding.position.column));
+    // What could not be read has been told.
+    let is_told = |error: &FieldError| report.findings.iter().any(|found| found.error.path == error.path);
+    let missing = missing(policy, keys).filter(|error| !is_told(error));
+    let missing = missing.map(|error| (Severity::Error, error)).collect();
+    report.add(text, missing);
 }
 
 fn missing<'p>(policy: &'p Policy, keys: Option<&'p Keys>) -> impl Iterator<Item = FieldError> + 'p {
     let ids: Vec<&str> = keys.into_iter().flat_map(Keys::ids).collect();
+    let shown: Vec<String> = keys.into_iter().flat_map(Keys::shown).collect();
     policy.releases.iter().enumerate().filter_map(move |(index, release)| {
         let id = release.sticky.as_ref()?.key.as_ref().filter(|id| !ids.contains(&id.as_str()))?;
         let path = format!("releases[{index}].sticky.key");
-        let allowed = if keys.is_some() { OneOf(&ids).to_string() } else { WITHOUT_KEYS.to_owned() };
-        Some(FieldError { path, problem: Problem::NotFound, value: Quoted(id).to_string(), allowed })
+        let allowed = if keys.is_some() { OneOf(&shown).to_string() } else { WITHOUT_KEYS.to_owned() };
+        let value = if may_be_secret(id) { String::new() } else { Quoted(id).to_string() };
+        Some(FieldError { path, problem: Problem::NotFound, value, allowed })
     })
 }
 
@@ -187,6 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_stands_where_its_id_should_is_shown_by_its_position() {
+        for (text, form) in [
+            (format!("k1: {SECRET}\n{SECRET}: k1\n"), Form::Yaml),
+            (format!("k1: {SECRET}\n'{SECRET}{SECRET}{SECRET}': k1\n"), Form::Yaml),
+            (format!("k1: {SECRET}\n0x{SECRET}: [k1]\n"), Form::Yaml),
+            (format!("k1: {SECRET}\n\"a {SECRET}\": 5\n"), Form::Yaml),
+            (format!("k1: {SECRET}\na{SECRET}: {SECRET}\na{SECRET}: {SECRET}"), Form::Yaml),
+            (format!("{{\"k1\": \"{SECRET}\",\n\"{SECRET}\": \"k1\"}}"), Form::Json),
+        ] {
+            let told = mistakes(&text, form);
+            assert!(!told.is_empty(), "{text}");
+            for line in told {
+                assert!(line.contains(" error: keys[1]: ") && !line.contains("8899"), "{line}");
+                assert!(line.starts_with("keys:2:") || line.starts_with("keys:3:"), "{line}");
+            }
+        }
+        let keys = check(&format!("a{SECRET}: {SECRET}"), Form::Yaml).keys;
+        assert_eq!(format!("{keys:?}"), r#"{"keys[0]"}"#);
+    }
+
+    #[test]
     fn secrets_are_not_shown_by_debugging() {
         let checked = check(&format!("k1: {SECRET}"), Form::Yaml);
         assert_eq!(format!("{:?}", checked.keys), r#"{"k1"}"#);
@@ -222,6 +244,11 @@ mod tests {
         let without = |line: usize, release: usize, key: &str| {
             format!("{line}: releases[{release}].sticky.key: Not found: \"{key}\": {WITHOUT_KEYS}")
         };
+        let swapped = check(&format!("k1: {SECRET}\na{SECRET}: {SECRET}"), Form::Yaml).keys;
+        assert_eq!(
+            found(Some(&swapped)),
+            ["12: releases[1].sticky.key: Not found: \"k2\": allowed: k1, keys[1]", unreadable]
+        );
         assert_eq!(found(None), [without(7, 0, "k1"), without(12, 1, "k2"), unreadable.to_owned()]);
     }
 }

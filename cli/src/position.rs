@@ -222,6 +222,11 @@ impl<'p, 't> Walk<'p, 't> {
                 let Some((entry, merged)) = self.positions.entry(entries, key, wanted) else { return false };
                 (entry.value, Some(entry.key), merged)
             }
+            // A key that is not shown is told by its position.
+            (Content::Map(_, entries), Step::Index(index)) => {
+                let Some(entry) = entries.get(*index) else { return false };
+                (entry.value, Some(entry.key), None)
+            }
             (Content::List(_, items), Step::Index(index)) => {
                 let Some(item) = items.get(*index) else { return false };
                 (*item, None, None)

@@ -2,7 +2,7 @@
 
 use super::{Context, check};
 use crate::arena::position;
-use crate::error::{At, OneOf, Problem, Quoted};
+use crate::error::{At, OneOf, Problem, Quoted, may_be_secret, shown_id};
 use crate::plan::{Proof, Sticky};
 use crate::policy::{Release, Revisions};
 use crate::settings::Cookie;
@@ -29,10 +29,16 @@ pub(super) fn sticky(
         let keys = &context.settings.keys;
         let known = keys.as_ref().and_then(|keys| keys.iter().position(|key| *key.id == **id));
         if let (Some(keys), None) = (keys, known) {
-            let ids: Vec<&str> = keys.iter().map(|key| &*key.id).collect();
-            at.key("key").error(Problem::NotFound, Quoted(id), OneOf(&ids));
+            missing_key(id, keys.iter().map(|key| &*key.id), &mut at.key("key"));
         }
         known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
     });
     Some(Sticky { cookie, proof, any_revision: written.revisions == Some(Revisions::Any) })
+}
+
+/// The policy names a key that is not there. What may be a secret is not shown.
+fn missing_key<'k>(id: &str, ids: impl Iterator<Item = &'k str>, at: &mut At<'_>) {
+    let ids: Vec<String> = ids.enumerate().map(|(index, id)| shown_id(index, id)).collect();
+    let shown = if may_be_secret(id) { String::new() } else { Quoted(id).to_string() };
+    at.error(Problem::NotFound, shown, OneOf(&ids));
 }
