@@ -72,6 +72,10 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         share::warn(release, at);
     }
     let steps = &mut Steps(limits::COMPARISONS);
-    nested::warn(&good, steps, at);
-    shadow::warn(&plan.index, &good, steps, at);
+    let all_are_good = good.len() == policy.releases.len();
+    nested::warn(&good, all_are_good, steps, at);
+    // Where one is not, what the index finds is not certain.
+    if all_are_good {
+        shadow::warn(&plan.index, &good, steps, at);
+    }
 }

@@ -146,3 +146,22 @@ fn an_ab_test_that_is_said_to_be_shadowed_governs_no_request_there() {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     assert!(told.get() > 100 && asked.get() > 300, "{told:?} {asked:?}");
 }
+
+#[test]
+fn nothing_is_said_of_places_while_a_neighbour_has_a_mistake() {
+    let routes = |index, hosts, paths| json_of(index, &(true, hosts, paths));
+    let shop = routes(0, vec!["*"], vec![(false, "/"), (false, "/a/b"), (false, "/a/b")]);
+    let mut neighbour = routes(1, vec!["a.b.c"], vec![(false, "/a")]);
+    let said = |neighbour: &Value| {
+        let text = json!({"language": 1, "releases": [shop, neighbour]}).to_string();
+        let report = graylane_cli::check::check(&text, graylane_cli::document::Form::Json).report;
+        let warnings = report.findings.into_iter().map(|found| found.error);
+        let warnings = warnings.filter(|error| error.path.contains(".match."));
+        warnings.map(|error| format!("{}: {}", error.path, error.allowed)).collect::<Vec<_>>()
+    };
+    let twice = "releases[0].match.paths[2]: stands twice: it is paths[1] as well; once is enough";
+    let nothing = "releases[0].match.paths[1]: adds nothing: paths[0] holds it; remove it";
+    assert_eq!(said(&neighbour), [nothing, twice]);
+    neighbour["blueGreen"]["active"] = "C".into();
+    assert_eq!(said(&neighbour), [twice]);
+}

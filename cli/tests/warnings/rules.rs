@@ -129,7 +129,7 @@ fn policy() -> impl Strategy<Value = Value> {
             }).collect();
             let (deny, allow) = ids.split_at(ids.len() / 2);
             json!({"language": 1, "releases": [{
-                "name": "shop", "match": {}, "lanes": [{"name": "A"}, {"name": "B", "labels": {"version": "b"}}],
+                "name": "shop", "match": {}, "lanes": [{"name": "A", "labels": {"version": "b", "x-a": "a"}}, {"name": "B", "labels": {"version": "b"}}],
                 "blueGreen": {"active": "A", "preview": preview}, "follow": follow, "during": on, "rules": rules,
                 "deny": deny, "allow": {"B": allow}, "respond": {"cache": "none"},
                 "overrides": {"headers": if forced { vec!["x-lane"] } else { Vec::new() }},

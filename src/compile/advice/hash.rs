@@ -8,7 +8,7 @@ use super::condition::more;
 use crate::compile::gate::HOLDOUT_SEED;
 use crate::error::At;
 use crate::gate::Outside;
-use crate::hash::{Buckets, Reduction, Scheme};
+use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
 use crate::plan::Mode;
 use crate::policy::Policy;
 use crate::split::Hasher;
@@ -18,6 +18,8 @@ use crate::split::Hasher;
 struct Draw<'g, 'p> {
     release: &'g Good<'p>,
     scheme: Scheme,
+    /// The seed as it is written, whether the hash has one or not.
+    seed: u32,
     /// The gate, where it is none of the splits.
     gate: Option<Outside>,
 }
@@ -32,7 +34,7 @@ const COMPARED: usize = 8;
 pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
     let mut groups: Vec<Vec<Draw<'_, '_>>> = Vec::new();
     let mut by_text: HashMap<Text<'_>, Vec<usize>> = HashMap::new();
-    for (text, draw) in good.iter().flat_map(draws) {
+    for (text, draw) in good.iter().filter(|release| !release.segment.off).flat_map(draws) {
         let alike = by_text.entry(text).or_default();
         let scheme_of =
             |group: &usize| groups.get(*group).and_then(|group| group.first()).map(|draw| draw.scheme);
@@ -59,27 +61,33 @@ fn draws<'g, 'p>(release: &'g Good<'p>) -> impl Iterator<Item = (Text<'p>, Draw<
     let gates = gates.map(|gate| (&gate.hasher, gate.buckets, Some(gate.outside)));
     split.chain(gates).map(move |(hasher, buckets, gate)| {
         let text = (arena.text(hasher.before), arena.text(hasher.after));
-        (text, Draw { release, scheme: kind(hasher, buckets), gate })
+        (text, Draw { release, scheme: kind(hasher, buckets), seed: hasher.scheme.seed, gate })
     })
 }
 
 /// The scheme as far as it says who comes before whom: multiply-shift keeps the order of the hash, whatever the number of
-/// buckets.
+/// buckets. FNV has no seed.
 fn kind(hasher: &Hasher, buckets: u32) -> Scheme {
     let buckets = match hasher.scheme.reduction {
         Reduction::MultiplyShift => Buckets::SumOfWeights,
         Reduction::Modulo => Buckets::Count(buckets),
     };
-    Scheme { buckets, ..hasher.scheme }
+    let has_seed = !matches!(hasher.scheme.algorithm, Algorithm::Fnv1a32 | Algorithm::Fnv1a32Twice);
+    Scheme { buckets, seed: if has_seed { hasher.scheme.seed } else { 0 }, ..hasher.scheme }
+}
+
+/// Whether there is a time at which two releases are on, neither of which is off.
+fn are_on_together(one: &Draw<'_, '_>, other: &Draw<'_, '_>) -> bool {
+    one.release.segment.during.meets(&other.release.segment.during)
 }
 
 /// Said once for all that are alike. Canaries that go hand in hand are a choice that people make.
 fn splits_alike(splits: &[&Draw<'_, '_>], at: &mut At<'_>) {
     let mix = |one: &Draw<'_, '_>, other: &Draw<'_, '_>| {
-        let (one, other) = (one.release.segment, other.release.segment);
-        let share_no_user = one.layer.is_some() && one.layer == other.layer;
-        let is_experiment = one.mode == Mode::Ab || other.mode == Mode::Ab;
-        is_experiment && !share_no_user && one.during.meets(&other.during)
+        let (own, others) = (one.release.segment, other.release.segment);
+        let share_no_user = own.layer.is_some() && own.layer == others.layer;
+        let is_experiment = own.mode == Mode::Ab || others.mode == Mode::Ab;
+        is_experiment && !share_no_user && are_on_together(one, other)
     };
     let later = splits.iter().enumerate().find_map(|(index, later)| {
         let mut before = splits.iter().take(index).take(COMPARED);
@@ -117,20 +125,23 @@ fn salt_of(release: &Good<'_>, at: &mut At<'_>, warning: &str) {
 /// Who is in an experiment, drawn as the lanes of a release are: whoever is in is then mostly of one lane. Said once for each
 /// kind of gate, since layers and the holdout of the policy are gates of many releases.
 fn gates_alike(policy: &Policy, gates: &[&Draw<'_, '_>], splits: &[&Draw<'_, '_>], at: &mut At<'_>) {
-    let Some(first) = splits.first() else { return };
     let mut told = HashSet::new();
     for gate in gates {
         let release = gate.release;
         let layer = release.segment.layer.filter(|_| gate.gate == Some(Outside::Layer));
-        if !told.insert((gate.gate, layer)) {
+        // Both holdouts are drawn by the native hash; the seed of the experiment's own is another.
+        let is_own = gate.gate == Some(Outside::Holdout) && gate.seed == HOLDOUT_SEED;
+        if told.contains(&(gate.gate, is_own, layer)) {
             continue;
         }
         let own = splits.iter().find(|split| split.release.position == release.position);
+        let together = || splits.iter().take(COMPARED).find(|split| are_on_together(gate, split));
+        let Some(split) = own.or_else(together) else { continue };
+        told.insert((gate.gate, is_own, layer));
         let warning = format!(
             "{} splits users by the same hash: whoever is drawn here is not spread over its lanes; write another salt",
-            own.unwrap_or(first).release.shown()
+            split.release.shown()
         );
-        let is_own = gate.scheme.seed == HOLDOUT_SEED;
         if let Some(layer) = layer.and_then(|layer| usize::try_from(layer).ok()) {
             let has_salt = policy.layers.get(layer).is_some_and(|layer| layer.salt.is_some());
             let mut layers = at.key("layers");

@@ -14,19 +14,21 @@ pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
         return;
     }
     let named = named(release.written);
+    let own = name.as_deref().unwrap_or_default();
     let follow = release.written.follow.unwrap_or_default();
     for (index, lane) in lanes.iter().enumerate() {
         let Some(lane_name) = lane.name.as_deref().filter(|name| !named.contains(name)) else { continue };
-        let key = match follow {
+        let label = match follow {
             // Its labels are written to be followed.
             Follow::Chain | Follow::Own if !lane.labels.is_empty() => continue,
-            Follow::Chain => Some("version".to_owned()),
-            Follow::Own => Some(format!("{}.version", name.as_deref().unwrap_or_default())),
-            Follow::None => None,
+            Follow::Chain => format!("version={lane_name} or {own}.version={lane_name}"),
+            Follow::Own => format!("{own}.version={lane_name}"),
+            Follow::None => String::new(),
         };
-        let lead = match key {
-            Some(key) => format!("only a traffic label {key}={lane_name} that comes along leads here"),
-            None => "nothing leads here".to_owned(),
+        let lead = if label.is_empty() {
+            "nothing leads here".to_owned()
+        } else {
+            format!("only a traffic label {label} that comes along leads here")
         };
         let mode = if release.written.ab.is_some() { "group" } else { "candidate" };
         at.key("lanes").index(index).warning(format_args!(

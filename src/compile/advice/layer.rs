@@ -16,7 +16,8 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
         let mut layers = at.key("layers");
         let at = &mut layers.index(index);
         if is_all(layer.holdout) {
-            at.key("holdout").warning("everybody is held out: no experiment of the layer has a user");
+            at.key("holdout")
+                .warning("everybody is held out: the split gives no experiment of the layer anybody");
         }
         let name = layer.name.as_deref().unwrap_or_default();
         if all_are_known && !name.is_empty() && !used.contains(name) {
@@ -26,6 +27,7 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
     let held_out = policy.holdout.as_ref().and_then(|holdout| holdout.percent);
     if held_out.is_some_and(is_all) {
         let at = &mut at.key("holdout");
-        at.key("percent").warning("everybody is held out: no experiment of the policy has a user");
+        at.key("percent")
+            .warning("everybody is held out: the split gives no experiment of the policy anybody");
     }
 }

@@ -37,11 +37,15 @@ impl<'p> Places<'p> {
         places
     }
 
-    /// The places whose host may be one of `host`, and is not more specific.
-    pub(super) fn around(&self, host: &HostPattern) -> Vec<Owned<'p>> {
+    /// The places whose host may be one of `host`, and is not more specific; `None` where they are too many to look at.
+    pub(super) fn around(&self, host: &HostPattern, steps: &mut Steps) -> Option<Vec<Owned<'p>>> {
         let hosts = std::iter::once((host.kind, &*host.host)).chain(wider(host));
-        let found = hosts.filter_map(|(kind, text)| self.by_host.get(&(kind as u8, text)));
-        found.flatten().filter(|other| host_meets(other.host, host)).copied().collect()
+        let found: Vec<&Vec<Owned<'p>>> =
+            hosts.filter_map(|(kind, text)| self.by_host.get(&(kind as u8, text))).collect();
+        steps.take(found.iter().map(|places| places.len()).sum()).then(|| {
+            let places = found.into_iter().flatten();
+            places.filter(|other| host_meets(other.host, host)).copied().collect()
+        })
     }
 }
 
@@ -98,18 +102,20 @@ fn rank(host: &HostPattern, path: &PathPattern) -> impl Ord + use<> {
     (host.kind as u8, host.host.len(), host.port != 0, path.kind == PathKind::Exact, path.path.len())
 }
 
-/// Warns of hosts and paths that add nothing; `at` is the list of releases.
-pub(super) fn warn(good: &[Good<'_>], steps: &mut Steps, at: &mut At<'_>) {
-    let places = Places::of(good.iter());
+/// Warns of hosts and paths that add nothing; `at` is the list of releases. Where not `all_are_good`, one of the others may have
+/// a place in between, so no more is said than what a release has twice.
+pub(super) fn warn(good: &[Good<'_>], all_are_good: bool, steps: &mut Steps, at: &mut At<'_>) {
+    let places = all_are_good.then(|| Places::of(good.iter()));
+    let places = places.as_ref();
     for release in good {
         let mut at = at.index(release.position);
         let at = &mut at.key("match");
-        hosts(release, &places, steps, &mut at.key("hosts"));
-        paths(release, &places, steps, &mut at.key("paths"));
+        hosts(release, places, steps, &mut at.key("hosts"));
+        paths(release, places, steps, &mut at.key("paths"));
     }
 }
 
-fn hosts(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At<'_>) {
+fn hosts(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at: &mut At<'_>) {
     let matches = &release.segment.matches;
     let mut own: HashMap<(u8, &[u8], u16), usize> = HashMap::new();
     for (index, host) in matches.hosts.iter().enumerate() {
@@ -123,6 +129,7 @@ fn hosts(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At
                 .warning(format_args!("stands twice: it is hosts[{first}] as well; once is enough"));
             continue;
         }
+        let Some(places) = places else { continue };
         let without_port = find(host.kind, &host.host, 0).filter(|_| host.port != 0);
         let mut around =
             wider(host).flat_map(|(kind, text)| [find(kind, text, host.port), find(kind, text, 0)]);
@@ -135,7 +142,7 @@ fn hosts(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At
     }
 }
 
-fn paths(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At<'_>) {
+fn paths(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at: &mut At<'_>) {
     let matches = &release.segment.matches;
     let mut own: HashMap<(u8, &[u8]), usize> = HashMap::new();
     for (index, path) in matches.paths.iter().enumerate() {
@@ -149,6 +156,7 @@ fn paths(release: &Good<'_>, places: &Places<'_>, steps: &mut Steps, at: &mut At
                 .warning(format_args!("stands twice: it is paths[{first}] as well; once is enough"));
             continue;
         }
+        let Some(places) = places else { continue };
         let whole = find(PathKind::Prefix, &path.path).filter(|_| path.kind == PathKind::Exact);
         let around = || shorter(&path.path).find_map(|prefix| find(PathKind::Prefix, prefix));
         let Some(outer) = whole.or_else(around) else { continue };
@@ -168,7 +176,7 @@ fn nothing_between(
     places: &Places<'_>,
     steps: &mut Steps,
 ) -> bool {
-    let others = places.around(inner.0);
+    let Some(others) = places.around(inner.0, steps) else { return false };
     let is_between = |other: &Owned<'_>| {
         let rank_of_other = rank(other.host, other.path);
         other.release.position != release.position
@@ -177,5 +185,5 @@ fn nothing_between(
             && rank(outer.0, outer.1) <= rank_of_other
             && rank_of_other <= rank(inner.0, inner.1)
     };
-    steps.take(others.len()) && !others.iter().any(is_between)
+    !others.iter().any(is_between)
 }

@@ -141,14 +141,15 @@ fn earlier<'p>(release: &Good<'p>) -> Vec<Earlier<'p>> {
         }));
     }
     let follow = written.follow.unwrap_or_default();
-    for (lane, compiled) in lanes().zip(release.segment.lanes.iter()) {
-        let pairs = release.segment.labels_of(compiled);
+    for lane in &release.segment.lanes {
+        let pairs = release.segment.labels_of(lane);
+        // To which lane is not told: to another, where that has more labels that the traffic carries.
         let carried = |key: fn(&LanePair) -> Text| Earlier {
             form: Form::All(pairs.iter().map(|pair| labelled(release, key(pair), pair.value)).collect()),
-            why: format!(
-                "wherever it holds, the traffic label leads to lane {lane}, and comes first; remove it, or \
-                 write follow: none"
-            ),
+            why:
+                "wherever it holds, the traffic label leads to a lane, and comes first; remove it, or write \
+                  follow: none"
+                    .to_owned(),
         };
         earlier.extend((follow != Follow::None).then(|| carried(|pair| pair.own_key)));
         earlier.extend((follow == Follow::Chain).then(|| carried(|pair| pair.key)));

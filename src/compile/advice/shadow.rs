@@ -51,7 +51,7 @@ fn under(
     steps: &mut Steps,
     shadowed: &mut BTreeMap<usize, Shadowed>,
 ) {
-    let mut around = places.around(host);
+    let Some(mut around) = places.around(host, steps) else { return };
     around.retain(|owned| host_holds(owned.host, host));
     let releases: HashSet<usize> = around.iter().map(|owned| owned.release.position).collect();
     if releases.len() < limits::GOVERNING || !steps.take(around.len()) {

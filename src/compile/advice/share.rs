@@ -33,14 +33,13 @@ pub(super) fn is_all(percent: f64) -> bool {
 
 fn experiment(ab: &Ab, at: &mut At<'_>) {
     if is_all(ab.holdout) {
-        at.key("holdout").warning("everybody is held out: the experiment has no user");
+        at.key("holdout").warning("everybody is held out: the split gives the experiment nobody");
     }
     let nobody = |traffic: &Traffic| traffic.to.is_some_and(|to| to <= traffic.from);
     if ab.traffic.as_ref().is_some_and(nobody) {
         let at = &mut at.key("traffic");
-        at.key("to").warning(
-            "the experiment has no user: its part ends where it starts; widen it, or write off: true",
-        );
+        at.key("to")
+            .warning("the split gives the experiment nobody: its part ends where it starts; widen it");
     }
 }
 
@@ -51,7 +50,7 @@ fn no_room(release: &Good<'_>, written: Option<&Hash>, lanes: usize, slots: usiz
     if !has_room && layout(written) == Layout::Slots {
         let buckets = split.buckets;
         at.warning(format_args!(
-            "these {lanes} lanes can never have a user: they share {buckets} buckets equally; write more `buckets`, \
+            "the split gives these {lanes} lanes nobody: they share {buckets} buckets equally; write more `buckets`, \
              or slots"
         ));
     }
