@@ -84,7 +84,7 @@ pub fn check(text: &str, form: Form) -> Checked {
         if error.path.starts_with('[') {
             error.path.insert_str(0, "keys");
         }
-        Mistake { position, error }
+        Mistake { error, position }
     };
     let mut mistakes: Vec<Mistake> = errors.iter().map(place).collect();
     mistakes.sort_by_key(|mistake| (mistake.position.line, mistake.position.column));

@@ -7,6 +7,7 @@ mod clock;
 mod command;
 mod input;
 mod output;
+mod place;
 
 use std::process::ExitCode;
 

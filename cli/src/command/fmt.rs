@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use graylane_cli::document::{Fault, Form};
 use graylane_cli::format::format;
 
+use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
@@ -66,7 +67,7 @@ fn one(path: &Path, is_check: bool) -> Result<Outcome> {
     } else if input::is_standard(path) {
         output::write(&formatted)?;
     } else if is_changed {
-        replace(path, &formatted).with_context(|| format!("cannot write {name}"))?;
+        place(path, &formatted, Existing::Replaced, None)?;
         output::write(&format!("{name}\n"))?;
     }
     Ok(Outcome::Good)
@@ -80,16 +81,4 @@ fn form(path: &Path, text: &str) -> Form {
     } else {
         Form::of(path)
     }
-}
-
-/// Replaces a file by one rename, so that no fault leaves half of it. A link stays a link.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let path = path.canonicalize()?;
-    let permissions = std::fs::metadata(&path)?.permissions();
-    let folder = path.parent().context("a file stands in a folder")?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    file.as_file().set_permissions(permissions)?;
-    file.persist(&path)?;
-    Ok(())
 }

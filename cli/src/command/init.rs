@@ -3,10 +3,8 @@
 mod ask;
 mod list;
 
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
@@ -15,7 +13,8 @@ use graylane::policy::Trust;
 use graylane::time::Timestamp;
 use graylane_cli::init::{Draft, Flag, Intent};
 
-use crate::{Outcome, output};
+use crate::place::{Existing, place};
+use crate::{Outcome, clock, output};
 
 const HELP: &str = "\
 A policy is an example of examples/ with your values in it, comments and all; --list says which there are, and --list -o yaml also
@@ -106,7 +105,7 @@ fn day(text: &str) -> Result<Timestamp, &'static str> {
 /// Writes a first policy, or the list of what there is.
 pub(crate) fn init(options: &Options) -> Result<Outcome> {
     if options.list {
-        output::write(&list::text(options.output.as_deref(), today()?)?)?;
+        output::write(&list::text(options.output.as_deref(), clock::now()?)?)?;
         return Ok(Outcome::Good);
     }
     if let Some(file) = &options.output {
@@ -122,7 +121,7 @@ pub(crate) fn init(options: &Options) -> Result<Outcome> {
         },
         None => bail!("what is the policy for? Say one of these:\n{}", list::table().trim_end()),
     };
-    let mut draft = Draft::new(intent, options.date.map_or_else(today, Ok)?);
+    let mut draft = Draft::new(intent, options.date.map_or_else(clock::now, Ok)?);
     give(&mut draft, &options.values.0)?;
     if asks && !ask::values(&mut draft)? {
         return Ok(stopped());
@@ -138,7 +137,8 @@ pub(crate) fn init(options: &Options) -> Result<Outcome> {
     };
     match &options.output {
         Some(file) => {
-            save(file, &policy, options.force).with_context(|| format!("cannot write {}", file.display()))?;
+            let existing = if options.force { Existing::Replaced } else { Existing::Kept };
+            place(file, &policy, existing, None)?;
             output::tell(&next(intent, file));
         }
         None => output::write(&policy)?,
@@ -149,11 +149,6 @@ pub(crate) fn init(options: &Options) -> Result<Outcome> {
 fn stopped() -> Outcome {
     output::tell("graylane: stopped; nothing is written\n");
     Outcome::Undone
-}
-
-fn today() -> Result<Timestamp> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    Ok(Timestamp::from_seconds(i64::try_from(now.as_secs())?))
 }
 
 /// Hands the values to the draft; those that its intent has not are refused together.
@@ -179,23 +174,6 @@ fn may_be_written(file: &Path, force: bool) -> Result<()> {
     if !force && file.symlink_metadata().is_ok() {
         bail!("{} is there already; --force replaces it", file.display());
     }
-    Ok(())
-}
-
-/// Writes a file by one rename. Without `force` a file that came in the meantime stays.
-fn save(file: &Path, text: &str, force: bool) -> Result<()> {
-    // A link stays a link.
-    let file = if force { file.canonicalize().unwrap_or_else(|_| file.to_owned()) } else { file.to_owned() };
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mode = std::fs::metadata(&file).map_or(0o666, |file| file.permissions().mode());
-    let mut new =
-        tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(mode)).tempfile_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    if force {
-        new.persist(&file)?
-    } else {
-        new.persist_noclobber(&file)?
-    };
     Ok(())
 }
 

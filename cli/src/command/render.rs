@@ -1,16 +1,14 @@
 //! `graylane render`: a policy as a proxy reads it.
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use graylane_cli::document;
 use serde_json::{Value, json};
 
 use super::request::Trust;
+use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
@@ -77,7 +75,7 @@ pub(crate) fn envoy(options: &EnvoyOptions) -> Result<Outcome> {
         Some(path) => {
             // Envoy may run as another user. A secret is not for all of them.
             let mode = options.mode.unwrap_or(if keys.is_empty() { 0o644 } else { 0o640 });
-            swap_in(path, &text, mode)?;
+            place(path, &text, Existing::Replaced, Some(mode))?;
         }
         None => output::write(&text)?,
     }
@@ -106,18 +104,4 @@ fn discovery_response(options: &EnvoyOptions, configuration: &Value) -> Value {
             },
         },
     }]})
-}
-
-/// Puts a text in place of a file by one rename: Envoy does not see a file that is written in place.
-fn swap_in(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> Result<()> {
-        // It is its owner's alone until all of it is there.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().set_permissions(Permissions::from_mode(mode))?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }
