@@ -5,17 +5,16 @@ mod finding;
 mod gates;
 mod moves;
 mod overlay;
+mod pairs;
 mod places;
 mod proof;
 mod report;
 mod text;
 mod unseen;
 
-use std::collections::{HashMap, HashSet};
-
 use graylane::error::FieldError;
 use graylane::plan::{Plan, Segment};
-use graylane::policy::{self, Policy};
+use graylane::policy::{Policy, Revisions as Counted};
 use graylane::time::Timestamp;
 
 use crate::check::Severity;
@@ -24,6 +23,7 @@ pub use proof::Proof;
 pub use report::{Changes, File, Release, Revisions, Row, State, Unexplained};
 
 use moves::moves;
+use pairs::{Named, Pairs};
 
 /// A policy that is compared.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +52,8 @@ pub fn compare(before: Side<'_>, now: Side<'_>, at: Timestamp) -> Comparison {
         && before.policy.layers == now.policy.layers
         && before.policy.holdout == now.policy.holdout
         && before.policy.off == now.policy.off;
-    let known: HashMap<&str, (u32, &policy::Release)> =
-        named(before.policy).map(|(at, name, one)| (name, (at, one))).collect();
+    let Pairs { both, added, removed } = Pairs::of(before.policy, now.policy);
+    let names = |ones: Vec<Named<'_>>| ones.into_iter().map(|one| one.name.to_owned()).collect();
     let mut changes = Changes {
         policy: File::of(now),
         against: File::of(before),
@@ -61,72 +61,72 @@ pub fn compare(before: Side<'_>, now: Side<'_>, at: Timestamp) -> Comparison {
         state: State::of(!before.policy.off, !now.policy.off),
         same_ids,
         releases: Vec::new(),
-        added: Vec::new(),
-        removed: Vec::new(),
+        added: names(added),
+        removed: names(removed),
         unchanged: 0,
         uncounted: unseen::of_policy(before.policy, now.policy),
     };
-    let mut names = HashSet::new();
-    for (position, name, written) in named(now.policy) {
-        names.insert(name);
-        let Some((old_position, old)) = known.get(name) else {
-            changes.added.push(name.to_owned());
-            continue;
-        };
-        if is_same_around && *old == written {
+    for (old, new) in both {
+        if is_same_around && old.written == new.written {
             changes.unchanged = changes.unchanged.saturating_add(1);
             continue;
         }
-        let segments = before.plan.release(*old_position).zip(now.plan.release(position));
+        let segments = before.plan.release(old.position).zip(now.plan.release(new.position));
         let Some((was, is)) = segments else { continue };
         let is_on = |side: Side<'_>, segment: &Segment| !side.policy.off && segment.is_on_at(at);
         let release = Release {
-            path: format!("releases[{position}]"),
             state: State::of(is_on(before, was), is_on(now, is)),
-            ..release(name, (old, was), (written, is), same_ids, at)
+            ..release((old, was), (new, is), same_ids, at)
         };
-        if *old == written && release.is_quiet(changes.state) {
+        if old.written == new.written && release.is_quiet(changes.state) {
             changes.unchanged = changes.unchanged.saturating_add(1);
         } else {
             changes.releases.push(release);
         }
     }
-    let removed = named(before.policy).map(|(_, name, _)| name).filter(|name| !names.contains(name));
-    changes.removed.extend(removed.map(str::to_owned));
     let findings = finding::findings(before, now, &changes);
     Comparison { changes, findings }
 }
 
 /// What became of a release that both have.
 fn release(
-    name: &str,
-    (old, was): (&policy::Release, &Segment),
-    (new, is): (&policy::Release, &Segment),
+    (old, was): (Named<'_>, &Segment),
+    (new, is): (Named<'_>, &Segment),
     same_ids: bool,
     at: Timestamp,
 ) -> Release {
-    let revision = Revisions { before: was.revision(), now: is.revision() };
+    let is_remembered = is_remembered((old, was), (new, is), same_ids);
     Release {
-        is_written: new.revision.is_some(),
-        sticky: is_remembered(old, new, revision.before == revision.now),
-        revision,
-        uncounted: unseen::of_release(old, new),
-        ..Release::of(name, &moves(was, is, same_ids, at))
+        path: format!("releases[{}]", new.position),
+        name_before: (old.name != new.name).then(|| old.name.to_owned()),
+        is_written: new.written.revision.is_some(),
+        sticky: is_remembered,
+        forgets: old.written.sticky.is_some() && !is_remembered,
+        revision_forgets: is_remembered && !counts_any_revision(new),
+        revision: Revisions { before: was.revision(), now: is.revision() },
+        uncounted: unseen::of_release(old.written, new.written),
+        ..Release::of(new.name, &moves(was, is, same_ids, at))
     }
 }
 
-/// The releases of a policy, with their positions and names.
-fn named(policy: &Policy) -> impl Iterator<Item = (u32, &str, &policy::Release)> {
-    (0..)
-        .zip(&policy.releases)
-        .filter_map(|(position, release)| Some((position, release.name.as_deref()?, release)))
+/// Whether cookies that were set before still count.
+fn is_remembered(
+    (old, was): (Named<'_>, &Segment),
+    (new, is): (Named<'_>, &Segment),
+    same_ids: bool,
+) -> bool {
+    let (Some(before), Some(now)) = (&old.written.sticky, &new.written.sticky) else { return false };
+    // A cookie says the release, its revision and the lane, and with a key an id belongs to it.
+    old.name == new.name
+        && before.cookie.name.as_ref().map_or_else(|| format!("gray_{}", old.name), String::clone)
+            == now.cookie.name.as_ref().map_or_else(|| format!("gray_{}", new.name), String::clone)
+        && before.key == now.key
+        && (same_ids || now.key.is_none())
+        && (was.revision() == is.revision() || counts_any_revision(new))
 }
 
-/// Whether cookies that were set before still count.
-fn is_remembered(before: &policy::Release, now: &policy::Release, is_same_revision: bool) -> bool {
-    before.sticky.is_some()
-        && now
-            .sticky
-            .as_ref()
-            .is_some_and(|sticky| is_same_revision || sticky.revisions == Some(policy::Revisions::Any))
+/// Whether cookies of other revisions count as well.
+fn counts_any_revision(release: Named<'_>) -> bool {
+    let sticky = release.written.sticky.as_ref();
+    sticky.is_some_and(|sticky| sticky.revisions == Some(Counted::Any))
 }

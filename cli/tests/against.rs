@@ -512,6 +512,160 @@ fn what_only_requests_tell_is_named_and_not_counted() {
 }
 
 #[test]
+fn a_release_that_is_renamed_is_compared_with_what_it_was() {
+    let named = |name: &str, host: &str, salt: Value| {
+        let mut release = canary(&json!([{"lane": "v2", "percent": 50}]));
+        release["name"] = json!(name);
+        release["match"] = json!({"hosts": [host]});
+        release["canary"]["salt"] = salt;
+        release
+    };
+    // Its name is its salt.
+    let old = named("shop", "shop.example.com", Value::Null);
+    let new = named("store", "Shop.example.com", Value::Null);
+    let report = report(&policy(1, &old), &policy(2, &new), &[]);
+    let changes = &report["changes"];
+    assert_eq!((&changes["added"], &changes["removed"]), (&json!([]), &json!([])));
+    let release = &changes["releases"][0];
+    assert_eq!((judged(release), &release["nameBefore"]), (("dealtAnew", 50.0), &json!("shop")));
+    assert_eq!(report["findings"][0]["path"], "releases[0].revision");
+    let salted = check(
+        &policy(1, &old),
+        &policy(2, &named("store", "shop.example.com", json!("shop"))),
+        &["--at", "2026-12-01T00:00:00Z"],
+    );
+    let told = "\nstore: revision 1, in place of shop\n  no share moves anybody\n  also changed: name; ";
+    assert!(salted.code == Some(0) && salted.out.contains(told), "{}", salted.out);
+    // One at another host is another one.
+    let other = check(&policy(1, &old), &policy(2, &named("store", "b.example.com", Value::Null)), &[]);
+    assert!(other.code == Some(0) && other.out.contains("\nadded: store\nremoved: shop\n"), "{}", other.out);
+}
+
+#[test]
+fn a_name_that_two_releases_took_over_is_not_guessed() {
+    let named = |names: &[&str], version: u64| {
+        let release = |name: &&str| {
+            let one = canary(&json!([{"lane": "v2", "percent": 50}]));
+            let mut one: Value = serde_json::from_str(&policy(1, &one)).expect("JSON");
+            let mut one = one["releases"][0].take();
+            one["name"] = json!(name);
+            let own = json!({"prefix": format!("/{name}")});
+            // The one has the paths of both.
+            one["match"]["paths"] =
+                if *name == "all" { json!([{"prefix": "/a"}, {"prefix": "/b"}]) } else { json!([own]) };
+            one
+        };
+        let releases: Vec<Value> = names.iter().map(release).collect();
+        json!({"language": 1, "version": version, "releases": releases}).to_string()
+    };
+    let report = report(&named(&["all"], 1), &named(&["a", "b"], 2), &[]);
+    assert_eq!(
+        (&report["changes"]["added"], &report["changes"]["removed"]),
+        (&json!(["a", "b"]), &json!(["all"]))
+    );
+}
+
+#[test]
+fn where_requests_are_sent_is_named_and_not_counted() {
+    let mode = json!({"salt": "s", "groups": [{"lane": "A"}, {"lane": "B", "weight": 50}]});
+    let mut old = ab(&mode);
+    let mut new = old.clone();
+    new["ab"]["route"] = json!(false);
+    assert_eq!(change(&old, &new)["uncounted"], json!(["route"]));
+    // As it is by default.
+    new["ab"]["route"] = json!(true);
+    assert_eq!(change(&old, &new)["uncounted"], json!([]));
+    old["lanes"][1] = json!({"name": "B", "cluster": "b", "weightedSlot": 1});
+    new["lanes"][1] = json!({"name": "B", "cluster": "c", "weightedSlot": 2, "unavailable": true});
+    let told = check(&policy(1, &old), &policy(2, &new), &[]);
+    let lanes = "\n  no share moves anybody\n  also changed: cluster, weightedSlot, unavailable; everybody of these lanes may be served \
+                 elsewhere\n";
+    assert!(told.code == Some(0) && told.out.contains(lanes), "{}", told.out);
+}
+
+#[test]
+fn nobody_is_not_said_where_something_was_not_counted() {
+    let release = canary(&json!([{"lane": "v2", "percent": 5}]));
+    let mut new: Value = serde_json::from_str(&policy(2, &release)).expect("JSON");
+    new["trustedSources"] = json!(["10.0.0.0/8"]);
+    let told = check(&policy(1, &release), &new.to_string(), &[]);
+    assert!(told.out.contains("\nno share moves anybody\n"), "{}", told.out);
+    let mut ruled = release.clone();
+    ruled["deny"] = json!(["me"]);
+    let told = check(&policy(1, &release), &policy(2, &ruled), &[]);
+    assert!(told.out.contains("\n  no share moves anybody\n  also changed: deny; "), "{}", told.out);
+}
+
+#[test]
+fn sticky_cookies_that_count_no_longer_are_told() {
+    let at = |sticky: Value, revision: u32, percent: u32, salt: &str| {
+        let mut release = canary(&json!([{"lane": "v2", "percent": percent}]));
+        release["canary"]["salt"] = json!(salt);
+        release["sticky"] = sticky;
+        release["revision"] = json!(revision);
+        release
+    };
+    let forgets = |old: &Value, new: &Value| {
+        let change = change(old, new);
+        (change["sticky"].clone(), change["forgets"].clone())
+    };
+    let same = at(json!({}), 1, 5, "s");
+    let raised = at(json!({}), 2, 5, "s");
+    assert_eq!(forgets(&same, &raised), (json!(false), json!(true)));
+    let told = check(&policy(1, &same), &policy(2, &raised), &[]);
+    let line = "\n  no share moves anybody\n  sticky cookies of before count no longer: whomever one kept elsewhere is where the shares \
+                say\n";
+    assert!(told.out.contains(line), "{}", told.out);
+    let any = json!({"revisions": "any"});
+    assert_eq!(
+        forgets(&at(any.clone(), 1, 5, "s"), &at(any.clone(), 2, 5, "s")),
+        (json!(true), json!(false))
+    );
+    let name = json!({"cookie": {"name": "gray_user-svc"}});
+    assert_eq!(forgets(&same, &at(name, 1, 6, "s")), (json!(true), json!(false)));
+    for other in [json!({"cookie": {"name": "other"}}), json!({"key": "k1"}), Value::Null] {
+        assert_eq!(forgets(&same, &at(other, 1, 5, "s")), (json!(false), json!(true)));
+    }
+    // The advice says what it costs.
+    for (sticky, dropped) in [(json!({}), true), (any, false)] {
+        let refused =
+            check(&policy(1, &at(sticky.clone(), 1, 5, "a")), &policy(2, &at(sticky, 1, 5, "b")), &[]);
+        let advice = "raise it to 2 if this is meant, which drops its sticky cookies as well: everybody";
+        assert!(refused.code == Some(1) && refused.out.contains(advice) == dropped, "{}", refused.out);
+    }
+}
+
+#[test]
+fn cookies_with_a_key_count_for_the_ids_that_they_were_made_for() {
+    let with = |version: u64, sticky: Value, source: Value| {
+        let mut release = canary(&json!([{"lane": "v2", "percent": 5}]));
+        release["sticky"] = sticky;
+        let mut policy: Value = serde_json::from_str(&policy(version, &release)).expect("JSON");
+        policy["identity"] = json!({"sources": [source]});
+        policy.to_string()
+    };
+    for (sticky, counts) in [(json!({}), true), (json!({"key": "k1"}), false)] {
+        let old = with(1, sticky.clone(), json!({"header": "x-user"}));
+        let new = with(2, sticky, json!({"cookie": "user"}));
+        assert_eq!(report(&old, &new, &[])["changes"]["releases"][0]["sticky"], counts);
+    }
+}
+
+#[test]
+fn cookies_keep_those_alone_whom_the_experiment_takes() {
+    let at = |to: u32| {
+        let mut release = ab(
+            &json!({"salt": "s", "traffic": {"to": to}, "groups": [{"lane": "A"}, {"lane": "B", "weight": 50}]}),
+        );
+        release["sticky"] = json!({});
+        release
+    };
+    let told = check(&policy(1, &at(50)), &policy(2, &at(10)), &[]);
+    let line = "\n  whoever has a sticky cookie stays, as long as the lane is open and the experiment takes the user\n";
+    assert!(told.out.contains(line), "{}", told.out);
+}
+
+#[test]
 fn releases_that_come_and_go_are_told_and_those_that_stay_are_not() {
     let named = |names: &[&str], version: u64| {
         let release = |name: &&str| {

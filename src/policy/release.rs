@@ -12,7 +12,9 @@ written! {
         off: bool,
         /// When the release is on; default: always. Outside it is as if `off` were set.
         during: Option<During>,
-        /// Raised when the release changes its meaning; told in `x-abtest-id`. Default 1.
+        /// Raised when the release changes its meaning; told in `x-abtest-id`. To raise it is how one says to `graylane check
+        /// --against` that a change is meant. It drops the cookies of `sticky`, unless these count for `any` of the revisions.
+        /// Default 1.
         revision: Option<u32>,
         /// Which requests it governs. Required.
         matches: Option<Match> as "match" [required],

@@ -28,14 +28,16 @@ fn of_release(release: &Release) -> Option<(Severity, FieldError)> {
         };
         (Severity::Error, FieldError { path: path.clone(), problem, value, allowed })
     };
-    if is < was {
+    // A name that is new may begin anew.
+    if is < was && release.name_before.is_none() {
         return Some(error(format!("must not go down; before, it was {was}")));
     }
     if release.guarantee == Guarantee::Holds || is > was {
         return None;
     }
     let raised = was.saturating_add(1);
-    let allowed = format!("raise it to {raised} if this is meant: {}", told(release));
+    let cookies = if release.revision_forgets { ", which drops its sticky cookies as well" } else { "" };
+    let allowed = format!("raise it to {raised} if this is meant{cookies}: {}", told(release));
     Some(match release.state {
         // Nobody is in its lanes now. Whoever was before it was switched off comes back.
         State::StillOff | State::SwitchedOn => warning(&path, format!("{allowed}; it was off before")),

@@ -24,6 +24,8 @@ pub(super) struct Moves {
     pub(super) proof: Proof,
     /// Whether one of them splits.
     pub(super) splits: bool,
+    /// Whether one of them has gates.
+    pub(super) is_gated: bool,
 }
 
 impl Moves {
@@ -77,7 +79,8 @@ pub(super) fn moves(before: &Segment, now: &Segment, same_ids: bool, at: Timesta
     let is_lasting = is_settled || is_in_line && is_by_structure(was, is, &places);
     let proof = if is_lasting { Proof::FromThenOn } else { Proof::ThenAlone };
     let splits = was.split.is_some() || is.split.is_some();
-    Moves { places: places.names, cells, unexplained, guarantee, proof, splits }
+    let is_gated = !was.gates.is_empty() || !is.gates.is_empty();
+    Moves { places: places.names, cells, unexplained, guarantee, proof, splits, is_gated }
 }
 
 /// Users by their place before and now.

@@ -53,6 +53,8 @@ impl File {
 pub struct Release {
     /// Its name.
     pub name: String,
+    /// The name that it had, where it was another: it governs a host and path that one that is gone governed.
+    pub name_before: Option<String>,
     /// Where it stands in the policy: `releases[3]`.
     pub path: String,
     /// Its revision.
@@ -79,7 +81,16 @@ pub struct Release {
     pub splits: bool,
     /// Whether cookies keep users where they are, as long as the lane is open. They are counted as if they had none.
     pub sticky: bool,
-    /// Keys that differ, of those that place users by what their requests are like: whom, no policy tells.
+    /// Whether cookies that kept users where they were count no longer.
+    pub forgets: bool,
+    /// Whether they would not if the revision was raised.
+    #[serde(skip)]
+    pub revision_forgets: bool,
+    /// Whether gates come before cookies: a layer, `traffic`, a holdout.
+    #[serde(skip)]
+    pub is_gated: bool,
+    /// Keys that differ, of those that place users by what their requests are like, or say where they are sent: whom that moves, no
+    /// policy tells.
     pub uncounted: Vec<&'static str>,
 }
 
@@ -161,6 +172,7 @@ impl Release {
         });
         Release {
             name: name.to_owned(),
+            name_before: None,
             path: String::new(),
             revision: Revisions::default(),
             is_written: false,
@@ -173,6 +185,9 @@ impl Release {
             unexplained: unexplained.collect(),
             splits: found.splits,
             sticky: false,
+            forgets: false,
+            revision_forgets: false,
+            is_gated: found.is_gated,
             uncounted: Vec::new(),
         }
     }
@@ -182,8 +197,14 @@ impl Release {
         (self.state == State::On || self.state == around)
             && self.revision.before == self.revision.now
             && !self.moves()
-            && self.uncounted.is_empty()
+            && self.counts_all()
+            && self.name_before.is_none()
             && self.proved == Proof::FromThenOn
+    }
+
+    /// Whether who moves is known from the buckets alone.
+    pub(super) fn counts_all(&self) -> bool {
+        self.uncounted.is_empty() && !self.forgets
     }
 
     /// Whether somebody moves, however few.

@@ -47,7 +47,14 @@ impl Changes {
         let quiet =
             self.releases.iter().filter(|release| release.is_quiet(self.state)).map(|release| &*release.name);
         let lists = [
-            ("changed, and nobody moves", quiet.collect()),
+            (
+                if self.uncounted.is_empty() {
+                    "changed, and nobody moves"
+                } else {
+                    "changed, and no share moves anybody"
+                },
+                quiet.collect(),
+            ),
             ("added", self.added.iter().map(|name| &**name).collect()),
             ("removed", self.removed.iter().map(|name| &**name).collect()),
         ];
@@ -62,7 +69,8 @@ impl Changes {
             && self.added.is_empty()
             && self.removed.is_empty()
         {
-            let _ = writeln!(out, "{GOOD}nobody moves{GOOD:#}");
+            let nobody = if self.uncounted.is_empty() { "nobody moves" } else { NO_SHARE };
+            let _ = writeln!(out, "{GOOD}{nobody}{GOOD:#}");
         }
         out.push('\n');
         out
@@ -72,12 +80,21 @@ impl Changes {
 /// Where users are counted whom no policy tells.
 const UNCOUNTED: &str =
     "whom that moves no policy tells; graylane simulate --against counts users that you name";
+/// Whom keys of lanes move: no user needs to be named to see that.
+const ELSEWHERE: &str = "everybody of these lanes may be served elsewhere";
+/// Keys of lanes that say where its requests are sent.
+const OF_LANES: [&str; 4] = ["cluster", "weightedSlot", "unavailable", "fallback"];
+/// Said where some may be moved all the same.
+const NO_SHARE: &str = "no share moves anybody";
 
 impl Release {
     fn write(&self, around: &Changes, out: &mut String) {
         let _ = write!(out, "\n{BOLD}{}{BOLD:#}: revision {}", self.name, self.revision.before);
         if self.revision.before != self.revision.now {
             let _ = write!(out, " to {}", self.revision.now);
+        }
+        if let Some(name) = &self.name_before {
+            let _ = write!(out, ", in place of {name}");
         }
         out.push('\n');
         if let Some(state) = told(self.state).filter(|_| self.state != around.state) {
@@ -87,12 +104,28 @@ impl Release {
         if self.moves() {
             self.table().write("  ", out);
         }
-        self.verdict(&around.at, out);
+        self.verdict(around, out);
+        self.write_uncounted(out);
+    }
+
+    /// What moves users besides their buckets, or keeps them.
+    fn write_uncounted(&self, out: &mut String) {
         if self.moves() && self.sticky {
-            let _ = writeln!(out, "  whoever has a sticky cookie stays, as long as the lane is open");
+            let gates = if self.is_gated { " and the experiment takes the user" } else { "" };
+            let _ = writeln!(out, "  whoever has a sticky cookie stays, as long as the lane is open{gates}");
         }
-        if !self.uncounted.is_empty() {
-            let _ = writeln!(out, "  {OPEN}also changed{OPEN:#}: {}; {UNCOUNTED}", self.uncounted.join(", "));
+        if self.forgets {
+            let _ = writeln!(
+                out,
+                "  {OPEN}sticky cookies of before count no longer{OPEN:#}: whomever one kept elsewhere is where the shares say"
+            );
+        }
+        let (of_lanes, others): (Vec<&str>, Vec<&str>) =
+            self.uncounted.iter().partition(|key| OF_LANES.contains(key));
+        for (keys, what) in [(others, UNCOUNTED), (of_lanes, ELSEWHERE)] {
+            if !keys.is_empty() {
+                let _ = writeln!(out, "  {OPEN}also changed{OPEN:#}: {}; {what}", keys.join(", "));
+            }
         }
     }
 
@@ -114,12 +147,14 @@ impl Release {
         table
     }
 
-    fn verdict(&self, at: &str, out: &mut String) {
+    fn verdict(&self, around: &Changes, out: &mut String) {
+        let counts_all = around.uncounted.is_empty() && self.counts_all();
         let moved = format!("{} of all users move", percent_told(self.moved_percent));
         let is_meant = self.revision.now > self.revision.before;
         let meant = format!("revision {} says that it is meant", self.revision.now);
         let (style, verdict) = match (self.guarantee, self.proved) {
-            (Guarantee::Holds, _) if !self.moves() => (GOOD, "nobody moves".to_owned()),
+            (Guarantee::Holds, _) if !self.moves() && counts_all => (GOOD, "nobody moves".to_owned()),
+            (Guarantee::Holds, _) if !self.moves() => (GOOD, NO_SHARE.to_owned()),
             (Guarantee::Holds, _) if !self.splits => (GOOD, format!("{moved}, as the active lane says")),
             (Guarantee::Holds, Proof::FromThenOn) => {
                 (GOOD, format!("{moved}; the ramp guarantee holds from then on"))
@@ -145,7 +180,8 @@ impl Release {
         if self.guarantee == Guarantee::Holds && self.proved == Proof::ThenAlone {
             let _ = writeln!(
                 out,
-                "  {OPEN}proved for {at} alone{OPEN:#}: a ramp goes on, and slots are others; say another time of the rollout by --at"
+                "  {OPEN}proved for {} alone{OPEN:#}: a ramp goes on, and slots are others; say another time of the rollout by --at",
+                around.at
             );
         }
     }

@@ -1,8 +1,10 @@
-//! What differs between two policies that places users by what their requests are like: whom, no policy tells.
+//! What differs between two policies, and moves users whom no policy tells: it places them by what their requests are like, or says
+//! where the lanes of requests are.
 
 use graylane::policy::{Lane, Policy, Release};
 
-/// The keys of a release that differ, of those that place requests by what they are like.
+/// The keys of a release that differ, of those that place requests by what they are like, or say where they are sent. Labels that
+/// come along know a release by its name.
 pub(super) fn of_release(before: &Release, now: &Release) -> Vec<&'static str> {
     let [audience, audience_now] =
         [before, now].map(|one| one.ab.as_ref().and_then(|ab| ab.audience.as_ref()));
@@ -14,11 +16,16 @@ pub(super) fn of_release(before: &Release, now: &Release) -> Vec<&'static str> {
             .iter()
             .any(|one| now.lanes.iter().any(|other| one.name == other.name && differ(one, other)))
     };
+    let [route, route_now] = [before, now].map(|one| one.ab.as_ref().and_then(|ab| ab.route).unwrap_or(true));
     differing(&[
+        ("name", before.name != now.name),
         ("match", before.matches != now.matches),
         ("during", before.during != now.during),
         ("overrides", before.overrides != now.overrides),
         ("follow", before.follow.unwrap_or_default() != now.follow.unwrap_or_default()),
+        ("route", route != route_now),
+        ("cluster", lanes_differ(|one, other| one.cluster != other.cluster)),
+        ("weightedSlot", lanes_differ(|one, other| one.weighted_slot != other.weighted_slot)),
         ("labels of lanes", lanes_differ(|one, other| one.labels != other.labels)),
         ("deny", before.deny != now.deny),
         ("allow", before.allow != now.allow),
