@@ -19,6 +19,7 @@ use graylane::time::Timestamp;
 
 use crate::check::Severity;
 pub use crate::guarantee::Guarantee;
+pub(crate) use gates::GateChanges;
 pub use proof::Proof;
 pub use report::{Changes, File, Release, Revisions, Row, State, Unexplained};
 

@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use graylane::arena::LaneId;
 use graylane::decision::Reason;
-use graylane::plan::{Mode, Plan};
+use graylane::plan::{Mode, Plan, Segment};
 use graylane::policy;
+use graylane::time::Timestamp;
 
 pub use crate::guarantee::Guarantee;
 pub use chance::{ChiSquare, Judgement, LEAST, THRESHOLD, Verdict, fit, independence};
@@ -27,7 +28,8 @@ pub use report::{By, File, Lane, Pair, Release, Report, Users};
 
 pub(crate) use report::mode_word;
 
-use crowd::{Counts, Crowd, Place, Tally};
+use crate::against::{GateChanges, Revisions};
+use crowd::{Counts, Crowd, Place, Stand, Tally};
 use movement::Lanes;
 use question::{Asked, places};
 
@@ -158,8 +160,7 @@ impl Simulation<'_> {
 
     /// The items that are held against each other.
     fn pairs(&self, items: &[Item<'_>], asked: &Asked<'_>) -> Result<Vec<(usize, usize)>> {
-        let mode =
-            |item: &Item<'_>| self.policy.plan.release(item.position).map(graylane::plan::Segment::mode);
+        let mode = |item: &Item<'_>| self.policy.plan.release(item.position).map(Segment::mode);
         let is_asked = |one: &Item<'_>, other: &Item<'_>| {
             if self.independence {
                 return [one, other].iter().all(|item| mode(item) != Some(Mode::BlueGreen));
@@ -190,9 +191,9 @@ impl Simulation<'_> {
         let mut releases = Vec::with_capacity(items.len());
         for (index, ((item, places), moves)) in items.iter().zip(places).zip(moves).enumerate() {
             let question = crowd.asked.questions.iter().find(|question| question.has(index));
-            let movement = item.before.map(|(position, written)| {
-                let before = crowd.before.as_ref().map(|asked| &asked.side.plan);
-                movement(item, &self.policy.plan, written, before.map(|plan| (plan, position)), &moves)
+            let movement = item.before.zip(self.against).and_then(|(was, before)| {
+                let is = (item.position, item.written);
+                movement((before, was), (self.policy, is), self.template.now, &moves)
             });
             let other = |question: &&question::Question| question.has(index);
             let at_before = crowd.before.as_ref().and_then(|asked| asked.questions.iter().find(other));
@@ -202,7 +203,7 @@ impl Simulation<'_> {
                 at_before: at_before.map(place).filter(|before| *before != at),
                 at,
                 movement,
-                ..release(item, &self.policy.plan, users, &places)
+                ..release(item, &self.policy.plan, self.template.now, users, &places)
             });
         }
         let named = |pair: &(usize, usize)| {
@@ -264,11 +265,15 @@ fn lane_name(plan: &Plan, position: u32, lane: LaneId) -> String {
 }
 
 /// Where the users of a release are.
-fn release(item: &Item<'_>, plan: &Plan, users: u64, places: &Counts<Place>) -> Release {
+fn release(item: &Item<'_>, plan: &Plan, now: Timestamp, users: u64, places: &Counts<Place>) -> Release {
     let segment = plan.release(item.position);
-    let shares = share::shares(item.written);
-    let expected =
-        |lane: &str| shares.as_ref()?.iter().find(|(name, _)| *name == lane).map(|(_, share)| *share);
+    let shares = segment.and_then(|segment| share::shares(segment, now));
+    // Of those whom it splits, whoever is in no slot is none.
+    let whole: f64 = shares.iter().flatten().map(|(_, share)| share).sum();
+    let expected = |lane: &str| {
+        let share = shares.as_ref()?.iter().find(|(name, _)| name == lane).map(|(_, share)| *share);
+        share.filter(|_| whole > 0.0).map(|share| share / whole)
+    };
     let mut rows: Vec<Lane> =
         lane_names(item.written).into_iter().map(|name| Lane::new(expected(&name), Some(name))).collect();
     if places.keys().any(|place| place.lane.is_none()) {
@@ -323,23 +328,40 @@ fn release(item: &Item<'_>, plan: &Plan, users: u64, places: &Counts<Place>) -> 
     }
 }
 
+/// Who moved from where the release was before to where it is now.
 fn movement(
-    item: &Item<'_>,
-    plan: &Plan,
-    written: &policy::Release,
-    before: Option<(&Plan, u32)>,
+    (before, was): (&Side, (u32, &policy::Release)),
+    (side, is): (&Side, (u32, &policy::Release)),
+    at: Timestamp,
     counts: &Counts<crowd::Move>,
-) -> Movement {
-    let lane_before = |lane| before.map(|(plan, position)| lane_name(plan, position, lane));
+) -> Option<Movement> {
+    let [old, new] = [before.plan.release(was.0)?, side.plan.release(is.0)?];
+    let gates = GateChanges::of(old, new, before.plan.knows_users_as(&side.plan), at);
+    let lane = |stand, segment: &Segment| match stand {
+        Stand::In(lane) => Some(String::from_utf8_lossy(segment.lane_name(lane)).into_owned()),
+        Stand::Outside(_) | Stand::Nowhere => None,
+    };
     let moves = counts.iter().map(|(one, users)| movement::Move {
-        from: one.from.and_then(lane_before),
-        to: one.to.map(|lane| lane_name(plan, item.position, lane)),
-        is_split: one.is_split,
+        from: lane(one.from, old),
+        to: lane(one.to, new),
+        is_dealt: one.is_dealt,
+        is_by_gate: match (one.from, one.to) {
+            (Stand::Outside(kind), Stand::In(_)) => gates.lets_in_more(kind),
+            (Stand::In(_), Stand::Outside(kind)) => gates.lets_in_fewer(kind),
+            _ => false,
+        },
         users: *users,
     });
-    let [old, new] = [lane_names(written), lane_names(item.written)];
-    let lanes = |names, written| Lanes { names, base: share::base(written), shares: share::shares(written) };
-    Movement::of(&moves.collect::<Vec<_>>(), &lanes(&old, written), &lanes(&new, item.written))
+    let names = [was, is].map(|(_, written)| lane_names(written));
+    let [names_before, names_now] = &names;
+    let lanes = |names, segment| Lanes {
+        names,
+        base: share::base(segment, at),
+        shares: share::shares(segment, at).unwrap_or_default(),
+    };
+    let revision = Revisions { before: old.revision(), now: new.revision() };
+    let moves: Vec<movement::Move> = moves.collect();
+    Some(Movement::of(&moves, &lanes(names_before, old), &lanes(names_now, new), revision))
 }
 
 /// Two splits of the same users.

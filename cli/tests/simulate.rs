@@ -259,6 +259,60 @@ fn slots_that_are_laid_anew_break_the_guarantee() {
     assert_eq!(word(&report, "/releases/0/movement/guarantee"), "holds");
 }
 
+/// An AB test whose groups have slots, with holes between; and one more key of it.
+fn slotted(from: u32, more: &str) -> String {
+    format!(
+        "{{language: 1, releases: [{{name: r, match: {{hosts: [a.example.com]}}, lanes: [{{name: A}}, {{name: B}}], ab: {{salt: s{more}, \
+         groups: [{{lane: A, weight: 10, slots: [{{from: {from}, to: 50}}]}}, {{lane: B, weight: 20, slots: [{{from: 50, to: 100}}]}}]}}}}]}}"
+    )
+}
+
+#[test]
+fn who_comes_into_an_experiment_and_leaves_it_is_judged() {
+    let files = Files::new();
+    let old = files.add("old.yaml", &slotted(0, ""));
+    // Another slot of the same size: nobody asked for that.
+    let report = simulate(&["-", "--against", &old, "-o", "json"], &slotted(20, "")).report(1);
+    assert_eq!(word(&report, "/releases/0/movement/guarantee"), "broken");
+    assert_eq!(report.pointer("/releases/0/movement/lanes"), Some(&serde_json::json!(["A", "B", null])));
+    assert_eq!(word(&report, "/releases/0/fit/verdict"), "asExpected");
+    let traffic = |to: u32| slotted(0, &format!(", traffic: {{to: {to}}}"));
+    let half = files.add("half.yaml", &traffic(50));
+    let more = simulate(&["-", "--against", &half, "-o", "json"], &traffic(80)).report(0);
+    assert_eq!(word(&more, "/releases/0/movement/guarantee"), "holds");
+    assert!(number(&more, "/releases/0/movement/moved") > 8_000);
+    let other = slotted(0, ", traffic: {from: 10, to: 60}");
+    let other = simulate(&["-", "--against", &half, "-o", "json"], &other).report(1);
+    assert_eq!(word(&other, "/releases/0/movement/guarantee"), "broken");
+}
+
+#[test]
+fn shares_are_those_that_are_dealt() {
+    let ramp = canary(5.0).replace(
+        "percent: 5}]",
+        "ramp: {linear: [{at: \"2026-12-01T00:00:00Z\", percent: 0}, {at: \"2026-12-02T00:00:00Z\", percent: 40}]}}]",
+    );
+    let report = simulate(&["-", "--at", "2026-12-01T12:00:00Z", "-o", "json"], &ramp).report(0);
+    assert_eq!(part(&report, "/releases/0/lanes/1/expectedPercent"), 20.0);
+    assert_eq!(word(&report, "/releases/0/fit/verdict"), "asExpected");
+}
+
+#[test]
+fn a_raised_revision_says_that_a_move_is_meant() {
+    let files = Files::new();
+    let old = files.add("old.yaml", &canary(5.0));
+    let new = canary(5.0)
+        .replace("{stable: stable,", "{stable: stable, salt: another,")
+        .replace("name: user-svc\n", "name: user-svc\n  revision: 2\n");
+    let ran = simulate(&["-", "--against", &old], &new);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(
+        ran.out.contains("; the ramp guarantee is broken, and revision 2 says that it is meant\n"),
+        "{}",
+        ran.out
+    );
+}
+
 #[test]
 fn a_blue_green_switch_moves_everybody_and_breaks_nothing() {
     let policy = |active: &str| {

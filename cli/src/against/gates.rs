@@ -1,6 +1,8 @@
 //! Which gates of an experiment were meant to let in more users, or fewer.
 
 use graylane::deal::{Deal, Outside};
+use graylane::plan::Segment;
+use graylane::time::Timestamp;
 
 use super::overlay::are_in_line;
 use super::places::{Share, Side, is_less};
@@ -23,6 +25,35 @@ impl Gates {
             widened: narrower(before, now, &pairs, same_ids),
             narrowed: narrower(now, before, &turned, same_ids),
         }
+    }
+}
+
+/// The gates by which users may come in or go out, for whoever counts users: of these only the kind of a gate is known.
+#[derive(Debug)]
+pub(crate) struct GateChanges {
+    widened: Vec<Outside>,
+    narrowed: Vec<Outside>,
+}
+
+impl GateChanges {
+    pub(crate) fn of(before: &Segment, now: &Segment, same_ids: bool, at: Timestamp) -> Self {
+        let [before, now] = [before, now].map(|segment| Side::of(segment, at));
+        let gates = Gates::compare(&before, &now, same_ids);
+        let kinds = |side: &Side<'_>, bits: u32| {
+            let is_meant = |(gate, _): &(usize, &(Outside, Deal<'_>))| bits & bit(*gate) != 0;
+            side.gates.iter().enumerate().filter(is_meant).map(|(_, (kind, _))| *kind).collect()
+        };
+        GateChanges { widened: kinds(&before, gates.widened), narrowed: kinds(&now, gates.narrowed) }
+    }
+
+    /// Whether whom a gate of this kind kept out before may come in.
+    pub(crate) fn lets_in_more(&self, kind: Outside) -> bool {
+        self.widened.contains(&kind)
+    }
+
+    /// Whether a gate of this kind may keep out whom it let in before.
+    pub(crate) fn lets_in_fewer(&self, kind: Outside) -> bool {
+        self.narrowed.contains(&kind)
     }
 }
 

@@ -21,11 +21,12 @@ each lane expects 8 users. AB tests that govern the same requests are held again
 should say nothing of the other.
 
 With --against OTHER users move from OTHER, which was before, to POLICY. The ramp guarantee is broken where a user whom both
-policies split moves though no share asks for it: out of a lane that did not shrink and is not the base lane (stable, control), or
-into one that did not grow and is not the base lane.
+policies deal moves though no share asks for it: out of a lane that did not shrink and is not the base lane (stable, control), or
+into one that did not grow and is not the base lane; or in or out of an experiment whose part of all users did not grow or shrink.
+That is as expected where the release says that it means it: its `revision` is raised.
 
 Exit codes: 0 all is as expected, as far as there are users enough to say; 1 a policy has mistakes, a split is not as expected, two
-AB tests are not independent, or the ramp guarantee is broken; 2 it could not be carried out.
+AB tests are not independent, or the ramp guarantee is broken and that is not meant; 2 it could not be carried out.
 
 Examples:
   graylane simulate policy.yaml

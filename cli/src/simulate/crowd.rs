@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use graylane::arena::LaneId;
-use graylane::decision::{Decision, Reason};
+use graylane::decision::{Decision, Outside, Reason};
 
 use super::population::{Looks, Population};
 use super::question::Asked;
@@ -26,10 +26,12 @@ pub(super) struct Place {
     pub(super) served: Option<LaneId>,
     pub(super) reason: Reason,
     pub(super) rule: Option<u16>,
+    /// Why the user is no part of an experiment, which leaves the base lane.
+    pub(super) outside: Option<Outside>,
 }
 
 impl Place {
-    const NOWHERE: Place = Place { lane: None, served: None, reason: Reason::Off, rule: None };
+    const NOWHERE: Place = Place { lane: None, served: None, reason: Reason::Off, rule: None, outside: None };
 
     fn of(decision: &Decision<'_>, release: u32) -> Self {
         let entry = decision.entries.iter().find(|entry| entry.release == release);
@@ -38,21 +40,45 @@ impl Place {
             served: entry.served,
             reason: entry.reason,
             rule: entry.rule,
+            outside: entry.outside,
         })
     }
 
     fn is_split(&self) -> bool {
         self.reason == Reason::Split
     }
+
+    /// Whether hashes say where the user is; rules and the audience place whom they want.
+    fn is_dealt(&self) -> bool {
+        self.is_split() || self.outside.is_some_and(|outside| outside != Outside::Audience)
+    }
+
+    fn stand(&self) -> Stand {
+        match (self.outside, self.lane) {
+            (Some(outside), _) => Stand::Outside(outside),
+            (None, Some(lane)) => Stand::In(lane),
+            (None, None) => Stand::Nowhere,
+        }
+    }
+}
+
+/// Where a user stands in a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Stand {
+    In(LaneId),
+    /// No part of the experiment.
+    Outside(Outside),
+    /// Nothing governs the request, or what governs it is off.
+    Nowhere,
 }
 
 /// A move from one lane to another, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Move {
-    pub(super) from: Option<LaneId>,
-    pub(super) to: Option<LaneId>,
-    /// Whether both sides split the user: rules move whom they want.
-    pub(super) is_split: bool,
+    pub(super) from: Stand,
+    pub(super) to: Stand,
+    /// Whether hashes say on both sides where the user is: rules move whom they want.
+    pub(super) is_dealt: bool,
 }
 
 /// Counts of one thing after another.
@@ -183,8 +209,8 @@ impl Crowd<'_> {
         }
         if self.before.is_some() {
             for ((now, before), counts) in now.iter().zip(before).zip(&mut tally.moves) {
-                let is_split = now.is_split() && before.is_split();
-                count_of(counts, Move { from: before.lane, to: now.lane, is_split }, 1);
+                let is_dealt = now.is_dealt() && before.is_dealt();
+                count_of(counts, Move { from: before.stand(), to: now.stand(), is_dealt }, 1);
             }
         }
         for ((one, other), counts) in self.pairs.iter().zip(&mut tally.pairs) {

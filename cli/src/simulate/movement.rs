@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chance::float;
+use crate::against::Revisions;
 use crate::guarantee::{Change, Guarantee};
 
 /// Users of a release, before and after a change of the policy.
@@ -11,15 +12,18 @@ use crate::guarantee::{Change, Guarantee};
 pub struct Movement {
     /// Whether the ramp guarantee holds.
     pub guarantee: Guarantee,
+    /// The revision of the release. One that is raised says that a broken guarantee is meant.
+    pub revision: Revisions,
     /// How many users are in another lane than before.
     pub moved: u64,
-    /// How many users both policies split: of them the guarantee speaks.
+    /// How many users both policies deal, into a lane or out of the experiment: of them the guarantee speaks.
     pub split: u64,
-    /// The lanes, those of the policy before first. `null` is no lane: nothing governs the request, or the release is off.
+    /// The lanes, those of the policy before first. `null` is no lane: no part of the experiment, or
+    /// nothing governs the request, or the release is off.
     pub lanes: Vec<Option<String>>,
     /// For each of these lanes, its users before: what became of them.
     pub from: Vec<Row>,
-    /// The moves of users whom both policies split that their shares do not explain.
+    /// The moves of users whom both policies deal that their shares do not explain.
     pub unexplained: Vec<Unexplained>,
 }
 
@@ -41,22 +45,24 @@ pub struct Row {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unexplained {
-    /// The lane before.
-    pub from: String,
+    /// The lane before; `null` is no part of the experiment.
+    pub from: Option<String>,
     /// The lane now.
-    pub to: String,
+    pub to: Option<String>,
     /// How many users.
     pub users: u64,
 }
 
 /// Users who moved from one lane to another, or stayed.
 pub(super) struct Move {
-    /// The lane before; none where nothing governed the request, or what governed it was off.
+    /// The lane before; none where the user was no part of the experiment, or nothing governed the request, or it was off.
     pub(super) from: Option<String>,
     /// The lane now.
     pub(super) to: Option<String>,
-    /// Whether both policies split them: rules move whom they want.
-    pub(super) is_split: bool,
+    /// Whether both policies deal them: rules move whom they want.
+    pub(super) is_dealt: bool,
+    /// Whether a gate lets in more users or fewer, by which these came in or went out.
+    pub(super) is_by_gate: bool,
     pub(super) users: u64,
 }
 
@@ -65,16 +71,18 @@ pub(super) struct Lanes<'n> {
     /// Their names, in the order in which they are written.
     pub(super) names: &'n [String],
     /// The base lane, where the release splits.
-    pub(super) base: Option<&'n str>,
-    /// The shares that are written, if they are.
-    pub(super) shares: Option<Vec<(&'n str, f64)>>,
+    pub(super) base: Option<String>,
+    /// The shares that are dealt.
+    pub(super) shares: Vec<(String, f64)>,
 }
 
 impl Lanes<'_> {
-    /// The share of a lane, as far as shares are written; a lane that the split does not name has none.
-    fn share(&self, lane: &str) -> Option<f64> {
-        let shares = self.shares.as_ref()?;
-        Some(shares.iter().find(|(name, _)| *name == lane).map_or(0.0, |(_, share)| *share))
+    /// The share of a lane; of none that whom the split leaves out.
+    fn share(&self, lane: Option<&str>) -> f64 {
+        match lane {
+            Some(lane) => self.shares.iter().find(|(name, _)| name == lane).map_or(0.0, |(_, share)| *share),
+            None => 1.0 - self.shares.iter().map(|(_, share)| share).sum::<f64>(),
+        }
     }
 }
 
@@ -84,7 +92,7 @@ const SAME: f64 = 1e-10;
 const ANEW: f64 = 0.9;
 
 impl Movement {
-    pub(super) fn of(moves: &[Move], before: &Lanes<'_>, now: &Lanes<'_>) -> Self {
+    pub(super) fn of(moves: &[Move], before: &Lanes<'_>, now: &Lanes<'_>, revision: Revisions) -> Self {
         let mut lanes: Vec<Option<String>> = Vec::new();
         let named = before.names.iter().chain(now.names).cloned().map(Some);
         let some_nowhere = moves.iter().any(|one| one.from.is_none() || one.to.is_none());
@@ -95,32 +103,31 @@ impl Movement {
         }
         let position = |lane: &Option<String>| lanes.iter().position(|known| known == lane);
         let mut all = Matrix::new(lanes.len());
-        let mut split = Matrix::new(lanes.len());
+        let [mut dealt, mut judged] = [Matrix::new(lanes.len()), Matrix::new(lanes.len())];
         for one in moves {
             if let (Some(from), Some(to)) = (position(&one.from), position(&one.to)) {
                 all.add(from, to, one.users);
-                if one.is_split {
-                    split.add(from, to, one.users);
+                if one.is_dealt {
+                    dealt.add(from, to, one.users);
+                    if !one.is_by_gate {
+                        judged.add(from, to, one.users);
+                    }
                 }
             }
         }
-        let changes: Vec<Named<'_>> = lanes
+        let changes: Vec<Change> = lanes
             .iter()
-            .enumerate()
-            .filter_map(|(lane, name)| {
-                let name = name.as_deref()?;
-                let (shrank, grew) = match (before.share(name), now.share(name)) {
-                    (Some(before), Some(now)) => (before - now > SAME, now - before > SAME),
-                    _ => (split.now(lane) < split.before(lane), split.now(lane) > split.before(lane)),
-                };
-                let is_base = before.base == Some(name) || now.base == Some(name);
-                Some(Named { lane, name, change: Change { is_base, shrank, grew } })
+            .map(|name| {
+                let name = name.as_deref();
+                let [was, is] = [before, now].map(|side| side.share(name));
+                let is_base = name.is_none() || before.base.as_deref() == name || now.base.as_deref() == name;
+                Change { is_base, shrank: was - is > SAME, grew: is - was > SAME }
             })
             .collect();
-        let unexplained = split.unexplained(&changes);
+        let unexplained = judged.unexplained(&lanes, &changes);
         let guarantee = match unexplained.is_empty() {
             true => Guarantee::Holds,
-            false if float(split.moved()) >= ANEW * split.moved_if_dealt_anew() => Guarantee::DealtAnew,
+            false if float(dealt.moved()) >= ANEW * dealt.moved_if_dealt_anew() => Guarantee::DealtAnew,
             false => Guarantee::Broken,
         };
         let row = |(from, lane): (usize, &Option<String>)| Row {
@@ -130,7 +137,7 @@ impl Movement {
             to: (0..lanes.len()).map(|to| all.get(from, to)).collect(),
         };
         let from = lanes.iter().enumerate().map(row).collect();
-        Movement { guarantee, moved: all.moved(), split: split.users(), from, unexplained, lanes }
+        Movement { guarantee, revision, moved: all.moved(), split: dealt.users(), from, unexplained, lanes }
     }
 }
 
@@ -184,27 +191,19 @@ impl Matrix {
         users - (0..self.lanes).map(stay).sum::<f64>()
     }
 
-    /// The moves that no change of a share explains. Where shares are not written, the counts tell: with slots, those of the
-    /// same users grow and shrink exactly as shares do; dealt anew, some users move against them.
-    fn unexplained(&self, changes: &[Named<'_>]) -> Vec<Unexplained> {
+    /// The moves that no change of a share explains.
+    fn unexplained(&self, lanes: &[Option<String>], changes: &[Change]) -> Vec<Unexplained> {
         let mut found = Vec::new();
-        for from in changes {
-            for to in changes.iter().filter(|to| to.lane != from.lane) {
-                let users = self.get(from.lane, to.lane);
-                if users > 0 && !from.change.explains_move_to(to.change) {
-                    found.push(Unexplained { from: from.name.to_owned(), to: to.name.to_owned(), users });
+        for (from, (name, change)) in lanes.iter().zip(changes).enumerate() {
+            for (to, (other_name, other)) in lanes.iter().zip(changes).enumerate() {
+                let users = self.get(from, to);
+                if from != to && users > 0 && !change.explains_move_to(*other) {
+                    found.push(Unexplained { from: name.clone(), to: other_name.clone(), users });
                 }
             }
         }
         found
     }
-}
-
-/// What became of the share of a lane.
-struct Named<'n> {
-    lane: usize,
-    name: &'n str,
-    change: Change,
 }
 
 #[cfg(test)]
@@ -213,20 +212,21 @@ mod tests {
 
     /// The guarantee for users who are split among lanes `a`, the base lane, `b` and `c`: counts from lane to lane. And how many
     /// users move unexplained.
-    fn guarantee(counts: [[u64; 3]; 3], shares: Option<[[f64; 3]; 2]>) -> (Guarantee, u64) {
+    fn guarantee(counts: [[u64; 3]; 3], shares: [[f64; 3]; 2]) -> (Guarantee, u64) {
         let names = ["a", "b", "c"].map(str::to_owned);
         let mut moves = Vec::new();
         for (from, row) in names.iter().zip(counts) {
             for (to, users) in names.iter().zip(row) {
-                moves.push(Move { from: Some(from.clone()), to: Some(to.clone()), is_split: true, users });
+                let (from, to) = (Some(from.clone()), Some(to.clone()));
+                moves.push(Move { from, to, is_dealt: true, is_by_gate: false, users });
             }
         }
         let lanes = |side: usize| Lanes {
             names: &names,
-            base: Some("a"),
-            shares: shares.map(|shares| names.iter().map(String::as_str).zip(shares[side]).collect()),
+            base: Some("a".to_owned()),
+            shares: names.iter().cloned().zip(shares[side]).collect(),
         };
-        let movement = Movement::of(&moves, &lanes(0), &lanes(1));
+        let movement = Movement::of(&moves, &lanes(0), &lanes(1), Revisions::default());
         (movement.guarantee, movement.unexplained.iter().map(|one| one.users).sum())
     }
 
@@ -234,28 +234,28 @@ mod tests {
     fn a_ramp_goes_through_the_base_lane() {
         // c gives to a what b takes from a.
         let ramp = [[900, 50, 0], [0, 0, 0], [50, 0, 0]];
-        assert_eq!(guarantee(ramp, None), (Guarantee::Holds, 0));
-        assert_eq!(guarantee(ramp, Some([[0.9, 0.0, 0.1], [0.9, 0.1, 0.0]])), (Guarantee::Holds, 0));
+        assert_eq!(guarantee(ramp, [[0.9, 0.0, 0.1], [0.9, 0.1, 0.0]]), (Guarantee::Holds, 0));
         // A lane takes over the slot of another.
-        assert_eq!(guarantee([[900, 0, 0], [0, 0, 100], [0, 0, 0]], None), (Guarantee::Holds, 0));
+        assert_eq!(
+            guarantee([[900, 0, 0], [0, 0, 100], [0, 0, 0]], [[0.9, 0.1, 0.0], [0.9, 0.0, 0.1]]),
+            (Guarantee::Holds, 0)
+        );
     }
 
     #[test]
     fn nobody_leaves_a_lane_that_grew_or_kept_its_share() {
         // b keeps its share, loses users to c, which grew, and gets as many from a.
         let broken = [[800, 10, 90], [0, 90, 10], [0, 0, 0]];
-        assert_eq!(guarantee(broken, None), (Guarantee::Broken, 20));
-        assert_eq!(guarantee(broken, Some([[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]])), (Guarantee::Broken, 20));
+        assert_eq!(guarantee(broken, [[0.9, 0.1, 0.0], [0.8, 0.1, 0.1]]), (Guarantee::Broken, 20));
         // It grew, and some users left it for the base lane all the same.
-        assert_eq!(guarantee([[850, 60, 0], [10, 80, 0], [0, 0, 0]], None), (Guarantee::Broken, 10));
+        let grown = [[0.91, 0.09, 0.0], [0.86, 0.14, 0.0]];
+        assert_eq!(guarantee([[850, 60, 0], [10, 80, 0], [0, 0, 0]], grown), (Guarantee::Broken, 10));
     }
 
     #[test]
     fn users_who_are_dealt_anew_move_against_their_shares() {
         let anew = [[250, 255, 0], [245, 250, 0], [0, 0, 0]];
-        let same = Some([[0.5, 0.5, 0.0]; 2]);
+        let same = [[0.5, 0.5, 0.0]; 2];
         assert_eq!(guarantee(anew, same), (Guarantee::DealtAnew, 500));
-        // Who only knows the counts sees one lane shrink by chance.
-        assert_eq!(guarantee(anew, None), (Guarantee::DealtAnew, 245));
     }
 }

@@ -190,7 +190,7 @@ impl Report {
         let judged = judged.chain(self.independence.iter().map(|pair| &pair.judgement));
         let mut moved = self.releases.iter().filter_map(|release| release.movement.as_ref());
         judged.into_iter().all(|judgement| judgement.verdict != Verdict::NotAsExpected)
-            && moved.all(|movement| movement.guarantee == Guarantee::Holds)
+            && moved.all(|movement| movement.guarantee == Guarantee::Holds || movement.is_meant())
     }
 
     /// The report as people read it. It is coloured; whoever prints it takes the colours out where they are not wanted.
@@ -305,6 +305,11 @@ impl Lane {
 }
 
 impl Movement {
+    /// Whether the release says that it means what moves.
+    fn is_meant(&self) -> bool {
+        self.revision.now > self.revision.before
+    }
+
     fn write(&self, against: &File, at_before: Option<&str>, out: &mut String) {
         let elsewhere = at_before.map_or_else(String::new, |at| format!(", where it governed {}", shown(at)));
         let _ = writeln!(out, "  {DIM}moved since{DIM:#} {}{elsewhere}", called(against));
@@ -325,6 +330,15 @@ impl Movement {
             Guarantee::Holds if self.moved == 0 => (GOOD, "nobody moved".to_owned()),
             Guarantee::Holds if self.split == 0 => (Style::new(), moved),
             Guarantee::Holds => (GOOD, format!("{moved}; the ramp guarantee holds")),
+            Guarantee::Broken | Guarantee::DealtAnew if self.is_meant() => {
+                let revision = self.revision.now;
+                (
+                    OPEN,
+                    format!(
+                        "{moved}; the ramp guarantee is broken, and revision {revision} says that it is meant"
+                    ),
+                )
+            }
             Guarantee::Broken => (BAD, format!("{moved}; the ramp guarantee is BROKEN")),
             Guarantee::DealtAnew => (
                 BAD,
@@ -335,7 +349,7 @@ impl Movement {
         };
         let _ = writeln!(out, "    {style}{what}{style:#}");
         for one in &self.unexplained {
-            let (from, to) = (&one.from, &one.to);
+            let [from, to] = [&one.from, &one.to].map(|lane| named(lane.as_deref()));
             let _ = writeln!(
                 out,
                 "    {} moved from {from} to {to}, which no share asks for",
