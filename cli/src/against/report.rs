@@ -50,6 +50,7 @@ impl File {
 /// What became of a release.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "facts for programs to read, each true or not by itself")]
 pub struct Release {
     /// Its name.
     pub name: String,
