@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,11 @@ pub(crate) fn place(path: &Path, text: &str, existing: Existing, mode: Option<u3
 fn put(path: &Path, text: &str, existing: Existing, mode: Option<u32>) -> Result<()> {
     let is_replaced = existing == Existing::Replaced && path.symlink_metadata().is_ok();
     let path = if is_replaced { path.canonicalize()? } else { path.to_owned() };
-    let own = if is_replaced { Some(std::fs::metadata(&path)?.permissions().mode() & 0o7777) } else { None };
+    let own = if is_replaced { Some(std::fs::metadata(&path)?) } else { None };
+    if own.as_ref().is_some_and(|own| !own.is_file()) {
+        bail!("it is no regular file; standard output can be sent there");
+    }
+    let own = own.map(|own| own.permissions().mode() & 0o7777);
     let mode = mode.or(own);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What has a mode is its owner's alone until all of it is there.
@@ -88,6 +92,18 @@ mod tests {
         place(&link, "new", Existing::Replaced, Some(0o644)).unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [folder.path(), &socket] {
+            let fault = place(path, "new", Existing::Replaced, None).unwrap_err();
+            assert!(format!("{fault:#}").contains("no regular file"), "{fault:#}");
+        }
+        assert!(!socket.metadata().unwrap().is_file());
     }
 
     #[test]

@@ -1,17 +1,8 @@
 //! What `examples/` promises: each policy is good, has its form, belongs to an intent, and splits users as it says.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::process::{Command, Output, Stdio};
 
-use graylane::compile::compile_node;
-use graylane::decision::decide;
-use graylane::given::Given;
-use graylane::plan::Plan;
-use graylane::policy::Trust;
-use graylane::request::Headers;
-use graylane_cli::document::{Form, parse};
 use graylane_cli::init::Intent;
 use graylane_testbed::root;
 use serde_json::Value;
@@ -32,10 +23,6 @@ fn text(bytes: &[u8]) -> &str {
 
 fn file(name: &str) -> String {
     format!("examples/{name}.yaml")
-}
-
-fn read(name: &str) -> String {
-    std::fs::read_to_string(root().join(file(name))).expect("the example is there")
 }
 
 #[test]
@@ -170,67 +157,15 @@ fn every_example_splits_users_as_it_says() {
             ("free-shipping", &[("shipping-paid", 80.0), ("shipping-free", 20.0)]),
         ],
     );
-    // A simulated request has no other claim than the user's: nobody is of the audience.
     splits("ab-audience", &[], &[("price-page", &[("A", 100.0), ("B", 0.0), ("C", 0.0)])]);
+    let audience = ["--claim", "tier=gold"];
+    splits("ab-audience", &audience, &[("price-page", &[("A", 50.0), ("B", 30.0), ("C", 20.0)])]);
+    splits("ab-fingerprint", &[], &[("product", &[("A", 0.0), ("B", 0.0), ("C", 100.0)])]);
+    let product = ["--path", "/api/v1/product/7", "--from", "203.0.113.7"];
+    splits("ab-fingerprint", &product, &[("product", &[("A", 50.0), ("B", 50.0), ("C", 0.0)])]);
     checkout("blue-green", &[], &[("blue", 100.0), ("green", 0.0)]);
     checkout("blue-green", &["--header", "x-preview: let-me-in"], &[("blue", 0.0), ("green", 100.0)]);
     checkout("blue-green-drain", &[], &[("blue", 0.0), ("green", 100.0)]);
     splits("from-unleash", &[], &[("new-checkout", &[("stable", 75.0), ("v2", 25.0)])]);
     checkout("from-envoy", &[], &[("stable", 90.0), ("v2", 10.0)]);
-}
-
-fn plan(name: &str) -> Plan {
-    compile_node(&parse(&read(name), Form::Yaml).expect("YAML")).expect("it is good")
-}
-
-/// The share of each lane, of so many requests, in percent.
-fn counted(plan: &Plan, requests: impl Iterator<Item = Given>) -> BTreeMap<String, f64> {
-    let (mut counts, mut all) = (BTreeMap::new(), 0.0);
-    for request in requests {
-        let decision = decide(plan, Trust::Edge, &request);
-        let entry = decision.entries.first().expect("a release governs it");
-        let segment = plan.release(entry.release).expect("the release is there");
-        let lane = segment.lane_name(entry.assigned.expect("a lane"));
-        *counts.entry(String::from_utf8_lossy(lane).into_owned()).or_insert(0.0) += 1.0;
-        all += 1.0;
-    }
-    counts.into_iter().map(|(lane, count)| (lane, count / all * 100.0)).collect()
-}
-
-fn request(path: &str, headers: &[(&str, &str)]) -> Given {
-    let own = [(":authority", "shop.example.com"), (":path", path), (":method", "GET")];
-    let headers =
-        own.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    Given::from(headers.collect::<Headers>())
-}
-
-#[test]
-fn half_of_the_fingerprints_under_the_path_are_in_each_group_and_all_others_in_the_third() {
-    let plan = plan("ab-fingerprint");
-    let visitors = |path: &'static str| {
-        (0..50_000_u32).map(move |visitor| {
-            let agent = format!("browser/{}", visitor % 100);
-            let address = Ipv4Addr::from(0x0a00_0000 + visitor / 100).into();
-            Given { source_address: Some(address), ..request(path, &[("user-agent", &agent)]) }
-        })
-    };
-    let shares = counted(&plan, visitors("/api/v1/product/7"));
-    assert_eq!(shares.keys().collect::<Vec<_>>(), ["A", "B"]);
-    assert!(shares.values().all(|share| (share - 50.0).abs() < TOLERANCE), "{shares:?}");
-    assert_eq!(counted(&plan, visitors("/cart")), BTreeMap::from([("C".to_owned(), 100.0)]));
-}
-
-#[test]
-fn users_of_the_audience_are_split_into_three_groups() {
-    let plan = plan("ab-audience");
-    let users = (0..50_000).map(|user| {
-        let claims = serde_json::json!({"sub": format!("user-{user}"), "tier": "gold"});
-        let mut request = request("/", &[]);
-        request.add_claims(&plan, claims.as_object().expect("a map"));
-        request
-    });
-    let shares = counted(&plan, users);
-    for (lane, expected) in [("A", 50.0), ("B", 30.0), ("C", 20.0)] {
-        assert!((shares[lane] - expected).abs() < TOLERANCE, "{shares:?}");
-    }
 }

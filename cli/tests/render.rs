@@ -180,3 +180,21 @@ fn envoy_honours_a_cookie_with_a_mac_of_that_key() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn what_is_rendered_takes_the_place_of_nothing_that_it_is_rendered_from() {
+    let folder = folder(POLICY, KEYS);
+    for output in ["policy.yaml", "keys.yaml", "./policy.yaml"] {
+        let (code, _, told) =
+            render(folder.path(), &["policy.yaml", "--keys", "keys.yaml", "-o", output], "");
+        assert_eq!(code, Some(2), "{told}");
+        assert!(told.contains("would be replaced by what is rendered from it"), "{told}");
+    }
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+    assert_eq!((read("policy.yaml").as_str(), read("keys.yaml").as_str()), (POLICY, KEYS));
+    // As everywhere, - is no file.
+    let (code, rendered, _) = render(folder.path(), &["policy.yaml", "--keys", "keys.yaml", "-o", "-"], "");
+    assert_eq!(code, Some(0));
+    assert_eq!(configuration(&rendered)["trust"], "edge");
+    assert!(!folder.path().join("-").exists());
+}

@@ -15,7 +15,7 @@ use graylane::time::Timestamp;
 use graylane_cli::explain::{Question, explain as explained};
 use serde_json::{Map, Value};
 
-use super::request::{Trust, header};
+use super::request::{Trust, claim, header};
 use crate::{Outcome, clock, input, output};
 
 const HELP: &str = "\
@@ -107,12 +107,6 @@ fn url(text: &str) -> Result<Url, &'static str> {
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
     Ok(Url { host: host.to_owned(), path: format!("{slash}{path}") })
-}
-
-fn claim(text: &str) -> Result<(String, Value), &'static str> {
-    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("name and value")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    Ok((name.to_owned(), value))
 }
 
 /// Explains a request.

@@ -14,7 +14,7 @@ use graylane::time::Timestamp;
 use graylane_cli::init::{Draft, Flag, Intent};
 
 use crate::place::{Existing, place};
-use crate::{Outcome, clock, output};
+use crate::{Outcome, clock, input, output};
 
 const HELP: &str = "\
 A policy is an example of examples/ with your values in it, comments and all; --list says which there are, and --list -o yaml also
@@ -108,7 +108,8 @@ pub(crate) fn init(options: &Options) -> Result<Outcome> {
         output::write(&list::text(options.output.as_deref(), clock::now()?)?)?;
         return Ok(Outcome::Good);
     }
-    if let Some(file) = &options.output {
+    let output = options.output.as_deref().filter(|path| !input::is_standard(path));
+    if let Some(file) = output {
         may_be_written(file, options.force)?;
     }
     // Asked on a terminal alone; questions go to standard error.
@@ -135,7 +136,7 @@ pub(crate) fn init(options: &Options) -> Result<Outcome> {
             return Ok(Outcome::Bad);
         }
     };
-    match &options.output {
+    match output {
         Some(file) => {
             let existing = if options.force { Existing::Replaced } else { Existing::Kept };
             place(file, &policy, existing, None)?;

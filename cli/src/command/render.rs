@@ -1,8 +1,8 @@
 //! `graylane render`: a policy as a proxy reads it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use graylane_cli::document;
 use serde_json::{Value, json};
@@ -65,13 +65,17 @@ fn mode(digits: &str) -> Result<u32, String> {
 
 /// Renders a policy for Envoy.
 pub(crate) fn envoy(options: &EnvoyOptions) -> Result<Outcome> {
+    let output = options.output.as_deref().filter(|path| !input::is_standard(path));
+    if let Some(path) = output {
+        is_another_file(path, [Some(&options.policy), options.keys.as_ref()].into_iter().flatten())?;
+    }
     let Some((policy, keys)) = input::policy_with_keys(&options.policy, options.keys.as_deref())? else {
         return Ok(Outcome::Bad);
     };
     let configuration =
         document::plugin_configuration(options.trust.into(), options.access_log, &keys, &policy);
     let text = format!("{:#}\n", discovery_response(options, &configuration));
-    match &options.output {
+    match output {
         Some(path) => {
             // Envoy may run as another user. A secret is not for all of them.
             let mode = options.mode.unwrap_or(if keys.is_empty() { 0o644 } else { 0o640 });
@@ -80,6 +84,17 @@ pub(crate) fn envoy(options: &EnvoyOptions) -> Result<Outcome> {
         None => output::write(&text)?,
     }
     Ok(Outcome::Good)
+}
+
+/// Makes sure that what is rendered does not take the place of what it is rendered from.
+fn is_another_file<'p>(output: &Path, read: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
+    let Ok(output) = output.canonicalize() else { return Ok(()) };
+    for path in read {
+        if path.canonicalize().is_ok_and(|path| path == output) {
+            bail!("{} would be replaced by what is rendered from it; write to another file", path.display());
+        }
+    }
+    Ok(())
 }
 
 /// One resource of Envoy's extension config discovery (ECDS): the filter with its whole configuration.

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use graylane::policy;
+use serde_json::Value;
 
 /// Whom a listener believes.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -17,6 +18,13 @@ impl From<Trust> for policy::Trust {
             Trust::Mesh => policy::Trust::Mesh,
         }
     }
+}
+
+/// A verified claim: its value is JSON, or else text.
+pub(crate) fn claim(text: &str) -> Result<(String, Value), &'static str> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("name and value")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
 }
 
 /// A header as `curl -H` has it, its name in lower case. Host and path are said elsewhere.

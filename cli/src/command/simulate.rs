@@ -1,5 +1,6 @@
 //! `graylane simulate`: what a policy does to a population.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,8 +10,9 @@ use clap::{Args, ValueEnum};
 use graylane::time::Timestamp;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
-use super::request::{Trust, header};
+use super::request::{Trust, claim, header};
 use crate::{Outcome, clock, input, output};
 
 const HELP: &str = "\
@@ -75,6 +77,12 @@ pub(crate) struct Options {
     /// Send this header too; may stand several times
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
+    /// The address that requests come from, where it is not what tells users apart
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    from: IpAddr,
+    /// A claim of the token of all users, which Envoy has verified; text unless it is JSON; may stand several times
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
+    claims: Vec<(String, Value)>,
     /// Whom the listener believes: clients are outside (edge), or the hop before is one of ours (mesh)
     #[arg(long, default_value = "edge")]
     trust: Trust,
@@ -114,6 +122,8 @@ pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
         host: options.host.clone(),
         path: options.path.clone(),
         headers: options.headers.clone(),
+        from: options.from,
+        claims: options.claims.iter().cloned().collect(),
         now: options.at.map_or_else(clock::now, Ok)?,
     };
     let simulation = Simulation {

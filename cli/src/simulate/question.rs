@@ -38,6 +38,10 @@ pub struct Template {
     pub path: Option<String>,
     /// Further headers, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The address that requests come from, where it is not what tells users apart.
+    pub from: IpAddr,
+    /// Verified claims of all users.
+    pub claims: Map<String, Value>,
     /// The time of all decisions.
     pub now: Timestamp,
 }
@@ -98,6 +102,8 @@ pub(super) struct Identity {
     pub(super) carrier: Carrier,
     /// Whether the id is a part of the one that is hashed.
     is_part: bool,
+    /// Whether the address alone would be the id: then a request that carries another has none.
+    is_hidden_by_address: bool,
 }
 
 impl Identity {
@@ -107,7 +113,7 @@ impl Identity {
         let sources = &side.policy.identity.sources;
         if sources.is_empty() {
             let carrier = Carrier::Header(side.plan.names().id.to_string());
-            return Ok(Identity { carrier, is_part: false });
+            return Ok(Identity { carrier, is_part: false, is_hidden_by_address: false });
         }
         let carrier = |source: &IdSource| Carrier::of(source, &side.plan);
         let single = || sources.iter().filter_map(carrier);
@@ -126,7 +132,10 @@ impl Identity {
         let found = found.or_else(|| parts().map(|carrier| (carrier, true)));
         let found = found.or_else(|| single().next().map(|carrier| (carrier, false)));
         match found {
-            Some((carrier, is_part)) => Ok(Identity { carrier, is_part }),
+            Some((carrier, is_part)) => {
+                let is_hidden_by_address = sources.contains(&IdSource::SourceAddress);
+                Ok(Identity { carrier, is_part, is_hidden_by_address })
+            }
             None => bail!(
                 "{}: nothing is left of the gray id to put an id into: each part of it is said by --header",
                 side.name
@@ -208,9 +217,10 @@ impl<'s> Asked<'s> {
 
     /// The request of a user to a place.
     pub(super) fn given(&self, host: &str, path: &str, id: &str) -> Given {
-        let Template { headers: said, now, .. } = self.template;
+        let Template { headers: said, from, claims, now, .. } = self.template;
         let (mut name, mut value, mut target) = ("", Cow::Borrowed(id), Cow::Borrowed(path));
-        let (mut metadata, mut source_address) = (Vec::new(), None);
+        let mut metadata = Vec::new();
+        let mut source_address = Some(*from).filter(|_| !self.identity.is_hidden_by_address);
         match &self.identity.carrier {
             Carrier::Header(header) => name = header,
             Carrier::Cookie(cookie) => {
@@ -230,7 +240,9 @@ impl<'s> Asked<'s> {
         let carried = (!name.is_empty()).then_some((name, &*value));
         let headers = own.chain(said).chain(carried).collect();
         // Chance has no place here: a fresh id would be another user in each policy.
-        Given { headers, source_address, metadata, now: *now, ..Given::default() }
+        let mut given = Given { headers, source_address, metadata, now: *now, ..Given::default() };
+        given.add_claims(&self.side.plan, claims);
+        given
     }
 
     /// Decides the request of a user to a place; nothing where the id did not arrive as the one that the user has.
