@@ -12,6 +12,25 @@ pub(crate) struct HostPattern {
     pub(crate) port: u16,
 }
 
+#[cfg(feature = "tools")]
+impl HostPattern {
+    /// Whether it matches a host without its port; decisions ask the index instead.
+    pub(crate) fn is_match(&self, host: &[u8], port: u16) -> bool {
+        let is_port = self.port == 0 || self.port == port;
+        let ends_here = |host: &[u8]| host.eq_ignore_ascii_case(&self.host);
+        is_port
+            && match self.kind {
+                HostKind::Any => true,
+                HostKind::Exact => ends_here(host),
+                HostKind::Suffix => host
+                    .len()
+                    .checked_sub(self.host.len())
+                    .and_then(|at| host.split_at_checked(at))
+                    .is_some_and(|(before, end)| before.ends_with(b".") && ends_here(end)),
+            }
+    }
+}
+
 /// How a host pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostKind {

@@ -215,6 +215,13 @@ impl Segment {
         self.lane(lane).map(|lane| self.text(lane.cluster)).filter(|cluster| !cluster.is_empty())
     }
 
+    /// Whether the release matches requests to a host, as a client writes it, on some path.
+    #[cfg(feature = "tools")]
+    pub fn has_host(&self, host: &[u8]) -> bool {
+        let (host, port) = crate::index::split_port(host);
+        self.matches.hosts.iter().any(|pattern| pattern.is_match(host, port))
+    }
+
     /// The name of a rule, by its position.
     pub fn rule_name(&self, rule: u16) -> &[u8] {
         self.rules.get(usize::from(rule)).map_or(&[], |rule| self.text(rule.name))

@@ -85,12 +85,10 @@ pub(crate) struct Seen<'t>(Table<(&'t str, usize)>);
 impl<'t> Seen<'t> {
     /// The number that came with this text first; `None` where this is the first time.
     pub(crate) fn before(&mut self, text: &'t str, number: usize) -> Option<usize> {
+        let count = self.0.entries.len();
         let hash = fnv::hash(text.bytes());
-        let known = self.0.find(hash, |(known, _)| *known == text).map(|(_, (_, first))| *first);
-        if known.is_none() {
-            self.0.find_or_insert(hash, |_| false, || (text, number));
-        }
-        known
+        let at = self.0.find_or_insert(hash, |(known, _)| *known == text, || (text, number)) as usize;
+        self.0.entries.get(at).filter(|_| at < count).map(|(_, first)| *first)
     }
 }
 

@@ -143,7 +143,7 @@ pub fn explain(question: Question<'_>) -> Explanation {
         id: decision.id.as_ref().map(id),
         identity: step::identity(identity, source),
         ungoverned: is_ungoverned
-            .then(|| nobody::why(policy, request.headers.host(), request.headers.path())),
+            .then(|| nobody::why(policy, plan, request.headers.host(), request.headers.path())),
         decision: lossy(summary(plan, &decision)),
         upstream: Edits::of(&effects.request, false),
         downstream: Edits::of(&effects.response, effects.is_private),

@@ -213,6 +213,12 @@ fn why_nothing_governs_a_request_is_told() {
         ],
     );
     holds_lines(
+        &told("User-Svc.example.com:8443/"),
+        &[
+            "ungoverned: no release matches the path / of this host: user-svc has /api and what is below it; the request is left alone",
+        ],
+    );
+    holds_lines(
         &told("user-svc.example.com/cart"),
         &[
             "ungoverned: no release matches the path /cart of this host: user-svc has /api and what is below it; the request is left alone",

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::report::{Changes, File, Release, Row, State, percent_told};
 use super::{Guarantee, Proof};
 use crate::table::Table;
+use crate::words::shown;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -202,7 +203,7 @@ fn named(lane: Option<&str>) -> String {
 }
 
 fn called(file: &File) -> String {
-    format!("{} (version {})", file.file.replace(char::is_control, "\u{fffd}"), file.version)
+    format!("{} (version {})", shown(&file.file), file.version)
 }
 
 fn listed(names: &[&str]) -> String {

@@ -11,6 +11,7 @@ use super::movement::Movement;
 use super::question::Side;
 use crate::guarantee::Guarantee;
 use crate::table::Table;
+use crate::words::{counted, grouped, shown};
 
 /// What a simulation found.
 #[derive(Debug, Serialize)]
@@ -412,38 +413,9 @@ fn hundredths(percent: f64) -> String {
     format!("{percent:.2} %")
 }
 
-fn counted(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// A count with its thousands apart: `1,000,000`.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && digits.len().saturating_sub(index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Text that cannot steer a terminal.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        for (count, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(count), shown);
-        }
-    }
 
     #[test]
     fn a_probability_is_never_rounded_to_nothing() {
