@@ -18,14 +18,22 @@ pub(super) fn any(value: &[u8], is_number: bool, holds: impl Fn(&[u8]) -> bool) 
     holds(value) || list_of(value).is_some_and(|list| list.names().any(holds))
 }
 
-/// The value for people: the elements of a list with commas between them.
+/// The value for people: the elements of a list with commas between them. A number that is asked for as text is told as one, since
+/// it equals none.
 pub(super) fn shown(value: &[u8], is_number: bool) -> Vec<u8> {
-    match list_of(value) {
-        Some(list) => {
-            let elements = list.names().map(|element| text_of(element, is_number).into_owned());
-            elements.collect::<Vec<_>>().join(b", ".as_slice())
+    let one = |value: &[u8]| {
+        let is_text = std::str::from_utf8(value).is_ok_and(|text| !text.contains(char::is_control));
+        let number = text_of(value, !is_text).into_owned();
+        let is_told = !is_number && !is_text && value.len() > 1 && number != value;
+        if is_told {
+            [b"the number ".as_slice(), &number].concat()
+        } else {
+            text_of(value, is_number).into_owned()
         }
-        None => text_of(value, is_number).into_owned(),
+    };
+    match list_of(value) {
+        Some(list) => list.names().map(one).collect::<Vec<_>>().join(b", ".as_slice()),
+        None => one(value),
     }
 }
 
@@ -81,6 +89,19 @@ mod tests {
         // Cut or with something behind it, it is no list.
         assert!(!any(value.get(..value.len() - 1).unwrap(), false, |text| text == b"staff"));
         assert!(!any(&[value.as_slice(), b"x"].concat(), false, |text| text == b"staff"));
+    }
+
+    #[test]
+    fn a_number_is_shown_as_one_where_text_is_asked_for() {
+        for (value, is_number, told) in [
+            (&1_f64.to_le_bytes()[..], false, "the number 1"),
+            (&1_f64.to_le_bytes(), true, "1"),
+            (b"8 bytes!", false, "8 bytes!"),
+            (&[1], false, "true"),
+            (&list(&["staff", "tester"]), false, "staff, tester"),
+        ] {
+            assert_eq!(shown(value, is_number), told.as_bytes());
+        }
     }
 
     #[test]
