@@ -39,9 +39,10 @@ impl Network {
         self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
     }
 
-    /// Whether `address` lies in the network.
-    pub(crate) fn contains(self, address: IpAddr) -> bool {
-        bits(address) & self.mask == self.bits
+    /// Whether one of `networks` holds `address`.
+    pub(crate) fn any_contains(networks: &[Network], address: IpAddr) -> bool {
+        let address = bits(address);
+        networks.iter().any(|network| address & network.mask == network.bits)
     }
 }
 
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     fn contains(network: &str, address: &str) -> bool {
-        Network::parse(network).unwrap().contains(address.parse().unwrap())
+        Network::any_contains(&[Network::parse(network).unwrap()], address.parse().unwrap())
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod source;
 
 use crate::address::Network;
 use crate::arena::{Arena, Span, Text, position};
+use crate::bytes::same;
 use crate::explain::{Note, Observer, Origin};
 use crate::facts::Facts;
 use crate::number;
@@ -116,7 +117,7 @@ pub(crate) enum Case {
 impl Case {
     pub(crate) fn same(self, one: &[u8], other: &[u8]) -> bool {
         match self {
-            Case::Kept => one == other,
+            Case::Kept => same(one, other),
             Case::Ignored => one.eq_ignore_ascii_case(other),
         }
     }

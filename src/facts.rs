@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 use crate::baggage;
-use crate::bytes::split;
+use crate::bytes::{same, split};
 use crate::label::Label;
 use crate::limits;
 use crate::policy::Trust;
@@ -91,7 +91,7 @@ impl<'a> Facts<'a> {
     /// The value of a cookie; the first if it stands several times.
     pub(crate) fn cookie(&self, name: &[u8]) -> Option<&'a [u8]> {
         let claims = if self.admission.believed { &[] } else { &*self.settings.claims.cookies };
-        if claims.iter().any(|claim| claim.as_bytes() == name) {
+        if claims.iter().any(|claim| same(claim.as_bytes(), name)) {
             return None;
         }
         self.cookies.get_or_init(|| Pairs::cookies(self.headers)).get(name)

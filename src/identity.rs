@@ -135,6 +135,6 @@ fn normalized<'a>(id: Cow<'a, [u8]>, normalize: &Normalize) -> Cow<'a, [u8]> {
 /// it arrives at the next hop as it is here.
 pub(crate) fn is_id(id: &[u8]) -> bool {
     (1..=limits::ID).contains(&id.len())
-        && !id.iter().any(u8::is_ascii_control)
+        && !id.iter().fold(false, |found, byte| found | byte.is_ascii_control())
         && id.trim_ascii().len() == id.len()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::arena::position;
-use crate::bytes::{before, split, split_once};
+use crate::bytes::{before, same, split, split_once};
 use crate::headers;
 use crate::limits;
 use crate::time::Timestamp;
@@ -36,9 +36,13 @@ pub trait Request: fmt::Debug {
 pub struct Headers {
     text: Vec<u8>,
     places: Vec<Place>,
-    /// A bit for each name, see [`mark_of`]: most names that are asked for are not there, and this tells at once.
-    marks: u64,
+    /// Which header comes first of those whose names have this mark, see [`mark_of`]: most names that are asked for are not there,
+    /// and this tells at once.
+    first: [Link; MARKS],
 }
+
+/// A header by its position + 1; 0 for none.
+type Link = u32;
 
 /// Where one header stands in the text: its name, one byte between, its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,21 +50,37 @@ struct Place {
     start: u32,
     name_len: u32,
     value_len: u32,
+    /// The next header whose name has the same mark: always a later one.
+    next: Link,
+}
+
+impl Place {
+    fn new(start: u32, name_len: u32, value_len: u32) -> Self {
+        Place { start, name_len, value_len, next: 0 }
+    }
+
+    fn name(self, text: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        text.get(start..start + self.name_len as usize).unwrap_or_default()
+    }
+
+    fn value(self, text: &[u8]) -> &[u8] {
+        let start = self.start as usize + self.name_len as usize + 1;
+        text.get(start..start + self.value_len as usize).unwrap_or_default()
+    }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
     /// Names must be lower case, as they are inside Envoy.
     fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
-        let mut headers = Headers::default();
+        let (mut text, mut places) = (Vec::new(), Vec::new());
         for (name, value) in pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
-            let start = position(headers.text.len());
-            headers.text.extend([name, b"\0", value, b"\0"].concat());
-            let place = Place { start, name_len: position(name.len()), value_len: position(value.len()) };
-            headers.places.push(place);
-            headers.marks |= mark_of(name);
+            let start = position(text.len());
+            text.extend([name, b"\0", value, b"\0"].concat());
+            places.push(Place::new(start, position(name.len()), position(value.len())));
         }
-        headers
+        Headers::linked(text, places)
     }
 }
 
@@ -74,7 +94,6 @@ impl Headers {
         let count = (number(text.first_chunk()) as usize).min(text.len() / 8);
         let (lengths, _) = text.get(4..).unwrap_or_default().as_chunks::<8>();
         let mut places = Vec::with_capacity(count);
-        let mut marks = 0;
         let mut start = 4 + count * 8;
         for pair in lengths.iter().take(count) {
             let (name_len, value_len) = (number(pair.first_chunk()), number(pair.last_chunk()));
@@ -83,21 +102,21 @@ impl Headers {
             if end > text.len() {
                 break;
             }
-            marks |= mark_of(text.get(start..start + name_len as usize).unwrap_or_default());
-            places.push(Place { start: position(start), name_len, value_len });
+            places.push(Place::new(position(start), name_len, value_len));
             start = end;
         }
-        Headers { text, places, marks }
+        Headers::linked(text, places)
     }
 
-    fn name_at(&self, place: Place) -> &[u8] {
-        let start = place.start as usize;
-        self.text.get(start..start + place.name_len as usize).unwrap_or_default()
-    }
-
-    fn value_at(&self, place: Place) -> &[u8] {
-        let start = place.start as usize + place.name_len as usize + 1;
-        self.text.get(start..start + place.value_len as usize).unwrap_or_default()
+    /// Headers whose names are in no particular order, each linked to the next that has its mark.
+    fn linked(text: Vec<u8>, mut places: Vec<Place>) -> Self {
+        let mut first = [0; MARKS];
+        for (at, place) in places.iter_mut().enumerate().rev() {
+            if let Some(first) = first.get_mut(mark_of(place.name(&text))) {
+                place.next = std::mem::replace(first, position(at + 1));
+            }
+        }
+        Headers { text, places, first }
     }
 
     /// The first value of `name`.
@@ -111,15 +130,22 @@ impl Headers {
         name: &'n N,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
         let name = name.as_ref();
-        let places = if self.marks & mark_of(name) == 0 { &[] } else { self.places.as_slice() };
-        let is_named =
-            move |place: &&Place| place.name_len as usize == name.len() && self.name_at(**place) == name;
-        places.iter().filter(is_named).map(|place| self.value_at(*place))
+        let mut next = self.first.get(mark_of(name)).copied().unwrap_or_default();
+        // A link leads to a later header, so this ends.
+        std::iter::from_fn(move || {
+            loop {
+                let place = self.places.get(next.checked_sub(1)? as usize)?;
+                next = place.next;
+                if same(place.name(&self.text), name) {
+                    return Some(place.value(&self.text));
+                }
+            }
+        })
     }
 
     /// The names, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.iter().map(|place| self.name_at(*place))
+        self.places.iter().map(|place| place.name(&self.text))
     }
 
     /// Whether a block held at least one pair, all that it announced, and nothing behind them.
@@ -137,8 +163,8 @@ impl Headers {
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         // Envoy lets token characters alone stand in a name.
-        let name = |place| std::str::from_utf8(self.name_at(place)).unwrap_or_default();
-        self.places.iter().map(move |place| (name(*place), self.value_at(*place)))
+        let name = |place: &Place| std::str::from_utf8(place.name(&self.text)).unwrap_or_default();
+        self.places.iter().map(move |place| (name(place), place.value(&self.text)))
     }
 
     /// The host as the client wrote it, port included; empty when it sent none.
@@ -158,7 +184,7 @@ impl Headers {
     ) -> Option<Vec<u8>> {
         names.clone().next()?;
         let gone = |cookie: &[u8]| {
-            name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| name == found))
+            name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| same(name, found)))
         };
         if !self.cookies().any(gone) {
             return None;
@@ -198,10 +224,13 @@ fn name_and_value(cookie: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name.trim_ascii(), value.trim_ascii()))
 }
 
-/// One of 64 bits for a name, by its length and its last byte.
-fn mark_of(name: &[u8]) -> u64 {
+/// How many marks there are.
+const MARKS: usize = 32;
+
+/// One of [`MARKS`] for a name, by its length and its last byte.
+fn mark_of(name: &[u8]) -> usize {
     let last = name.last().copied().unwrap_or_default();
-    1 << ((name.len() * 7 + usize::from(last)) & 63)
+    (name.len() * 7 + usize::from(last)) % MARKS
 }
 
 /// Cookies or query parameters, split once. Those beyond [`limits::PAIRS`] are passed over.
@@ -213,13 +242,7 @@ pub(crate) struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// The cookies of all `cookie` headers, without the spaces that servers pass over (RFC 6265, 5.2).
     pub(crate) fn cookies(headers: &'a Headers) -> Self {
-        if !headers.has(headers::COOKIE) {
-            return Pairs::default();
-        }
-        let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
-        for line in headers.all(headers::COOKIE) {
-            pairs.add(line, b';');
-        }
+        let mut pairs = Pairs::of(headers.all(headers::COOKIE), b';');
         for (name, value) in &mut pairs.pairs {
             (*name, *value) = (name.trim_ascii(), value.trim_ascii());
         }
@@ -228,28 +251,25 @@ impl<'a> Pairs<'a> {
 
     /// The parameters of a query, as written.
     pub(crate) fn query(query: &'a [u8]) -> Self {
-        if query.is_empty() {
-            return Pairs::default();
-        }
-        let mut pairs = Pairs { pairs: Vec::with_capacity(8) };
-        pairs.add(query, b'&');
-        pairs
+        Pairs::of(Some(query).into_iter().filter(|query| !query.is_empty()), b'&')
     }
 
-    /// Adds the pairs of a text. A part without an equals sign is no pair.
-    fn add(&mut self, text: &'a [u8], separator: u8) {
-        for part in split(text, separator) {
-            if let Some(pair) = split_once(part, b'=')
-                && self.pairs.len() < limits::PAIRS
-            {
-                self.pairs.push(pair);
+    /// The pairs of texts. A part without an equals sign is no pair.
+    fn of(texts: impl Iterator<Item = &'a [u8]>, separator: u8) -> Self {
+        let mut pairs = Vec::new();
+        for text in texts {
+            if pairs.is_empty() {
+                pairs = Vec::with_capacity(8);
             }
+            let found = split(text, separator).filter_map(|part| split_once(part, b'='));
+            pairs.extend(found.take(limits::PAIRS - pairs.len()));
         }
+        Pairs { pairs }
     }
 
     /// The value of the first of that name.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
+        self.pairs.iter().find(|(found, _)| same(found, name)).map(|(_, value)| *value)
     }
 }
 

@@ -132,11 +132,11 @@ impl Cookie {
     }
 }
 
-/// What a request may claim of itself, and an edge listener removes unless a trusted source sent it.
+/// What a request may say of itself, and is removed from it unless whoever sent it is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
-    /// Group, label, the question why, the overrides by custom and those of the releases; the id where the policy takes
-    /// it from elsewhere.
+    /// First [`Claims::HOP`]: lane, cluster and slot, which nobody is believed. Then group, label, the question why, the
+    /// overrides by custom and those of the releases; the id where the policy takes it from elsewhere.
     pub(crate) headers: Box<[Box<str>]>,
     /// Cookies that override.
     pub(crate) cookies: Box<[Box<str>]>,
@@ -150,6 +150,9 @@ impl Default for Claims {
 }
 
 impl Claims {
+    /// How many headers say where this hop sends a request.
+    pub(crate) const HOP: usize = 3;
+
     /// The claims under these names and sources of the gray id, and these overrides of releases.
     pub(crate) fn new<'a>(
         names: &'a Names,
@@ -160,8 +163,9 @@ impl Claims {
         // As a part of a composite id it is no identity either: whoever sends it would choose the whole.
         let takes_id = |source: &Source| matches!(source, Source::Header(name) if *name == names.id);
         let id = if sources.is_empty() || sources.iter().any(takes_id) { None } else { Some(&*names.id) };
-        let own =
-            [&*names.group, &*names.label, headers::DEBUG].into_iter().chain(headers::OVERRIDES).chain(id);
+        let hop: [_; Self::HOP] = [&*names.lane, &*names.cluster, &*names.slot];
+        let claims = [&*names.group, &*names.label, headers::DEBUG];
+        let own = hop.into_iter().chain(claims).chain(headers::OVERRIDES).chain(id);
         Claims {
             headers: distinct(own.map(Cow::Borrowed).chain(override_headers.map(String::from_utf8_lossy))),
             cookies: distinct(override_cookies.map(String::from_utf8_lossy)),

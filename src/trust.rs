@@ -8,11 +8,13 @@
 
 use std::net::IpAddr;
 
+use crate::address::Network;
 use crate::baggage;
+use crate::bytes::same;
 use crate::limits;
 use crate::policy::Trust;
 use crate::request::Headers;
-use crate::settings::Settings;
+use crate::settings::{Claims, Settings};
 
 /// What of a request is believed, and what is removed from it.
 #[derive(Debug, Clone, Default)]
@@ -36,24 +38,26 @@ pub struct Removed<'a> {
 }
 
 /// Names that may be unwanted: three of the hop and all claims.
-const UNWANTED: usize = 3 + limits::CLAIMS;
+const UNWANTED: usize = Claims::HOP + limits::CLAIMS;
 const _: () = assert!(UNWANTED <= u64::BITS as usize, "each has a bit");
 
 impl<'a> Removed<'a> {
     /// Those of the unwanted headers of a policy that the request carries. Lane, cluster and slot always are; claims unless they
     /// are believed.
     fn of(settings: &'a Settings, believed: bool, headers: &Headers) -> Self {
-        let count = if believed { 3 } else { UNWANTED };
-        let there = unwanted(settings).take(count).enumerate().filter(|(_, name)| headers.has(*name));
-        let bits = there.fold(0, |bits, (at, _)| bits | 1 << at);
+        let count = if believed { Claims::HOP } else { UNWANTED };
+        let mut bits = 0;
+        for (at, name) in settings.claims.headers.iter().take(count).enumerate() {
+            bits |= u64::from(headers.has(&**name)) << at;
+        }
         Removed { settings: Some(settings), bits }
     }
 
     /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let bits = self.bits;
-        let names = self.settings.into_iter().flat_map(unwanted).take(UNWANTED);
-        names.enumerate().filter(move |(at, _)| bits & 1 << at != 0).map(|(_, name)| name)
+        let names = self.settings.into_iter().flat_map(|settings| &settings.claims.headers).take(UNWANTED);
+        names.enumerate().filter(move |(at, _)| bits & 1 << at != 0).map(|(_, name)| &**name)
     }
 
     /// How many there are.
@@ -68,15 +72,8 @@ impl<'a> Removed<'a> {
 
     /// Whether a header of that name is removed.
     pub(crate) fn has(&self, name: &[u8]) -> bool {
-        !self.is_empty() && self.iter().any(|removed| removed.as_bytes() == name)
+        !self.is_empty() && self.iter().any(|removed| same(removed.as_bytes(), name))
     }
-}
-
-/// Every name that may be unwanted; as many as a policy may name have a bit.
-fn unwanted(settings: &Settings) -> impl Iterator<Item = &str> {
-    let Settings { names, claims, .. } = settings;
-    let hop = [&*names.lane, &*names.cluster, &*names.slot];
-    hop.into_iter().chain(claims.headers.iter().map(AsRef::as_ref))
 }
 
 impl Admission<'_> {
@@ -98,8 +95,7 @@ pub(crate) fn admit<'a>(
         // Asking the host for the address costs; without a list of trusted sources nobody asks.
         Trust::Edge => {
             !settings.trusted.is_empty()
-                && source_address()
-                    .is_some_and(|address| settings.trusted.iter().any(|network| network.contains(address)))
+                && source_address().is_some_and(|address| Network::any_contains(&settings.trusted, address))
         }
     };
     let removed = Removed::of(settings, believed, headers);

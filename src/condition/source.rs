@@ -6,5 +6,5 @@ use crate::facts::Facts;
 
 /// Whether the address is known and lies in one of the networks.
 pub(super) fn holds(facts: &Facts<'_>, networks: &[Network]) -> bool {
-    facts.source_address().is_some_and(|address| networks.iter().any(|network| network.contains(address)))
+    facts.source_address().is_some_and(|address| Network::any_contains(networks, address))
 }
