@@ -1,13 +1,14 @@
 //! Host and path -> the releases that govern a request. The cost depends on the request (dots in its host,
 //! slashes in its path), not on the number of releases.
 //!
-//! Two tables: patterns of hosts, and patterns of paths under one host pattern. A request asks for each pattern
+//! Two tables: patterns of hosts, each with the releases of all its paths, and patterns of paths under one host pattern. A request asks for each pattern
 //! that could match it, the most specific first: the host with its port, the host, its suffixes from long to
 //! short, any host; and under each of those the whole path, its segment prefixes from long to short, any path.
 //! The running hash of a host from its end and of a path from its start gives every candidate for free.
 
 use arrayvec::ArrayVec;
 
+use crate::bytes::same;
 use crate::fnv::{START, hash, step};
 use crate::limits;
 use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, depth};
@@ -30,8 +31,10 @@ pub(crate) struct Index {
 #[derive(Debug, Clone)]
 struct HostEntry {
     pattern: HostPattern,
+    /// The releases of any path.
+    any_path: Releases,
     has_exact: bool,
-    /// Bit `n` is set when a prefix of `n` segments stands under this host.
+    /// Bit `n` is set when a prefix of `n` segments, one or more, stands under this host.
     depths: u64,
 }
 
@@ -39,10 +42,28 @@ struct HostEntry {
 struct PathEntry {
     host: u32,
     pattern: PathPattern,
-    /// The one release that routes.
+    releases: Releases,
+}
+
+/// The releases of one host and path pattern.
+#[derive(Debug, Clone, Default)]
+struct Releases {
+    /// The one that routes.
     router: Option<u32>,
     /// AB tests that only name a group.
     groups: ArrayVec<u32, { limits::GOVERNING - 1 }>,
+}
+
+impl Releases {
+    fn add(&mut self, release: u32, routes: bool) -> Result<(), Conflict> {
+        match (routes, self.router) {
+            (true, Some(other)) if other != release => return Err(Conflict::Routed(other)),
+            (true, _) => self.router = Some(release),
+            (false, _) if self.groups.contains(&release) => {}
+            (false, _) => self.groups.try_push(release).map_err(|_| Conflict::TooManyGroups)?,
+        }
+        Ok(())
+    }
 }
 
 /// Why a release cannot be indexed as asked.
@@ -69,23 +90,24 @@ impl Index {
         let host_at = self.host_entry(host);
         if let Some(entry) = self.hosts.entries.get_mut(host_at as usize) {
             match path.kind {
-                PathKind::Exact => entry.has_exact = true,
+                PathKind::Prefix if path.path.is_empty() => return entry.any_path.add(release, routes),
                 PathKind::Prefix => entry.depths |= 1 << depth(&path.path),
+                PathKind::Exact => entry.has_exact = true,
             }
         }
-        let entry = self.path_entry(host_at, path);
-        match (routes, entry.router) {
-            (true, Some(other)) if other != release => return Err(Conflict::Routed(other)),
-            (true, _) => entry.router = Some(release),
-            (false, _) if entry.groups.contains(&release) => {}
-            (false, _) => entry.groups.try_push(release).map_err(|_| Conflict::TooManyGroups)?,
-        }
-        Ok(())
+        self.path_entry(host_at, path).releases.add(release, routes)
     }
 
     fn host_entry(&mut self, pattern: &HostPattern) -> u32 {
-        let hash = mix(reverse_hash(&pattern.host), pattern.kind as u32, u32::from(pattern.port));
-        let new = || HostEntry { pattern: pattern.clone(), has_exact: false, depths: 0 };
+        let hash = match pattern.kind {
+            HostKind::Exact => host_hash(&pattern.host),
+            HostKind::Suffix | HostKind::Any => reverse_hash(&pattern.host),
+        };
+        let hash = mix(hash, pattern.kind as u32, u32::from(pattern.port));
+        let new = || {
+            let any_path = Releases::default();
+            HostEntry { pattern: pattern.clone(), any_path, has_exact: false, depths: 0 }
+        };
         self.hosts.find_or_insert(hash, |entry| entry.pattern == *pattern, new)
     }
 
@@ -95,7 +117,7 @@ impl Index {
     )]
     fn path_entry(&mut self, host: u32, pattern: &PathPattern) -> &mut PathEntry {
         let hash = mix(hash_of(&pattern.path), pattern.kind as u32, host);
-        let new = || PathEntry { host, pattern: pattern.clone(), router: None, groups: ArrayVec::new() };
+        let new = || PathEntry { host, pattern: pattern.clone(), releases: Releases::default() };
         let at =
             self.paths.find_or_insert(hash, |entry| entry.host == host && entry.pattern == *pattern, new);
         &mut self.paths.entries[at as usize]
@@ -105,21 +127,15 @@ impl Index {
     pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> Governing {
         let mut found = Search { index: self, path, router: None, groups: Governing::new() };
         let (host, port) = split_port(host);
+        found.host(HostKind::Exact, host, host_hash(host), port);
         if self.has_suffixes {
-            let boundaries = host_boundaries(host);
-            if let Some((whole, suffixes)) = boundaries.split_last() {
-                found.host(HostKind::Exact, host, *whole, port);
-                for boundary in suffixes.iter().rev() {
-                    let suffix = host.get(host.len() - usize::from(boundary.len)..).unwrap_or_default();
-                    found.host(HostKind::Suffix, suffix, *boundary, port);
-                }
+            for Boundary { len, hash } in suffixes(host).iter().rev() {
+                let suffix = host.get(host.len() - usize::from(*len)..).unwrap_or_default();
+                found.host(HostKind::Suffix, suffix, *hash, port);
             }
-        } else if let Ok(len) = u16::try_from(host.len()) {
-            let hash = host.iter().rev().fold(START, |hash, byte| step(hash, byte.to_ascii_lowercase()));
-            found.host(HostKind::Exact, host, Boundary { len, hash }, port);
         }
         if self.has_any {
-            found.host(HostKind::Any, &[], Boundary { len: 0, hash: START }, port);
+            found.host(HostKind::Any, &[], START, port);
         }
         found.into_governing()
     }
@@ -140,49 +156,55 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn host(&mut self, kind: HostKind, host: &[u8], at: Boundary, port: u16) {
+    fn host(&mut self, kind: HostKind, host: &[u8], hash: u32, port: u16) {
         if port != 0 && self.index.has_ports {
-            self.host_with_port(kind, host, at, port);
+            self.host_with_port(kind, host, hash, port);
         }
-        self.host_with_port(kind, host, at, 0);
+        self.host_with_port(kind, host, hash, 0);
     }
 
-    fn host_with_port(&mut self, kind: HostKind, host: &[u8], at: Boundary, port: u16) {
+    fn host_with_port(&mut self, kind: HostKind, host: &[u8], hash: u32, port: u16) {
         let same = |entry: &HostEntry| {
             let pattern = &entry.pattern;
             pattern.kind == kind && pattern.port == port && pattern.host.eq_ignore_ascii_case(host)
         };
-        if let Some((position, entry)) =
-            self.index.hosts.find(mix(at.hash, kind as u32, u32::from(port)), same)
+        if let Some((position, entry)) = self.index.hosts.find(mix(hash, kind as u32, u32::from(port)), same)
         {
             self.paths(position, entry);
         }
     }
 
     fn paths(&mut self, host: u32, entry: &HostEntry) {
-        let boundaries = path_boundaries(self.path, entry.depths);
         if entry.has_exact {
             self.path(host, PathKind::Exact, self.path, hash_of(self.path));
         }
-        for (depth, boundary) in boundaries.iter().enumerate().rev() {
-            if entry.depths & 1 << depth != 0 {
-                let prefix = self.path.get(..usize::from(boundary.len)).unwrap_or_default();
-                self.path(host, PathKind::Prefix, prefix, boundary.hash);
+        if entry.depths != 0 {
+            let boundaries = path_boundaries(self.path, entry.depths);
+            for (at, boundary) in boundaries.iter().enumerate().rev() {
+                if entry.depths & 2 << at != 0 {
+                    let prefix = self.path.get(..usize::from(boundary.len)).unwrap_or_default();
+                    self.path(host, PathKind::Prefix, prefix, boundary.hash);
+                }
             }
         }
+        self.take(&entry.any_path);
     }
 
     fn path(&mut self, host: u32, kind: PathKind, path: &[u8], hash: u32) {
         let same = |entry: &PathEntry| {
-            entry.host == host && entry.pattern.kind == kind && *entry.pattern.path == *path
+            entry.host == host && entry.pattern.kind == kind && same(&entry.pattern.path, path)
         };
         if let Some((_, entry)) = self.index.paths.find(mix(hash, kind as u32, host), same) {
-            self.router = self.router.or(entry.router);
-            for group in &entry.groups {
-                // One place is kept for the release that routes.
-                if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(group) {
-                    self.groups.push(*group);
-                }
+            self.take(&entry.releases);
+        }
+    }
+
+    fn take(&mut self, releases: &Releases) {
+        self.router = self.router.or(releases.router);
+        for group in &releases.groups {
+            // One place is kept for the release that routes.
+            if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(group) {
+                self.groups.push(*group);
             }
         }
     }
@@ -205,41 +227,34 @@ pub(crate) fn split_port(host: &[u8]) -> (&[u8], u16) {
     (name.strip_suffix(b".").unwrap_or(name), port.unwrap_or(0))
 }
 
-/// Where suffixes of a host start, from the shortest to the whole host.
-fn host_boundaries(host: &[u8]) -> ArrayVec<Boundary, { limits::HOST_DEPTH }> {
+/// Where suffixes of a host start, from the shortest to the longest.
+fn suffixes(host: &[u8]) -> ArrayVec<Boundary, { limits::HOST_DEPTH }> {
     let mut boundaries = ArrayVec::new();
     let mut hash = START;
-    let Ok(whole) = u16::try_from(host.len()) else { return boundaries };
-    for (len, byte) in (0_u16..).zip(host.iter().rev()) {
-        if *byte == b'.' && boundaries.len() + 1 < limits::HOST_DEPTH {
+    for (len, byte) in (0..=u16::MAX).zip(host.iter().rev()) {
+        if *byte == b'.' && boundaries.len() < limits::HOST_DEPTH {
             boundaries.push(Boundary { len, hash });
         }
         hash = step(hash, byte.to_ascii_lowercase());
     }
-    boundaries.push(Boundary { len: whole, hash });
     boundaries
 }
 
-/// Where prefixes of whole segments end: the n-th is that of n segments. Only as many as `depths` has bits for.
-fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PATH_DEPTH + 1 }> {
+/// Where prefixes of whole segments end: the first is that of one segment. Only as many as `depths` has bits for.
+fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PATH_DEPTH }> {
     let mut boundaries = ArrayVec::new();
-    let wanted = (64 - depths.leading_zeros()) as usize;
-    if wanted == 0 {
-        return boundaries;
-    }
-    boundaries.push(Boundary { len: 0, hash: START });
+    let wanted = depths.checked_ilog2().unwrap_or_default() as usize;
     let mut hash = START;
-    for (len, byte) in (0_u16..=u16::MAX).zip(path) {
+    for (len, byte) in (0..=u16::MAX).zip(path) {
         if *byte == b'/' && len > 0 {
+            boundaries.push(Boundary { len, hash });
             if boundaries.len() >= wanted {
                 return boundaries;
             }
-            boundaries.push(Boundary { len, hash });
         }
         hash = step(hash, *byte);
     }
     if let Ok(len) = u16::try_from(path.len())
-        && boundaries.len() < wanted
         && len > 0
     {
         boundaries.push(Boundary { len, hash });
@@ -249,6 +264,19 @@ fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PAT
 
 fn hash_of(path: &[u8]) -> u32 {
     hash(path.iter().copied())
+}
+
+/// The hash of a whole host, whatever the case of its letters: eight bytes at a time, each with the bit that tells small letters
+/// from capitals.
+fn host_hash(host: &[u8]) -> u32 {
+    const SMALL: u64 = 0x2020_2020_2020_2020;
+    let (words, rest) = host.as_chunks();
+    let last = rest.iter().fold(host.len() as u64, |word, byte| word << 8 | u64::from(*byte));
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]);
+    let hash = words.fold(0, |hash: u64, word| {
+        (hash.rotate_left(5) ^ (word | SMALL)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    });
+    (hash >> 32) as u32
 }
 
 fn reverse_hash(host: &[u8]) -> u32 {

@@ -7,14 +7,21 @@ use crate::fnv;
 #[derive(Debug, Clone)]
 pub(crate) struct Table<T> {
     pub(crate) entries: Vec<T>,
-    hashes: Vec<u32>,
-    /// Position + 1 in `entries`, 0 for free; the length is a power of two.
-    places: Vec<u32>,
+    /// A power of two.
+    places: Vec<Place>,
+}
+
+/// Where an entry may stand: side by side with its hash, so that most others are told from it at a glance.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    hash: u32,
+    /// The position of the entry + 1; 0 for free.
+    entry: u32,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { entries: Vec::new(), hashes: Vec::new(), places: vec![0; 8] }
+        Table { entries: Vec::new(), places: vec![Place::default(); 8] }
     }
 }
 
@@ -23,8 +30,9 @@ impl<T> Table<T> {
     pub(crate) fn find(&self, hash: u32, same: impl Fn(&T) -> bool) -> Option<(u32, &T)> {
         // At least half of the places are free, so this ends.
         for place in self.probe(hash) {
-            let position = self.places.get(place)?.checked_sub(1)?;
-            if self.hashes.get(position as usize) == Some(&hash) {
+            let place = self.places.get(place)?;
+            let position = place.entry.checked_sub(1)?;
+            if place.hash == hash {
                 let entry = self.entries.get(position as usize)?;
                 if same(entry) {
                     return Some((position, entry));
@@ -49,23 +57,24 @@ impl<T> Table<T> {
         }
         let position = position(self.entries.len());
         self.entries.push(new());
-        self.hashes.push(hash);
-        self.take_place(hash, position);
+        self.put(Place { hash, entry: position + 1 });
         position
     }
 
     fn grow(&mut self) {
-        self.places = vec![0; self.places.len() * 2];
-        for position in 0..position(self.hashes.len()) {
-            let hash = self.hashes.get(position as usize).copied().unwrap_or_default();
-            self.take_place(hash, position);
+        let places = vec![Place::default(); self.places.len() * 2];
+        for place in std::mem::replace(&mut self.places, places) {
+            if place.entry != 0 {
+                self.put(place);
+            }
         }
     }
 
-    fn take_place(&mut self, hash: u32, position: u32) {
-        let free = self.probe(hash).find(|place| self.places.get(*place) == Some(&0));
-        if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
-            *place = position + 1;
+    fn put(&mut self, place: Place) {
+        let free =
+            self.probe(place.hash).find(|at| self.places.get(*at).is_some_and(|place| place.entry == 0));
+        if let Some(free) = free.and_then(|at| self.places.get_mut(at)) {
+            *free = place;
         }
     }
 
