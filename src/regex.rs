@@ -30,6 +30,8 @@ mod set;
 
 use std::fmt;
 
+use memchr::memchr;
+
 use crate::arena::position;
 use crate::limits;
 use automaton::{Automaton, Fragment};
@@ -47,6 +49,8 @@ pub(crate) struct Program {
     classes: u16,
     /// Whether it matches the empty text.
     nullable: bool,
+    /// A byte without which no text matches: it is looked for first, many bytes at a time.
+    needs: Option<u8>,
     never: bool,
     always: bool,
 }
@@ -103,6 +107,7 @@ impl Programs {
             positions: u16::try_from(follow.len()).unwrap_or_default(),
             classes: u16::try_from(classes.len()).unwrap_or_default(),
             nullable: whole.nullable,
+            needs: whole.needs,
             never: !whole.nullable && (reached & whole.last).is_empty(),
             always: whole.nullable && !(whole.first & whole.last & shape.everything).is_empty(),
         };
@@ -121,6 +126,9 @@ impl Programs {
     /// that is reached; no allocation.
     pub(crate) fn is_match(&self, program: Program, text: &[u8]) -> bool {
         let Some((first, rest)) = text.split_first() else { return program.nullable };
+        if program.needs.is_some_and(|byte| memchr(byte, text).is_none()) {
+            return false;
+        }
         let walked = match width(program.positions) {
             1 => self.walk::<1>(program, *first, rest),
             _ => self.walk::<4>(program, *first, rest),
@@ -138,17 +146,22 @@ impl Programs {
             let class = *map.get(usize::from(byte))?;
             classes.get(usize::from(class)).copied().map(Set)
         };
+        let (mut from, mut next) = (Set::EMPTY, Set::EMPTY);
         let mut reached = Set(*first) & takes(byte)?;
         for byte in rest {
             if reached.is_empty() {
                 return None;
             }
-            // Most positions are followed by the next one, by themselves, or by both: one shift for all of them.
-            let mut next = (reached & Set(*chain)).successors() | (reached & Set(*loops));
-            for (start, mut word) in (0..).step_by(64).zip((reached & Set(*branches)).0) {
-                while word != 0 {
-                    next = next | Set(*follow.get(start + word.trailing_zeros() as usize)?);
-                    word &= word - 1;
+            // A repeated class reaches itself again and again, and the same comes after it.
+            if reached != from {
+                from = reached;
+                // Most positions are followed by the next one, by themselves, or by both: one shift for all of them.
+                next = (reached & Set(*chain)).successors() | (reached & Set(*loops));
+                for (start, mut word) in (0..).step_by(64).zip((reached & Set(*branches)).0) {
+                    while word != 0 {
+                        next = next | Set(*follow.get(start + word.trailing_zeros() as usize)?);
+                        word &= word - 1;
+                    }
                 }
             }
             reached = next & takes(*byte)?;

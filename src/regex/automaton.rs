@@ -31,12 +31,28 @@ pub(super) struct Fragment {
     pub(super) nullable: bool,
     pub(super) first: Set<4>,
     pub(super) last: Set<4>,
+    /// A byte that every text of it holds, where one is known; none where it may be empty.
+    pub(super) needs: Option<u8>,
 }
 
 impl Fragment {
+    /// The same, or nothing at all if it `may_be` missing.
+    fn or_nothing(self, may_be: bool) -> Self {
+        if may_be { Fragment { nullable: true, needs: None, ..self } } else { self }
+    }
+
     /// The same, `by` positions further.
     fn moved(self, by: usize) -> Self {
         Fragment { start: self.start + by, first: moved(self.first, by), last: moved(self.last, by), ..self }
+    }
+}
+
+/// How seldom a byte stands in headers and paths.
+fn rarity(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | b'0'..=b'9' | b' ' | b'/' | b'.' | b'-' => 0,
+        b'A'..=b'Z' | b';' | b',' | b'=' | b'(' | b')' | b'_' | b':' => 1,
+        _ => 2,
     }
 }
 
@@ -66,7 +82,8 @@ pub(super) struct Shape {
 impl Automaton {
     /// The empty text.
     pub(super) fn empty(&self) -> Fragment {
-        Fragment { start: self.positions.len(), nullable: true, first: Set::EMPTY, last: Set::EMPTY }
+        let none = Set::EMPTY;
+        Fragment { start: self.positions.len(), nullable: true, first: none, last: none, needs: None }
     }
 
     /// One of `bytes`.
@@ -78,7 +95,9 @@ impl Automaton {
         self.positions.push(Position { bytes, follow: Set::EMPTY });
         let mut only = Set::EMPTY;
         only.insert(start);
-        Ok(Fragment { start, nullable: false, first: only, last: only })
+        let needs = if bytes.len() == 1 { bytes.iter().next() } else { None };
+        let needs = needs.and_then(|byte| u8::try_from(byte).ok());
+        Ok(Fragment { start, nullable: false, first: only, last: only, needs })
     }
 
     /// One after the other.
@@ -89,6 +108,7 @@ impl Automaton {
             nullable: one.nullable && other.nullable,
             first: if one.nullable { one.first | other.first } else { one.first },
             last: if other.nullable { one.last | other.last } else { other.last },
+            needs: one.needs.into_iter().chain(other.needs).max_by_key(|byte| rarity(*byte)),
         }
     }
 
@@ -99,6 +119,7 @@ impl Automaton {
             nullable: one.nullable || other.nullable,
             first: one.first | other.first,
             last: one.last | other.last,
+            needs: one.needs.filter(|byte| other.needs == Some(*byte)),
         }
     }
 
@@ -131,10 +152,9 @@ impl Automaton {
         if most.is_none() {
             self.link(whole.last, whole.first);
         }
-        whole.nullable |= copies > least;
+        whole = whole.or_nothing(copies > least);
         for copy in (0..copies - 1).rev() {
-            whole = self.then(fragment.moved(copy * positions), whole);
-            whole.nullable |= copy >= least;
+            whole = self.then(fragment.moved(copy * positions), whole).or_nothing(copy >= least);
         }
         Ok(whole)
     }
