@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group};
+use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group};
 use graylane::compile::compile;
 use graylane::given::Given;
 use graylane::plan::Plan;
@@ -15,8 +15,10 @@ use graylane_bench::policy::{self, configuration, service_host};
 use graylane_bench::request::{CASES, Case, case};
 use serde_json::json;
 
-/// Different requests of one case, so that neither cache nor branch prediction knows them all.
+/// Different requests of one case, so that branch prediction does not know them all.
 const REQUESTS: usize = 4096;
+/// Requests that are made just before they are decided: headers that were just read are in the cache, a plan need not be.
+const FRESH: BatchSize = BatchSize::NumIterations(64);
 
 fn plan(trust: policy::Trust, releases: usize) -> (Trust, Plan) {
     plan_of(&configuration(trust, releases))
@@ -35,16 +37,19 @@ fn given(case: &Case, number: usize) -> Given {
     Given { random, source_address, ..Given::from(Headers::from_iter(case.headers(number))) }
 }
 
-/// Decides requests of a case in turn, effects included.
-fn requests(bench: &mut criterion::Bencher<'_>, case: &Case, trust: Trust, plan: &Plan) {
-    let requests: Vec<Given> = (0..REQUESTS).map(|number| given(case, number)).collect();
+/// Does something with requests in turn.
+fn in_turn(bench: &mut Bencher<'_>, requests: &[Given], mut work: impl FnMut(&Given)) {
     let mut next = requests.iter().cycle();
-    bench.iter(|| {
-        if let Some(request) = next.next() {
-            let decision = decide(plan, trust, black_box(request));
-            black_box(effects(plan, &decision));
-        }
-    });
+    bench.iter_batched_ref(
+        || next.next().cloned().unwrap_or_default(),
+        |request| work(black_box(request)),
+        FRESH,
+    );
+}
+
+/// Requests of a case.
+fn of_case(case: &Case) -> Vec<Given> {
+    (0..REQUESTS).map(|number| given(case, number)).collect()
 }
 
 fn one_request(criterion: &mut Criterion) {
@@ -52,7 +57,12 @@ fn one_request(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("a request under {releases} releases"));
         for case in CASES.iter().filter(|case| releases > 10 || case.name != "spread") {
             let (trust, plan) = plan(case.trust, releases);
-            group.bench_function(case.name, |bench| requests(bench, case, trust, &plan));
+            group.bench_function(case.name, |bench| {
+                in_turn(bench, &of_case(case), |request| {
+                    let decision = decide(&plan, trust, request);
+                    black_box(effects(&plan, &decision));
+                });
+            });
         }
     }
 }
@@ -110,17 +120,16 @@ fn to_ten_hosts() -> Vec<Given> {
 }
 
 /// The decision alone, without its effects.
-fn decisions(bench: &mut criterion::Bencher<'_>, (trust, plan): &(Trust, Plan), requests: &[Given]) {
-    let mut next = requests.iter().cycle();
-    bench.iter(|| next.next().map(|request| decide(plan, *trust, black_box(request)).entries));
+fn decisions(bench: &mut Bencher<'_>, (trust, plan): &(Trust, Plan), requests: &[Given]) {
+    in_turn(bench, requests, |request| {
+        black_box(&decide(plan, *trust, request));
+    });
 }
 
 fn the_decision(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("the decision alone");
-    let of_case = |name: &str| -> Vec<Given> {
-        case(name).map(|case| (0..REQUESTS).map(|number| given(case, number)).collect()).unwrap_or_default()
-    };
-    let (canary, spread, ten_hosts) = (of_case("canary"), of_case("spread"), to_ten_hosts());
+    let named = |name: &str| case(name).map(of_case).unwrap_or_default();
+    let (canary, spread, ten_hosts) = (named("canary"), named("spread"), to_ten_hosts());
     let (ten, many) = (plan(policy::Trust::Edge, 10), plan(policy::Trust::Edge, 10_000));
     group.bench_function("ten rules, then the split", |bench| {
         decisions(bench, &plan_of(&ten_rules()), &canary);
