@@ -154,24 +154,24 @@ pub struct PolicyErrors {
 
 /// A place in a document, and where mistakes found there are recorded.
 #[derive(Debug)]
-pub(crate) struct At<'a> {
+pub struct At<'a> {
     path: Path<'a>,
     errors: &'a mut PolicyErrors,
 }
 
 impl<'a> At<'a> {
     /// The place at `path`.
-    pub(crate) fn new(path: Path<'a>, errors: &'a mut PolicyErrors) -> Self {
+    pub fn new(path: Path<'a>, errors: &'a mut PolicyErrors) -> Self {
         At { path, errors }
     }
 
     /// The place of the value under `key`.
-    pub(crate) fn key<'s>(&'s mut self, key: &'s str) -> At<'s> {
+    pub fn key<'s>(&'s mut self, key: &'s str) -> At<'s> {
         At { path: self.path.key(key), errors: self.errors }
     }
 
     /// The place of the element at `index`.
-    pub(crate) fn index(&mut self, index: usize) -> At<'_> {
+    pub fn index(&mut self, index: usize) -> At<'_> {
         At { path: self.path.index(index), errors: self.errors }
     }
 
@@ -182,12 +182,12 @@ impl<'a> At<'a> {
     }
 
     /// Whether a neutral value stands here for one that could not be read.
-    pub(crate) fn is_unreadable(&self) -> bool {
+    pub fn is_unreadable(&self) -> bool {
         !self.errors.unreadable.is_empty() && self.errors.lies_in_unreadable(&self.path.to_string())
     }
 
     /// Records a mistake at this place, as [`PolicyErrors::add`] does.
-    pub(crate) fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
+    pub fn error(&mut self, problem: Problem, value: impl fmt::Display, allowed: impl fmt::Display) {
         self.errors.record(&self.path, problem, &value, &allowed);
     }
 

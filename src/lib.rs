@@ -43,6 +43,9 @@
 //!   [`effect`], [`time`]; what an observer of its decision is told: [`explain`].
 //! - Names and limits: [`headers`], [`limits`].
 
+// What derives name by path has the same name here and in the tools.
+extern crate self as graylane;
+
 pub mod arena;
 pub mod bucket;
 pub mod compile;
@@ -62,6 +65,7 @@ pub mod limits;
 pub mod node;
 pub mod plan;
 pub mod policy;
+pub mod read;
 pub mod request;
 pub mod settings;
 pub mod trust;
@@ -79,7 +83,6 @@ mod hex;
 mod index;
 mod number;
 mod pattern;
-mod read;
 mod regex;
 mod split;
 mod sticky;

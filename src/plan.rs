@@ -215,6 +215,12 @@ impl Segment {
         self.lane(lane).map(|lane| self.text(lane.cluster)).filter(|cluster| !cluster.is_empty())
     }
 
+    /// Whether it picks the lane of a request; otherwise it only names a group.
+    #[cfg(feature = "tools")]
+    pub fn routes(&self) -> bool {
+        self.routes
+    }
+
     /// Whether the release matches requests to a host, as a client writes it, on some path.
     #[cfg(feature = "tools")]
     pub fn has_host(&self, host: &[u8]) -> bool {

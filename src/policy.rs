@@ -19,7 +19,7 @@ pub use release::{
 };
 
 pub use crate::read::Map;
-use crate::read::written;
+use crate::written;
 
 written! {
     /// What the host hands to one plugin: the listener's own settings, and the policy.

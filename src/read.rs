@@ -15,20 +15,21 @@ use crate::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use crate::node::Node;
 
 /// A type of the policy language.
-pub(crate) trait Written: Default {
+pub trait Written: Default {
     /// Reads `node`. A mistake is recorded at its place, and a neutral value stands in for what could not be read.
     fn read(node: &Node<'_>, at: &mut At<'_>) -> Self;
 }
 
 /// Reads `node`, which stands at `path`. Mistakes of form go to `errors`; the value returned is then only good
 /// for finding further mistakes.
-pub(crate) fn read<T: Written>(node: &Node<'_>, path: &Path<'_>, errors: &mut PolicyErrors) -> T {
+pub fn read<T: Written>(node: &Node<'_>, path: &Path<'_>, errors: &mut PolicyErrors) -> T {
     let value = T::read(node, &mut At::new(*path, errors));
     errors.end_of_reading();
     value
 }
 
-/// Declares a type of the policy language: a struct with its keys, or an enum with its words.
+/// Declares a type of the policy language, or of another file that tools read: a struct with its keys, or an enum with its words.
+/// In a crate with the cargo feature `schema` it has a JSON Schema.
 ///
 /// ```text
 /// written! {
@@ -49,6 +50,7 @@ pub(crate) fn read<T: Written>(node: &Node<'_>, path: &Path<'_>, errors: &mut Po
 ///     refused { "regex" = "…", }
 /// }
 /// ```
+#[macro_export]
 macro_rules! written {
     (
         $(#[$meta:meta])*
@@ -59,24 +61,24 @@ macro_rules! written {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[cfg_attr(feature = "schema", schemars(default, deny_unknown_fields, transform = crate::read::schema::of_struct))]
+        #[cfg_attr(feature = "schema", schemars(default, deny_unknown_fields, transform = $crate::read::schema::of_struct))]
         pub struct $name {
             $(
                 $(#[doc = $doc])*
                 $(#[serde(rename = $key)])?
-                #[serde(skip_serializing_if = "crate::read::is_neutral")]
-                #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "crate::read::schema::never"))]
+                #[serde(skip_serializing_if = "graylane::read::is_neutral")]
+                #[cfg_attr(feature = "schema", schemars(skip_serializing_if = "graylane::read::schema::never"))]
                 $(#[cfg_attr(feature = "schema", schemars(extend("required" = stringify!($required))))])?
                 pub $field: $type,
             )*
         }
 
-        impl crate::read::Written for $name {
-            fn read(node: &crate::node::Node<'_>, at: &mut crate::error::At<'_>) -> Self {
-                const KEYS: &[&str] = &[$( written!(@key $field $($key)?) ),*];
+        impl $crate::read::Written for $name {
+            fn read(node: &$crate::node::Node<'_>, at: &mut $crate::error::At<'_>) -> Self {
+                const KEYS: &[&str] = &[$( $crate::written!(@key $field $($key)?) ),*];
                 let mut value = Self::default();
-                crate::read::fields(node, at, Some(KEYS), &mut |key, node, at| match key {
-                    $( written!(@key $field $($key)?) => value.$field = crate::read::Written::read(node, at), )*
+                $crate::read::fields(node, at, Some(KEYS), &mut |key, node, at| match key {
+                    $( $crate::written!(@key $field $($key)?) => value.$field = $crate::read::Written::read(node, at), )*
                     _ => {}
                 });
                 value
@@ -105,14 +107,14 @@ macro_rules! written {
             }
         }
 
-        impl crate::read::Written for $name {
-            fn read(node: &crate::node::Node<'_>, at: &mut crate::error::At<'_>) -> Self {
+        impl $crate::read::Written for $name {
+            fn read(node: &$crate::node::Node<'_>, at: &mut $crate::error::At<'_>) -> Self {
                 const WORDS: &[&str] = &[$first_word $(, $word)*];
-                $( if crate::read::is_refused(node, at, &[$(($other, $why)),*]) { return Self::default(); } )?
-                let (word, content) = crate::read::variant(node, at, WORDS);
+                $( if $crate::read::is_refused(node, at, &[$(($other, $why)),*]) { return Self::default(); } )?
+                let (word, content) = $crate::read::variant(node, at, WORDS);
                 match word {
-                    Some($first_word) => written!(@read $name::$first, $first_word, content, at $(, $first_type)?),
-                    $( Some($word) => written!(@read $name::$variant, $word, content, at $(, $type)?), )*
+                    Some($first_word) => $crate::written!(@read $name::$first, $first_word, content, at $(, $first_type)?),
+                    $( Some($word) => $crate::written!(@read $name::$variant, $word, content, at $(, $type)?), )*
                     _ => Self::default(),
                 }
             }
@@ -121,23 +123,22 @@ macro_rules! written {
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
     (@read $variant:path, $word:literal, $content:ident, $at:ident) => {{
-        crate::read::bare($content, $at, $word);
+        $crate::read::bare($content, $at, $word);
         $variant
     }};
     (@read $variant:path, $word:literal, $content:ident, $at:ident, $type:ty) => {
-        $variant(crate::read::content($content, $at, $word))
+        $variant($crate::read::content($content, $at, $word))
     };
 }
-pub(crate) use written;
 
 /// Whether a value says nothing that its absence would not say.
-pub(crate) fn is_neutral<T: Default + PartialEq>(value: &T) -> bool {
+pub fn is_neutral<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 /// Reads a map with these keys; `None` for a map whose keys are free. A key that the type does not have or that stands
 /// twice is reported and passed over.
-pub(crate) fn fields(
+pub fn fields(
     node: &Node<'_>,
     at: &mut At<'_>,
     allowed: Option<&[&str]>,
@@ -163,7 +164,7 @@ pub(crate) fn fields(
 }
 
 /// The variant that the value names, a bare word or a map with the variant as its only key; and what stands under it.
-pub(crate) fn variant<'n>(
+pub fn variant<'n>(
     node: &'n Node<'_>,
     at: &mut At<'_>,
     words: &'static [&'static str],
@@ -188,7 +189,7 @@ pub(crate) fn variant<'n>(
 }
 
 /// Whether the value is a word that is refused for a reason, which is told then.
-pub(crate) fn is_refused(node: &Node<'_>, at: &mut At<'_>, refused: &[(&str, &str)]) -> bool {
+pub fn is_refused(node: &Node<'_>, at: &mut At<'_>, refused: &[(&str, &str)]) -> bool {
     let Node::Text(word) = node else { return false };
     let Some((_, why)) = refused.iter().find(|(refused, _)| refused == word) else { return false };
     at.error(Problem::Unsupported, Quoted(word), why);
@@ -196,14 +197,14 @@ pub(crate) fn is_refused(node: &Node<'_>, at: &mut At<'_>, refused: &[(&str, &st
 }
 
 /// A variant that is a word alone.
-pub(crate) fn bare(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) {
+pub fn bare(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) {
     if let Some(node) = content {
         at.error(Problem::Type, node, format_args!("must be the word alone: {word}"));
     }
 }
 
 /// What stands under a variant.
-pub(crate) fn content<T: Written>(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) -> T {
+pub fn content<T: Written>(content: Option<&Node<'_>>, at: &mut At<'_>, word: &str) -> T {
     if let Some(node) = content {
         return T::read(node, &mut at.key(word));
     }
@@ -344,7 +345,7 @@ impl<T: Written> Written for Map<T> {
 
 /// What the schema of a written type needs beside its derived parts.
 #[cfg(feature = "schema")]
-pub(crate) mod schema {
+pub mod schema {
     use std::borrow::Cow;
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -353,13 +354,13 @@ pub(crate) mod schema {
     use super::Map;
 
     /// Every default is told, also one that is not written out.
-    pub(crate) fn never<T>(_: &T) -> bool {
+    pub fn never<T>(_: &T) -> bool {
         false
     }
 
     /// Finishes the schema of a struct. What is marked as required may be neither null nor an empty list, which the
     /// reader takes for its absence; everything else has a default.
-    pub(crate) fn of_struct(schema: &mut Schema) {
+    pub fn of_struct(schema: &mut Schema) {
         let mut required = Vec::new();
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             for (key, property) in properties {

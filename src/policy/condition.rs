@@ -1,7 +1,7 @@
 //! Tests of a request.
 
 use super::Map;
-use crate::read::written;
+use crate::written;
 
 written! {
     /// Tests of a request that must all hold.

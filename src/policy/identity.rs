@@ -1,6 +1,6 @@
 //! Who is being split, and what the client is given to be recognised by.
 
-use crate::read::written;
+use crate::written;
 
 written! {
     /// Where the gray id comes from.

@@ -1,7 +1,7 @@
 //! The three modes: what moves traffic.
 
 use super::{Condition, Cookie};
-use crate::read::written;
+use crate::written;
 
 written! {
     /// The AB mode: groups with weights.

@@ -1,7 +1,7 @@
 //! One service's rollout.
 
 use super::{Ab, BlueGreen, Canary, Condition, Cookie, Map};
-use crate::read::written;
+use crate::written;
 
 written! {
     /// One service's rollout: which requests it governs, its mode, its lanes, its rules.
