@@ -21,6 +21,8 @@ pub enum Severity {
     Error,
     /// The policy is accepted, but hardly meant.
     Warning,
+    /// Nothing is wrong; something is good to know.
+    Note,
 }
 
 impl Severity {
@@ -29,6 +31,7 @@ impl Severity {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         }
     }
 }
@@ -69,6 +72,12 @@ impl Report {
         sort(&mut self.findings);
     }
 
+    /// Adds findings whose places are known.
+    pub(crate) fn add_placed(&mut self, findings: impl Iterator<Item = Finding>) {
+        self.findings.extend(findings);
+        sort(&mut self.findings);
+    }
+
     /// Whether nothing is wrong; `strict` counts a warning too.
     pub fn is_good(&self, strict: bool) -> bool {
         self.count(Severity::Error) == 0 && !(strict && self.count(Severity::Warning) > 0)
@@ -104,7 +113,7 @@ pub fn check(text: &str, form: Form) -> Checked<'_> {
     let node =
         match parse(text, form).and_then(|node| if node == Node::Null { Err(empty()) } else { Ok(node) }) {
             Ok(node) => node,
-            Err(fault) => return Checked { report: not_a_document(fault, form), good: None },
+            Err(fault) => return Checked { report: not_a_document(fault, form, "the policy"), good: None },
         };
     let releases = releases(&node);
     let (policy, plan, errors) = check_node(&node);
@@ -119,7 +128,7 @@ fn found(errors: &PolicyErrors) -> Vec<(Severity, FieldError)> {
 }
 
 /// What was found, each with its place, in the order of the lines.
-fn placed(text: &str, found: Vec<(Severity, FieldError)>) -> Vec<Finding> {
+pub(crate) fn placed(text: &str, found: Vec<(Severity, FieldError)>) -> Vec<Finding> {
     if found.is_empty() {
         return Vec::new();
     }
@@ -150,7 +159,8 @@ fn releases(node: &Node<'_>) -> usize {
     }
 }
 
-fn not_a_document(fault: Fault, form: Form) -> Report {
+/// The report of a text that cannot be read as what it should be.
+pub(crate) fn not_a_document(fault: Fault, form: Form, what: &str) -> Report {
     let form = match form {
         Form::Yaml => "YAML",
         Form::Json => "JSON",
@@ -159,7 +169,7 @@ fn not_a_document(fault: Fault, form: Form) -> Report {
         path: String::new(),
         problem: Problem::Syntax,
         value: String::new(),
-        allowed: format!("the policy must be {form}: {}", fault.message),
+        allowed: format!("{what} must be {form}: {}", fault.message),
     };
     let finding =
         Finding { severity: Severity::Error, error, position: fault.position, through: None, meant: None };

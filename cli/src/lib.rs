@@ -9,6 +9,7 @@ pub mod format;
 pub mod hint;
 pub mod init;
 pub mod keys;
+pub mod manifests;
 pub mod parity;
 pub mod position;
 pub mod reference;

@@ -20,6 +20,7 @@ fn style(severity: Severity) -> Style {
     match severity {
         Severity::Error => AnsiColor::Red.on_default().bold(),
         Severity::Warning => AnsiColor::Yellow.on_default().bold(),
+        Severity::Note => AnsiColor::Cyan.on_default().bold(),
     }
 }
 
@@ -38,10 +39,7 @@ impl File<'_> {
     /// The report as people read it: each finding with its line, and a line for the file. It is coloured; whoever prints
     /// it takes the colours out where they are not wanted.
     pub fn text(&self) -> String {
-        let mut out = String::new();
-        for finding in &self.report.findings {
-            self.finding(finding, &mut out);
-        }
+        let mut out = self.findings();
         let count = |severity: Severity| {
             let count = self.report.count(severity);
             (count > 0).then(|| {
@@ -59,6 +57,15 @@ impl File<'_> {
         };
         // Writing to text cannot fail.
         let _ = writeln!(out, "{BOLD}{}{BOLD:#}: {verdict}", shown(self.name));
+        out
+    }
+
+    /// Each finding with its line, and nothing else.
+    pub fn findings(&self) -> String {
+        let mut out = String::new();
+        for finding in &self.report.findings {
+            self.finding(finding, &mut out);
+        }
         out
     }
 
