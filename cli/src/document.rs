@@ -118,10 +118,16 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
 
 /// The configuration of a plugin, as Envoy hands it to the module; with keys it holds secrets.
 pub fn plugin_configuration(trust: Trust, access_log: bool, keys: &Keys, policy: &Value) -> Value {
-    if keys.is_empty() {
-        return json!({"trust": trust, "accessLog": access_log, "policy": policy});
+    let mut configuration = Map::new();
+    configuration.insert("trust".to_owned(), json!(trust));
+    if access_log {
+        configuration.insert("accessLog".to_owned(), Value::Bool(true));
     }
-    json!({"trust": trust, "accessLog": access_log, "keys": keys, "policy": policy})
+    if !keys.is_empty() {
+        configuration.insert("keys".to_owned(), json!(keys));
+    }
+    configuration.insert("policy".to_owned(), policy.clone());
+    Value::Object(configuration)
 }
 
 /// A document that has been checked, as JSON: with its keys in the order in which they are written.

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use graylane::compile;
-use graylane::node::Node;
 use graylane::plan::Plan;
 use graylane::policy::{Policy, Trust};
 use graylane_cli::check::{Checked, Good, check};
@@ -44,26 +43,31 @@ pub(crate) fn name(path: &Path) -> String {
     if is_standard(path) { "<stdin>".to_owned() } else { path.display().to_string() }
 }
 
-/// Reads a policy and the keys that it names, both of which have to be good, as JSON. Where they are not, the mistakes of both
-/// are told and there is neither.
-pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Option<(Value, Keys)>> {
-    if is_standard(path) && keys.is_some_and(is_standard) {
-        bail!("standard input can be the policy or its keys, not both");
-    }
+/// A policy with the keys that it names.
+pub(crate) struct WithKeys {
+    /// As it is written.
+    pub(crate) json: Value,
+    pub(crate) policy: Policy,
+    /// As it decides where no key is at hand.
+    pub(crate) plan: Plan,
+    pub(crate) keys: Keys,
+}
+
+/// Reads a policy and the keys that it names, both of which have to be good. Where they are not, the mistakes of both are told and
+/// there is neither.
+pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Option<WithKeys>> {
+    is_read_once([path].into_iter().chain(keys))?;
     let text = read(path)?;
     let checked_keys = match keys {
         Some(keys) => Some(keys::check(&read(keys)?, Form::of(keys))),
         None => None,
     };
     let Checked { mut report, good } = check(&text, Form::of(path));
-    let read = match good {
-        Some(Good { node, policy, .. }) => Some((node, policy)),
-        None => document::parse(&text, Form::of(path)).ok().map(|node| {
-            let (policy, ..) = compile::check_node(&node);
-            (node, policy)
-        }),
+    let faulty = match &good {
+        Some(_) => None,
+        None => document::parse(&text, Form::of(path)).ok().map(|node| compile::check_node(&node).0),
     };
-    if let Some((_, policy)) = &read {
+    if let Some(policy) = good.as_ref().map(|good| &good.policy).or(faulty.as_ref()) {
         let keys = checked_keys.as_ref().map(|checked| &checked.keys);
         keys::add_missing(&mut report, policy, &text, keys);
     }
@@ -75,19 +79,23 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
         return Ok(None);
     }
     let checked = checked_keys.unwrap_or_default();
-    Ok(read.filter(|_| checked.mistakes.is_empty()).map(|(node, _)| (document::json(&node), checked.keys)))
+    Ok(good.filter(|_| checked.mistakes.is_empty()).map(|Good { node, policy, plan }| WithKeys {
+        json: document::json(&node),
+        policy,
+        plan,
+        keys: checked.keys,
+    }))
 }
 
 /// Reads a policy and the keys of the plugin, both of which have to be good, as the policy is written and as it decides. Where they
 /// are not, their mistakes are told and there is none.
 pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Policy, Plan)>> {
-    let Some((policy, keys)) = policy_with_keys(path, Some(keys))? else { return Ok(None) };
+    let Some(WithKeys { json, policy, keys, .. }) = policy_with_keys(path, Some(keys))? else {
+        return Ok(None);
+    };
     // Whom the listener believes is no part of the plan.
-    let configuration = document::plugin_configuration(Trust::Edge, false, &keys, &policy).to_string();
-    let plan = graylane::load(configuration.as_bytes()).plan?;
-    let policy = policy.to_string();
-    let node = serde_json::from_str::<Node<'_>>(&policy)?;
-    Ok(Some((compile::check_node(&node).0, plan)))
+    let configuration = document::plugin_configuration(Trust::Edge, false, &keys, &json).to_string();
+    Ok(Some((policy, graylane::load(configuration.as_bytes()).plan?)))
 }
 
 /// Reads a policy that has to be good, as it is written and as it decides. Where it is not, its mistakes are told and there is

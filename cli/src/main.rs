@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Fmt(options) => Ok(fmt::fmt(&options)),
         Command::Parity(options) => parity::parity(&options),
         Command::Schema(options) => schema::schema(&options),
-        Command::Render(render::Render::Envoy(options)) => render::envoy(&options),
+        Command::Render(render) => render::render(&render),
         Command::Simulate(options) => simulate::simulate(&options),
         Command::Completion(options) => completion::completion(&options),
     };

@@ -1,0 +1,241 @@
+//! `graylane render istio`, `gateway-api` and `kubernetes`: a policy and facts of the cluster as the objects of its control plane.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use graylane_cli::check::Severity;
+use graylane_cli::document::Form;
+use graylane_cli::facts::{self, Mesh};
+use graylane_cli::keys::Keys;
+use graylane_cli::manifests::Manifests;
+use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
+use graylane_cli::report::File;
+use graylane_cli::words::shown;
+use serde_json::Value;
+
+use super::is_another_file;
+use crate::input::WithKeys;
+use crate::place::{Existing, place};
+use crate::{Outcome, input, output};
+
+mod diff;
+
+const HELP: &str = "\
+The facts say what a policy does not: which Service a release is about, its port, and the labels of each lane's pods. A lane gets a
+route once it is said to be `serving: true`; before that its requests go to its first fallback that is, or to the default lane.
+
+  module: {url: 'oci://registry.example.com/graylane@sha256:…'}        # without it no plugin is rendered
+  gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}
+  services:
+  - release: user-svc
+    name: user-svc
+    namespace: shop
+    port: 8080
+    hosts: [user-svc.example.com]                                      # at the gateway
+    lanes:
+      stable: {labels: {version: v1}, serving: true}
+      v2: {labels: {version: v2}, serving: true}
+
+Objects come in the order in which they are applied, so that nothing refers to what is not there; --remove names them in reverse.
+
+Exit codes: 0 it is rendered, and nothing differs; 1 the policy, the facts or what is there have mistakes, which are told on standard
+error, or something differs; 2 a file could not be read or written, or kubectl could not be run.";
+
+const ISTIO_EXAMPLES: &str = "\n\nExamples:
+  graylane render istio policy.yaml --facts facts.yaml | kubectl apply --server-side -f -
+  kubectl get virtualservices,destinationrules -n shop -o yaml > there.yaml
+  graylane render istio policy.yaml --facts facts.yaml --existing there.yaml --diff cluster
+  graylane render istio policy.yaml --facts facts.yaml --remove | kubectl delete -f -";
+
+const OTHER_EXAMPLES: &str = "\n\nExamples:
+  graylane render gateway-api policy.yaml --facts facts.yaml | kubectl apply --server-side -f -
+  graylane render kubernetes policy.yaml --facts facts.yaml --diff manifests/";
+
+fn istio_help() -> String {
+    format!("{HELP}{ISTIO_EXAMPLES}")
+}
+
+fn other_help() -> String {
+    format!("{HELP}{OTHER_EXAMPLES}")
+}
+
+/// What all of them are given.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// The policy (YAML or JSON); - is standard input
+    #[arg(value_name = "FILE")]
+    policy: PathBuf,
+    /// What the policy does not say of the cluster (YAML or JSON), see below
+    #[arg(long, value_name = "FILE")]
+    facts: PathBuf,
+    /// Name the objects, the last first, as `kubectl delete -f -` reads them
+    #[arg(long, conflicts_with = "diff")]
+    remove: bool,
+    /// Show what would change in place of writing it: against a file or folder of manifests, or the `cluster` that kubectl talks to
+    #[arg(long, value_name = "PATH|cluster", conflicts_with = "output")]
+    diff: Option<PathBuf>,
+    /// Write to this file; without it to standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How the plugin is written.
+#[derive(Args, Debug)]
+pub(crate) struct PluginOptions {
+    /// The object that loads the module
+    #[arg(long, value_enum, default_value = "wasm-plugin")]
+    extension: ExtensionKind,
+    /// The secrets that the policy names, by their ids (YAML or JSON); they stand in the plugin's object then
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ExtensionKind {
+    /// `WasmPlugin`, which every supported Istio has
+    WasmPlugin,
+    /// `TrafficExtension`, of Istio 1.30 and later
+    TrafficExtension,
+}
+
+impl From<ExtensionKind> for Extension {
+    fn from(kind: ExtensionKind) -> Self {
+        match kind {
+            ExtensionKind::WasmPlugin => Extension::WasmPlugin,
+            ExtensionKind::TrafficExtension => Extension::TrafficExtension,
+        }
+    }
+}
+
+/// Subsets, routes that follow the lane, and the plugin, for Istio
+#[derive(Args, Debug)]
+#[command(after_long_help = istio_help(), after_help = "See --help for the facts and examples.")]
+pub(crate) struct IstioOptions {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    plugin: PluginOptions,
+    /// Objects that are there (`kubectl get virtualservices,destinationrules -o yaml`): what of them is not about lanes is kept
+    #[arg(long, value_name = "FILE")]
+    existing: Vec<PathBuf>,
+}
+
+/// Services of lanes, routes that follow the lane, and the plugin, for the Gateway API
+#[derive(Args, Debug)]
+#[command(after_long_help = other_help(), after_help = "See --help for the facts and examples.")]
+pub(crate) struct GatewayApiOptions {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    plugin: PluginOptions,
+}
+
+/// A Service for each lane, whose endpoints carry the lane
+#[derive(Args, Debug)]
+#[command(after_long_help = other_help(), after_help = "See --help for the facts and examples.")]
+pub(crate) struct KubernetesOptions {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Renders for Istio.
+pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
+    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing)? else {
+        return Ok(Outcome::Bad);
+    };
+    let mut manifests = Manifests::default();
+    for path in &options.existing {
+        manifests.add(&input::name(path), input::read(path)?, Form::of(path));
+    }
+    if manifests.count(Severity::Error) > 0 {
+        output::tell(&manifests.text());
+        return Ok(Outcome::Bad);
+    }
+    let existing: Vec<Value> = manifests.objects.into_iter().map(|object| object.value).collect();
+    match istio::render(&read.source(&existing), options.plugin.extension.into()) {
+        Ok(rendered) => finish(&options.common, &rendered, &options.existing),
+        Err(faults) => {
+            for fault in faults {
+                output::tell(&format!("graylane: {}\n", shown(&fault)));
+            }
+            Ok(Outcome::Bad)
+        }
+    }
+}
+
+/// Renders for the Gateway API.
+pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
+    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[])? else {
+        return Ok(Outcome::Bad);
+    };
+    let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
+    finish(&options.common, &rendered, &[])
+}
+
+/// Renders for Kubernetes alone.
+pub(crate) fn kubernetes(options: &KubernetesOptions) -> Result<Outcome> {
+    let Some(read) = Read::of(&options.common, None, &[])? else { return Ok(Outcome::Bad) };
+    finish(&options.common, &kubernetes::render(&read.mesh), &[])
+}
+
+/// What was read, all of it good.
+struct Read {
+    mesh: Mesh,
+    policy: Value,
+    keys: Keys,
+    hop_headers: [String; 3],
+}
+
+impl Read {
+    /// Reads policy, keys and facts; none where one of them has mistakes, which are told.
+    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf]) -> Result<Option<Self>> {
+        let Common { policy, facts, .. } = common;
+        let all =
+            [policy.as_path(), facts].into_iter().chain(keys).chain(existing.iter().map(PathBuf::as_path));
+        input::is_read_once(all)?;
+        let Some(WithKeys { json, policy, plan, keys }) = input::policy_with_keys(policy, keys)? else {
+            return Ok(None);
+        };
+        let text = input::read(facts)?;
+        match facts::check(&text, Form::of(facts), &policy, &plan) {
+            Ok(mesh) => {
+                let hop_headers = [&plan.names().lane, &plan.names().cluster, &plan.names().slot];
+                Ok(Some(Read { mesh, policy: json, keys, hop_headers: hop_headers.map(ToString::to_string) }))
+            }
+            Err(report) => {
+                output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
+                Ok(None)
+            }
+        }
+    }
+
+    fn source<'s>(&'s self, existing: &'s [Value]) -> Source<'s> {
+        let hop_headers = self.hop_headers.each_ref().map(String::as_str);
+        let Read { mesh, policy, keys, .. } = self;
+        Source { mesh, hop_headers, policy, keys, existing }
+    }
+}
+
+/// Writes what was rendered, or shows what would change.
+fn finish(common: &Common, rendered: &Rendered, existing: &[PathBuf]) -> Result<Outcome> {
+    for note in &rendered.notes {
+        output::tell(&format!("note: {}\n", shown(note)));
+    }
+    if let Some(against) = &common.diff {
+        return diff::show(&rendered.objects, against);
+    }
+    let text = if common.remove {
+        render::yaml(&render::removal(&rendered.objects))
+    } else {
+        render::yaml(&rendered.objects)
+    }?;
+    match common.output.as_deref().filter(|path| !input::is_standard(path)) {
+        Some(path) => {
+            is_another_file(path, [&common.policy, &common.facts].into_iter().chain(existing))?;
+            place(path, &text, Existing::Replaced, None)?;
+        }
+        None => output::write(&text)?,
+    }
+    Ok(Outcome::Good)
+}

@@ -1,0 +1,124 @@
+//! A policy and what is known of the cluster, as objects of Kubernetes and of meshes.
+//!
+//! Objects are trees of values, in the order in which they are applied: what others refer to comes first. They are removed in
+//! the reverse order.
+
+pub mod gateway_api;
+pub mod istio;
+pub mod kubernetes;
+mod merge;
+mod plugin;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use serde_saphyr::ser_options;
+
+use crate::facts::{Mesh, Service};
+use crate::keys::Keys;
+
+pub use plugin::Extension;
+
+/// What is rendered.
+#[derive(Debug)]
+pub struct Source<'s> {
+    /// Services and their lanes.
+    pub mesh: &'s Mesh,
+    /// The headers that say where a hop sends a request: lane, cluster and slot. Routes follow the first; no client may send any.
+    pub hop_headers: [&'s str; 3],
+    /// The policy as it is written.
+    pub policy: &'s Value,
+    /// The secrets of the policy, by their ids.
+    pub keys: &'s Keys,
+    /// The objects that are there, of which what is not about lanes is kept.
+    pub existing: &'s [Value],
+}
+
+impl<'s> Source<'s> {
+    /// The header that names the lane.
+    fn lane_header(&self) -> &'s str {
+        let [lane, ..] = self.hop_headers;
+        lane
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// The objects, in the order in which they are applied.
+    pub objects: Vec<Value>,
+    /// What people should know of them.
+    pub notes: Vec<String>,
+}
+
+/// Objects as YAML, one document each.
+///
+/// # Errors
+/// None that is known of.
+pub fn yaml(objects: &[Value]) -> Result<String> {
+    // A name or an address stays on its line, where people and scripts look for it.
+    let options = ser_options! { prefer_block_scalars: false };
+    let document =
+        |object| serde_saphyr::to_string_with_options(object, options.clone()).context("an object as YAML");
+    let documents = objects.iter().map(document).collect::<Result<Vec<_>>>()?;
+    Ok(documents.join("---\n"))
+}
+
+/// What of objects `kubectl delete` reads: their kinds and names, the last first.
+pub fn removal(objects: &[Value]) -> Vec<Value> {
+    let of = |object: &Value| {
+        let metadata = object.get("metadata");
+        let [name, namespace] =
+            ["name", "namespace"].map(|key| metadata.and_then(|metadata| metadata.get(key)));
+        json!({
+            "apiVersion": object.get("apiVersion"),
+            "kind": object.get("kind"),
+            "metadata": {"name": name, "namespace": namespace},
+        })
+    };
+    objects.iter().rev().map(of).collect()
+}
+
+/// An object with the fields of a spec.
+fn object(api: &str, kind: &str, name: &str, namespace: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    })
+}
+
+/// The namespaces of services, each once.
+fn namespaces(mesh: &Mesh) -> Vec<&str> {
+    let mut namespaces: Vec<&str> = Vec::new();
+    for Service { namespace, .. } in &mesh.services {
+        if !namespaces.contains(&namespace.as_str()) {
+            namespaces.push(namespace);
+        }
+    }
+    namespaces
+}
+
+/// What of services people should know: which lanes have no route of their own, and which requests no release governs.
+fn notes(mesh: &Mesh) -> Vec<String> {
+    let of = |service: &Service| -> Vec<String> {
+        let Service { release, name, ungoverned, .. } = service;
+        let missing = service.missing().map(|(lane, served_by)| {
+            let (lane, other) = (&lane.name, &served_by.name);
+            format!("lane {lane} of {release} is not said to be serving: its requests go to {other}")
+        });
+        let hosts = (!ungoverned.is_empty()).then(|| {
+            let hosts = ungoverned.join(", ");
+            format!("release {release} has no such host, so it lets requests to {name} by these names pass: {hosts}")
+        });
+        missing.chain(hosts).collect()
+    };
+    mesh.services.iter().flat_map(of).collect()
+}
+
+/// Pairs as a map.
+fn map(pairs: &[(String, String)]) -> Value {
+    Value::Object(
+        pairs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<Map<_, _>>(),
+    )
+}

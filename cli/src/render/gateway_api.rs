@@ -1,0 +1,63 @@
+//! For the Gateway API: routes that follow the lane header to the Service of each lane, since an `HTTPRoute` knows no subsets.
+
+use serde_json::{Value, json};
+
+use super::plugin::{self, Extension, Target};
+use super::{Rendered, Source, kubernetes, object};
+use crate::facts::{Gateway, Lane, Service};
+
+const API: &str = "gateway.networking.k8s.io/v1";
+
+/// Renders everything: the Services of lanes, then the routes to them, then the plugin where a module is known.
+pub fn render(source: &Source<'_>, extension: Extension) -> Rendered {
+    let mesh = source.mesh;
+    let mut notes = super::notes(mesh);
+    let mut objects = kubernetes::render(mesh).objects;
+    for service in &mesh.services {
+        let gateway = mesh.gateway.as_ref().filter(|_| !service.hosts.is_empty());
+        objects.extend(gateway.map(|gateway| at_gateway(service, gateway, source.lane_header())));
+        objects.push(in_mesh(service, source.lane_header()));
+    }
+    if let Some(gateway) = &mesh.gateway {
+        notes.push(
+            "a client's own lane header is removed by the module alone: at Istio's gateway, render istio writes what does it without"
+                .to_owned(),
+        );
+        let target = Target::GatewayApi(gateway);
+        objects.extend(mesh.module.as_ref().map(|module| plugin::object(source, module, &target, extension)));
+    }
+    let sidecars = super::namespaces(mesh).into_iter().map(Target::Sidecars);
+    let module = mesh.module.as_ref();
+    objects.extend(module.into_iter().flat_map(|module| {
+        sidecars.clone().map(move |target| plugin::object(source, module, &target, extension))
+    }));
+    Rendered { objects, notes }
+}
+
+/// The routes of what comes from outside.
+fn at_gateway(service: &Service, gateway: &Gateway, header: &str) -> Value {
+    let Gateway { name, namespace, .. } = gateway;
+    let parent = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name, "namespace": namespace});
+    let spec = json!({"parentRefs": [parent], "hostnames": service.hosts, "rules": rules(service, header)});
+    object(API, "HTTPRoute", &format!("{}-gateway", service.name), &service.namespace, &spec)
+}
+
+/// The routes of requests within the mesh: their parent is the Service that clients call.
+fn in_mesh(service: &Service, header: &str) -> Value {
+    let parent = json!({"group": "", "kind": "Service", "name": service.name, "port": service.port});
+    let spec = json!({"parentRefs": [parent], "rules": rules(service, header)});
+    object(API, "HTTPRoute", &format!("{}-mesh", service.name), &service.namespace, &spec)
+}
+
+fn rules(service: &Service, header: &str) -> Vec<Value> {
+    let backend = |lane: &Lane| json!([{"name": lane.service, "port": service.port}]);
+    let lanes = service.routed().map(|(lane, served_by)| {
+        json!({
+            "name": lane.subset,
+            "matches": [{"headers": [{"name": header, "value": lane.name}]}],
+            "backendRefs": backend(served_by),
+        })
+    });
+    let base = service.base().map(|base| json!({"name": base.subset, "backendRefs": backend(base)}));
+    lanes.chain(base).collect()
+}

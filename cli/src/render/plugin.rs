@@ -1,0 +1,89 @@
+//! The object by which a mesh loads the module.
+
+use graylane::policy::Trust;
+use serde_json::{Map, Value, json};
+
+use super::{Source, map};
+use crate::document;
+use crate::facts::{Gateway, Module};
+
+/// The kind of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// `WasmPlugin`: every supported Istio has it.
+    WasmPlugin,
+    /// `TrafficExtension`: Istio 1.30 and later.
+    TrafficExtension,
+}
+
+/// Whose proxies load it.
+#[derive(Debug)]
+pub(super) enum Target<'t> {
+    /// The pods of Istio's gateway: clients are outside.
+    Gateway(&'t Gateway),
+    /// A gateway of the Gateway API.
+    GatewayApi(&'t Gateway),
+    /// The sidecars of a namespace, for the requests that their pods send: the hop before is ours.
+    Sidecars(&'t str),
+}
+
+/// The plugin of a target.
+pub(super) fn object(
+    source: &Source<'_>,
+    module: &Module,
+    target: &Target<'_>,
+    extension: Extension,
+) -> Value {
+    let (name, namespace, trust) = match target {
+        Target::Gateway(gateway) | Target::GatewayApi(gateway) => {
+            ("graylane-gateway", gateway.namespace.as_str(), Trust::Edge)
+        }
+        Target::Sidecars(namespace) => ("graylane-sidecar", *namespace, Trust::Mesh),
+    };
+    let configuration = document::plugin_configuration(trust, false, source.keys, source.policy);
+    let (api, kind, loads) = match extension {
+        Extension::WasmPlugin => {
+            ("extensions.istio.io/v1alpha1", "WasmPlugin", wasm_plugin(module, configuration))
+        }
+        Extension::TrafficExtension => {
+            let wasm = Value::Object(wasm_plugin(module, configuration));
+            (
+                "extensions.istio.io/v1alpha1",
+                "TrafficExtension",
+                [("wasm".to_owned(), wasm)].into_iter().collect(),
+            )
+        }
+    };
+    let mut spec = applies_to(target);
+    spec.extend(loads);
+    super::object(api, kind, name, namespace, &Value::Object(spec))
+}
+
+fn applies_to(target: &Target<'_>) -> Map<String, Value> {
+    let (key, value) = match target {
+        Target::Gateway(gateway) => ("selector", json!({"matchLabels": map(&gateway.labels)})),
+        Target::GatewayApi(gateway) => {
+            let target =
+                json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
+            ("targetRefs", json!([target]))
+        }
+        // Without it a sidecar would decide once more about what comes in.
+        Target::Sidecars(_) => ("match", json!([{"mode": "CLIENT"}])),
+    };
+    [(key.to_owned(), value)].into_iter().collect()
+}
+
+fn wasm_plugin(module: &Module, configuration: Value) -> Map<String, Value> {
+    let Module { url, sha256, pull_secret } = module;
+    let mut fields = vec![("url", json!(url))];
+    fields.extend(sha256.as_ref().map(|hash| ("sha256", json!(hash))));
+    fields.extend(url.starts_with("oci://").then(|| ("imagePullPolicy", json!("IfNotPresent"))));
+    fields.extend(pull_secret.as_ref().map(|name| ("imagePullSecret", json!(name))));
+    // Should the module ever trap, the next request gets a fresh one. Unset would mean FAIL_CLOSE.
+    fields.extend([
+        ("pluginName", json!("graylane")),
+        ("failStrategy", json!("FAIL_RELOAD")),
+        ("pluginConfig", configuration),
+    ]);
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}

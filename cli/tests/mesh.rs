@@ -1,0 +1,300 @@
+//! `graylane render istio`, `gateway-api` and `kubernetes`. What they render for the manifests of `istio/` is held against Istio
+//! itself by `tests/mesh`.
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The folder of what is read here.
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mesh").join(name)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(name: &str) -> T {
+    let text = fs::read_to_string(data(name)).expect("a file");
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A folder with policy and facts.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["policy.yaml", "facts.yaml"] {
+        fs::copy(data(name), folder.path().join(name)).expect("a file");
+    }
+    folder
+}
+
+/// Exit code, standard output, standard error.
+fn render(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_graylane"));
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        program.env_remove(variable);
+    }
+    let (form, rest) = arguments.split_first().expect("what is rendered");
+    program.args(["render", form, "policy.yaml", "--facts", "facts.yaml"]).args(rest).current_dir(folder);
+    let output = program.output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("it writes text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The objects that are rendered.
+fn objects(folder: &Path, arguments: &[&str]) -> Vec<Value> {
+    let (code, out, told) = render(folder, arguments);
+    assert_eq!(code, Some(0), "{told}");
+    documents(&out)
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    text.split("---\n").map(|document| serde_saphyr::from_str(document).expect("YAML")).collect()
+}
+
+fn named(objects: &[Value]) -> Vec<String> {
+    let text = |object: &Value, pointer| {
+        object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    objects
+        .iter()
+        .map(|object| format!("{} {}", text(object, "/kind"), text(object, "/metadata/name")))
+        .collect()
+}
+
+/// A `VirtualService` that is there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Existing {
+    promise: String,
+    before: Value,
+    after: Value,
+    note: Option<String>,
+}
+
+#[test]
+fn of_what_is_there_all_is_kept_but_what_is_about_lanes() {
+    for case in read::<Vec<Existing>>("existing.yaml") {
+        let folder = folder();
+        let metadata = json!({
+            "name": "user-svc", "namespace": "shop", "labels": {"team": "a"},
+            "resourceVersion": "7", "uid": "u", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+        });
+        let object = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata,
+            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.before}, "status": {},
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [object]});
+        fs::write(folder.path().join("there.json"), list.to_string()).unwrap();
+        let (code, out, told) = render(folder.path(), &["istio", "--existing", "there.json"]);
+        assert_eq!(code, Some(0), "{}: {told}", case.promise);
+        assert!(
+            case.note.is_none_or(|note| told.contains(&format!("note: {note}"))),
+            "{}: {told}",
+            case.promise
+        );
+        let rendered = documents(&out).pop().expect("an object");
+        let expected = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "user-svc", "namespace": "shop", "labels": {"team": "a"}},
+            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.after},
+        });
+        assert_eq!(rendered, expected, "{}: {rendered:#}", case.promise);
+        // What was rendered stays as it is when it is rendered once more.
+        fs::write(folder.path().join("there.json"), rendered.to_string()).unwrap();
+        let (.., again, _) = render(folder.path(), &["istio", "--existing", "there.json"]);
+        assert_eq!(again, out, "{}", case.promise);
+    }
+}
+
+#[test]
+fn what_others_say_of_subsets_is_kept() {
+    let folder = folder();
+    let there = "apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: users, namespace: shop}
+spec:
+  host: user-svc.shop.svc
+  trafficPolicy: {loadBalancer: {simple: LEAST_REQUEST}}
+  subsets:
+  - {name: eu, labels: {region: eu}}
+  - {name: v2, labels: {version: old}, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 7}}}}
+";
+    fs::write(folder.path().join("there.yaml"), there).unwrap();
+    let rendered = objects(folder.path(), &["istio", "--existing", "there.yaml"]);
+    let rule = rendered.first().unwrap();
+    assert_eq!(rule["metadata"]["name"], "users");
+    assert_eq!(rule["spec"]["trafficPolicy"]["loadBalancer"]["simple"], "LEAST_REQUEST");
+    let expected = json!([
+        {"name": "eu", "labels": {"region": "eu"}},
+        {"name": "v2", "labels": {"version": "v2"}, "trafficPolicy": {"connectionPool": {"http": {"http2MaxRequests": 7}}}},
+        {"name": "stable", "labels": {"version": "v1"}},
+        {"name": "v1-5", "labels": {"version": "v1.5"}},
+    ]);
+    assert_eq!(rule["spec"]["subsets"], expected);
+}
+
+#[test]
+fn two_objects_about_one_service_are_refused() {
+    let folder = folder();
+    let of = |name: &str, host: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"hosts": [host], "http": []}})
+    };
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [of("a", "user-svc"), of("b", "user-svc.shop.svc")]});
+    fs::write(folder.path().join("there.json"), list.to_string()).unwrap();
+    let (code, out, told) = render(folder.path(), &["istio", "--existing", "there.json"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        told.contains(
+            "VirtualService shop/a, VirtualService shop/b are all a VirtualService of user-svc.shop"
+        ),
+        "{told}"
+    );
+}
+
+/// Facts with mistakes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mistakes {
+    promise: String,
+    facts: String,
+    told: Vec<String>,
+}
+
+#[test]
+fn all_that_is_wrong_with_facts_is_told_at_once() {
+    for case in read::<Vec<Mistakes>>("facts-mistakes.yaml") {
+        let folder = folder();
+        fs::write(folder.path().join("facts.yaml"), &case.facts).unwrap();
+        for form in ["istio", "gateway-api", "kubernetes"] {
+            let (code, out, told) = render(folder.path(), &[form]);
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{}", case.promise);
+            for line in &case.told {
+                assert!(told.contains(line), "{}: {line}\n{told}", case.promise);
+            }
+            assert_eq!(told.matches(": error: ").count(), case.told.len(), "{}: {told}", case.promise);
+        }
+    }
+}
+
+#[test]
+fn a_lane_without_pods_that_serve_has_no_route_of_its_own() {
+    let folder = folder();
+    let facts = fs::read_to_string(data("facts.yaml"))
+        .unwrap()
+        .replace("version: v2}, serving: true", "version: v2}");
+    fs::write(folder.path().join("facts.yaml"), &facts).unwrap();
+    let (.., out, told) = render(folder.path(), &["istio"]);
+    let routes = documents(&out).pop().unwrap()["spec"]["http"].clone();
+    assert_eq!(routes.as_array().map(Vec::len), Some(1), "{routes}");
+    assert!(
+        told.contains("note: lane v2 of user-svc is not said to be serving: its requests go to stable"),
+        "{told}"
+    );
+    // Its fallback serves it, once that is serving.
+    let facts = facts.replace("version: v1.5}", "version: v1.5}, serving: true");
+    fs::write(folder.path().join("facts.yaml"), facts).unwrap();
+    let (.., out, told) = render(folder.path(), &["istio"]);
+    let routes = documents(&out).pop().unwrap()["spec"]["http"].clone();
+    let of_v2 = routes.as_array().unwrap().iter().find(|route| route["name"] == "user-svc-v2").unwrap();
+    assert_eq!(of_v2["route"][0]["destination"]["subset"], "v1-5");
+    assert!(told.contains("its requests go to v1.5"), "{told}");
+}
+
+#[test]
+fn what_others_refer_to_comes_first_and_goes_last() {
+    let folder = folder();
+    let facts = fs::read_to_string(data("facts.yaml")).unwrap();
+    let more = "module: {url: 'file:///etc/graylane.wasm'}
+gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
+    let facts =
+        format!("{more}{}", facts.replace("port: 8080", "port: 8080\n  hosts: [user-svc.example.com]"));
+    fs::write(folder.path().join("facts.yaml"), facts).unwrap();
+    for (form, mut expected) in [
+        (
+            "istio",
+            vec![
+                "EnvoyFilter graylane-early-removal",
+                "DestinationRule user-svc",
+                "VirtualService user-svc",
+                "WasmPlugin graylane-gateway",
+                "WasmPlugin graylane-sidecar",
+            ],
+        ),
+        (
+            "gateway-api",
+            vec![
+                "Service user-svc-stable",
+                "Service user-svc-v2",
+                "Service user-svc-v1-5",
+                "HTTPRoute user-svc-gateway",
+                "HTTPRoute user-svc-mesh",
+                "WasmPlugin graylane-gateway",
+                "WasmPlugin graylane-sidecar",
+            ],
+        ),
+        ("kubernetes", vec!["Service user-svc-stable", "Service user-svc-v2", "Service user-svc-v1-5"]),
+    ] {
+        assert_eq!(named(&objects(folder.path(), &[form])), expected, "{form}");
+        expected.reverse();
+        assert_eq!(named(&objects(folder.path(), &[form, "--remove"])), expected, "{form}");
+    }
+    let rendered = objects(folder.path(), &["istio", "--extension", "traffic-extension"]);
+    let [.., gateway, sidecar] = rendered.as_slice() else { panic!("{rendered:?}") };
+    assert_eq!(
+        (&gateway["kind"], &gateway["spec"]["wasm"]["failStrategy"]),
+        (&json!("TrafficExtension"), &json!("FAIL_RELOAD"))
+    );
+    assert_eq!(sidecar["spec"]["match"], json!([{"mode": "CLIENT"}]));
+}
+
+#[test]
+fn a_service_of_a_lane_selects_its_pods_and_names_it() {
+    let folder = folder();
+    let facts = fs::read_to_string(data("facts.yaml")).unwrap();
+    let facts = facts
+        .replace("port: 8080", "port: 80\n  targetPort: 8080\n  selector: {app: user-svc}")
+        .replace("version: v1.5}", "version: v1.5}, publishNotReady: true, service: early");
+    fs::write(folder.path().join("facts.yaml"), facts).unwrap();
+    let rendered = objects(folder.path(), &["kubernetes"]);
+    let expected = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "early", "namespace": "shop", "labels": {"traffic-group": "v1-5"}},
+        "spec": {
+            "selector": {"app": "user-svc", "version": "v1.5"},
+            "ports": [{"name": "http", "port": 80, "targetPort": 8080}],
+            "publishNotReadyAddresses": true,
+        },
+    });
+    assert_eq!(rendered.last(), Some(&expected));
+}
+
+#[test]
+fn what_differs_from_a_folder_is_shown() {
+    let folder = folder();
+    let there = folder.path().join("there");
+    fs::create_dir(&there).unwrap();
+    let (.., rendered, _) = render(folder.path(), &["istio"]);
+    fs::write(there.join("all.yaml"), &rendered).unwrap();
+    fs::write(there.join("kustomization.yaml"), "resources: [all.yaml]\n").unwrap();
+    assert_eq!(render(folder.path(), &["istio", "--diff", "there"]).0, Some(0));
+    fs::write(there.join("all.yaml"), rendered.replace("exact: v2", "exact: v3")).unwrap();
+    let (code, out, _) = render(folder.path(), &["istio", "--diff", "there"]);
+    assert_eq!(code, Some(1));
+    for line in ["--- VirtualService shop/user-svc (there)", "-          exact: v3", "+          exact: v2"] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(!out.contains("DestinationRule"), "{out}");
+}
+
+#[test]
+fn a_name_by_which_a_service_is_called_and_its_release_is_not_is_told() {
+    let folder = folder();
+    let policy = fs::read_to_string(data("policy.yaml")).unwrap().replace("user-svc.shop.svc, ", "");
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let (code, _, told) = render(folder.path(), &["istio"]);
+    assert_eq!(code, Some(0));
+    assert!(told.contains("requests to user-svc by these names pass: user-svc.shop.svc\n"), "{told}");
+}
