@@ -69,11 +69,12 @@ budget: module ## write down anew what a request may cost in wasm instructions (
 	GRAYLANE_WRITE_BUDGET=1 cargo test -p graylane-bench --test budget
 	git --no-pager diff --stat tests/bench/budget.json
 
-reference: ## write docs/policy.md anew, from the types (the tests hold it to them)
+reference: ## write docs/policy.md and docs/facts.md anew, from the types (the tests hold them to these)
 	@mkdir -p target
 	@cargo run --quiet -p graylane-cli -- schema --markdown > target/policy.md
-	@mv target/policy.md docs/policy.md
-	git --no-pager diff --stat docs/policy.md
+	@cargo run --quiet -p graylane-cli -- schema --facts --markdown > target/facts.md
+	@mv target/policy.md target/facts.md docs
+	git --no-pager diff --stat docs/policy.md docs/facts.md
 
 clean: ## remove target/, and nothing else
 	rm -rf target

@@ -6,101 +6,38 @@
 
 mod mesh;
 mod name;
+pub mod written;
 
 use graylane::error::{Path, PolicyErrors};
 use graylane::plan::Plan;
-use graylane::policy::{Map, Policy};
+use graylane::policy::Policy;
 use graylane::read::read;
-use graylane::written;
 
 use crate::check::{self, Report, Severity};
 use crate::document::{Form, parse};
 
 pub use mesh::{Gateway, Lane, Mesh, Module, Service};
 
-written! {
-    /// What a policy does not say of the cluster that it runs in.
-    pub struct Facts {
-        /// The module, as the mesh fetches it. Without it no plugin is rendered.
-        module: Option<WrittenModule>,
-        /// Where clients come in. Without it nothing is rendered for a gateway.
-        gateway: Option<WrittenGateway>,
-        /// The services, one for each release that sends requests to lanes. Required.
-        services: Vec<WrittenService> [required],
-    }
-}
-
-written! {
-    /// The module, as the mesh fetches it.
-    pub struct WrittenModule {
-        /// Where it is: `oci://registry.example.com/graylane@sha256:…`, or `https://…` or `file:///…` with `sha256`. Required.
-        url: Option<String> [required],
-        /// The hash of the file behind an `https://` or `file://`: 64 hexadecimal digits.
-        sha256: Option<String>,
-        /// The secret of a private registry, by its name in the namespace of each plugin.
-        pull_secret: Option<String> as "pullSecret",
-    }
-}
-
-written! {
-    /// Where clients come in: Istio's ingress gateway, or one of the Gateway API.
-    pub struct WrittenGateway {
-        /// The name of the Gateway object. Required.
-        name: Option<String> [required],
-        /// Its namespace, in which its pods run. Required.
-        namespace: Option<String> [required],
-        /// The labels of its pods: `istio: ingress`. Istio needs them, the Gateway API does not.
-        labels: Map<String>,
-    }
-}
-
-written! {
-    /// A service whose requests a release sends to lanes.
-    pub struct WrittenService {
-        /// The release, by its name in the policy. Required.
-        release: Option<String> [required],
-        /// The Kubernetes Service. Required.
-        name: Option<String> [required],
-        /// Its namespace. Required.
-        namespace: Option<String> [required],
-        /// The port of the service: 1 to 65535. Required.
-        port: Option<u32> [required],
-        /// The port of its pods; default: that of the service.
-        target_port: Option<u32> as "targetPort",
-        /// The hosts by which clients know it at the gateway.
-        hosts: Vec<String>,
-        /// The labels that all its pods carry, whatever their lane: what the Service selects by.
-        selector: Map<String>,
-        /// The lanes of the release, each by its name. Required.
-        lanes: Map<WrittenLane> [required],
-    }
-}
-
-written! {
-    /// What carries a lane.
-    pub struct WrittenLane {
-        /// The labels by which its pods are told from those of other lanes: `version: v2`. Required.
-        labels: Map<String> [required],
-        /// `true` once it has pods that serve. Nothing is sent to a lane before that: it would be answered by 503. Default `false`.
-        serving: bool,
-        /// The name of its subset; default: the lane's, in small letters.
-        subset: Option<String>,
-        /// The Service of this lane alone; default: the names of service and subset with a hyphen between.
-        service: Option<String>,
-        /// Whether that Service tells the addresses of pods that are not ready yet. Default `false`.
-        publish_not_ready: bool as "publishNotReady",
-    }
+/// What facts are rendered for. Some need more of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// Istio finds the pods of a gateway by their labels.
+    Istio,
+    /// Each lane is a Service, which selects among all pods of a namespace.
+    GatewayApi,
+    /// The same.
+    Kubernetes,
 }
 
 /// Reads facts and holds them against a policy.
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan) -> Result<Mesh, Report> {
+pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, what_for: For) -> Result<Mesh, Report> {
     let node = parse(text, form).map_err(|fault| check::not_a_document(fault, form, "the facts"))?;
     let mut errors = PolicyErrors::default();
-    let facts: Facts = read(&node, &Path::Root, &mut errors);
-    let mesh = mesh::of(&facts, policy, plan, &mut errors);
+    let facts: written::Facts = read(&node, &Path::Root, &mut errors);
+    let mesh = mesh::of(&facts, policy, plan, what_for, &mut errors);
     if errors.is_empty() {
         return Ok(mesh);
     }

@@ -1,4 +1,4 @@
-//! The reference of the policy language, in Markdown, from its schema: the types in the order in which a reader meets
+//! The references of the files that people write, in Markdown, from their schemas: the types in the order in which a reader meets
 //! them, each with its keys and what the code says of them.
 
 use std::fmt::Write;
@@ -18,13 +18,35 @@ releases:
   respond: {cache: private}
 ";
 
-/// The reference.
-pub fn markdown() -> String {
+/// Facts that say no more than they must.
+pub const FEWEST: &str = "\
+services:
+- release: shop
+  name: shop
+  namespace: shop
+  port: 8080
+  lanes:
+    stable: {labels: {version: v1}, serving: true}
+    v2: {labels: {version: v2}, serving: true}
+";
+
+/// The reference of the policy language.
+pub fn policy() -> String {
     let (policy, plugin) = (schema::policy(), schema::plugin());
+    of(&[("Policy", &policy), ("PluginConfig", &plugin)], about_policies())
+}
+
+/// The reference of facts.
+pub fn facts() -> String {
+    of(&[("Facts", &schema::facts())], about_facts())
+}
+
+fn of(roots: &[(&str, &Value)], introduction: String) -> String {
     let mut types = Types::default();
-    types.visit("Policy", &policy, &policy);
-    types.visit("PluginConfig", &plugin, &plugin);
-    let mut out = introduction();
+    for (name, schema) in roots {
+        types.visit(name, schema, schema);
+    }
+    let mut out = introduction;
     // Writing to text cannot fail.
     for (name, _) in &types.seen {
         let _ = writeln!(out, "- {}", link(name));
@@ -43,7 +65,7 @@ pub fn markdown() -> String {
     out
 }
 
-fn introduction() -> String {
+fn about_policies() -> String {
     format!(
         "\
 # The policy
@@ -69,6 +91,29 @@ first line of the policy says which schema:
 
 The schema refuses every mistake of form: an unknown key or word, a value of the wrong type, a required key that is
 absent. What names refer to, what numbers add up to and how a text has to look is for `graylane check` to say.
+
+"
+    )
+}
+
+fn about_facts() -> String {
+    format!(
+        "\
+# Facts of a cluster
+
+<!-- Written by `make reference` from the types in `cli/src/facts/`. A test fails when this file is not what they say. -->
+
+A policy says who is sent to which lane; it does not say what a lane is made of. `graylane render istio`, `gateway-api` and
+`kubernetes` read that from a file of facts, in YAML or JSON:
+
+```yaml
+{FEWEST}```
+
+Each lane of the release has to be there, with labels that only its pods carry. A lane has no route of its own before it is said to be
+`serving`: without pods it would be answered by 503. Its requests go to the first of its fallbacks that is serving, or to the default
+lane. A module and a gateway are left out where others take care of them.
+
+Everything that is wrong with facts is told at once, each with its place. `graylane schema --facts` writes a JSON Schema of them.
 
 "
     )

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+use crate::facts::written::Facts;
+
 /// The schema of a policy.
 pub fn policy() -> Value {
     of::<Policy>()
@@ -18,6 +20,11 @@ pub fn policy() -> Value {
 /// The schema of a plugin's configuration, which holds a policy.
 pub fn plugin() -> Value {
     of::<PluginConfig>()
+}
+
+/// The schema of the facts that are rendered with a policy.
+pub fn facts() -> Value {
+    of::<Facts>()
 }
 
 fn of<T: JsonSchema>() -> Value {
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn no_link_into_the_code_is_left_in_the_schema() {
-        for schema in [policy(), plugin()] {
+        for schema in [policy(), plugin(), facts()] {
             let text = schema.to_string();
             assert!(!text.contains("crate::") && !text.contains("mod@"), "{text}");
         }

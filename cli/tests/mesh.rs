@@ -255,7 +255,7 @@ fn a_service_of_a_lane_selects_its_pods_and_names_it() {
     let folder = folder();
     let facts = fs::read_to_string(data("facts.yaml")).unwrap();
     let facts = facts
-        .replace("port: 8080", "port: 80\n  targetPort: 8080\n  selector: {app: user-svc}")
+        .replace("port: 8080", "port: 80\n  targetPort: 8080")
         .replace("version: v1.5}", "version: v1.5}, publishNotReady: true, service: early");
     fs::write(folder.path().join("facts.yaml"), facts).unwrap();
     let rendered = objects(folder.path(), &["kubernetes"]);

@@ -1,24 +1,33 @@
-//! `docs/policy.md` is what the types say.
+//! `docs/policy.md` and `docs/facts.md` are what the types say.
 #![cfg(test)]
 
 use graylane_cli::check::check;
 use graylane_cli::document::Form;
+use graylane_cli::facts::{self, For};
 use graylane_cli::{reference, schema};
 use graylane_testbed::root;
 use serde_json::Value;
 
 #[test]
-fn the_reference_in_the_tree_is_up_to_date() {
-    let written = std::fs::read_to_string(root().join("docs/policy.md")).expect("docs/policy.md is there");
-    assert!(
-        written == reference::markdown(),
-        "docs/policy.md is not what the types say: `make reference` writes it anew"
-    );
+fn the_references_in_the_tree_are_up_to_date() {
+    for (name, reference) in [("docs/policy.md", reference::policy()), ("docs/facts.md", reference::facts())]
+    {
+        let written = std::fs::read_to_string(root().join(name)).expect("it is there");
+        assert!(written == reference, "{name} is not what the types say: `make reference` writes it anew");
+    }
+}
+
+#[test]
+fn the_facts_that_their_reference_starts_with_are_good_for_the_policy_of_the_other() {
+    let policy = check(reference::SMALLEST, Form::Yaml).good.expect("it is good");
+    let mesh = facts::check(reference::FEWEST, Form::Yaml, &policy.policy, &policy.plan, For::Istio)
+        .expect("they are good");
+    assert_eq!(mesh.services.iter().flat_map(|service| &service.lanes).count(), 2);
 }
 
 #[test]
 fn the_policy_that_the_reference_starts_with_is_good() {
-    let reference = reference::markdown();
+    let reference = reference::policy();
     let (_, rest) = reference.split_once("```yaml\n").expect("a policy in YAML");
     let (policy, _) = rest.split_once("```").expect("its end");
     let checked = check(policy, Form::Yaml);
@@ -52,7 +61,7 @@ fn keys(schema: &Value) -> Vec<(String, String)> {
 
 #[test]
 fn every_type_every_key_and_every_word_is_in_the_reference() {
-    let reference = reference::markdown();
+    let reference = reference::policy();
     let sections: Vec<&str> = reference.split("\n## ").collect();
     let keys: Vec<_> = [schema::policy(), schema::plugin()].iter().flat_map(keys).collect();
     assert!(keys.len() > 100, "only {} keys", keys.len());

@@ -1,4 +1,4 @@
-//! `graylane schema`: the policy language, for editors and for people.
+//! `graylane schema`: the files that people write, for editors and for the people themselves.
 
 use anyhow::Result;
 use clap::Args;
@@ -18,7 +18,8 @@ Exit codes: 0 it is written; 2 it could not be.
 Examples:
   graylane schema > policy.schema.json
   graylane schema --plugin > plugin.schema.json
-  graylane schema --markdown > docs/policy.md";
+  graylane schema --facts > facts.schema.json
+  graylane schema --markdown > policy.md";
 
 /// Write the JSON Schema of a policy, for editors and other validators
 #[derive(Args, Debug)]
@@ -27,18 +28,26 @@ pub(crate) struct Options {
     /// The schema of a plugin's whole configuration, which holds a policy
     #[arg(long)]
     plugin: bool,
-    /// The reference of the policy language, in Markdown
+    /// The schema of the facts that `render istio`, `gateway-api` and `kubernetes` read
+    #[arg(long, conflicts_with = "plugin")]
+    facts: bool,
+    /// The reference of the policy language, or of facts, in Markdown
     #[arg(long, conflicts_with = "plugin")]
     markdown: bool,
 }
 
 pub(crate) fn schema(options: &Options) -> Result<Outcome> {
-    let text = if options.markdown {
-        reference::markdown()
-    } else {
-        let schema = if options.plugin { schema::plugin() } else { schema::policy() };
-        format!("{}\n", serde_json::to_string_pretty(&schema)?)
+    let schema = match options {
+        Options { markdown: true, facts: true, .. } => return written(&reference::facts()),
+        Options { markdown: true, .. } => return written(&reference::policy()),
+        Options { facts: true, .. } => schema::facts(),
+        Options { plugin: true, .. } => schema::plugin(),
+        Options { .. } => schema::policy(),
     };
-    output::write(&text)?;
+    written(&format!("{}\n", serde_json::to_string_pretty(&schema)?))
+}
+
+fn written(text: &str) -> Result<Outcome> {
+    output::write(text)?;
     Ok(Outcome::Good)
 }

@@ -6,8 +6,9 @@ use graylane::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use graylane::plan::{Plan, Segment};
 use graylane::policy::{self, Map, Policy};
 
+use super::For;
 use super::name::{self, is_host, is_label, label_of};
-use super::{Facts, WrittenGateway, WrittenLane, WrittenModule, WrittenService};
+use super::written::{self, Facts};
 
 /// Services with lanes: what is rendered for a mesh is made of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,22 +111,28 @@ impl Service {
 }
 
 /// Holds facts against a policy. Where there are errors, what comes out is only good for finding more.
-pub(super) fn of(facts: &Facts, policy: &Policy, plan: &Plan, errors: &mut PolicyErrors) -> Mesh {
+pub(super) fn of(
+    facts: &Facts,
+    policy: &Policy,
+    plan: &Plan,
+    what_for: For,
+    errors: &mut PolicyErrors,
+) -> Mesh {
     let mut at = At::new(Path::Root, errors);
     let module = facts.module.as_ref().map(|written| module(written, &mut at.key("module")));
-    let gateway = facts.gateway.as_ref().map(|written| gateway(written, &mut at.key("gateway")));
+    let gateway = facts.gateway.as_ref().map(|written| gateway(written, what_for, &mut at.key("gateway")));
     let mut at = at.key("services");
     if facts.services.is_empty() && !at.is_unreadable() {
         at.error(Problem::Required, "", "at least one service");
     }
-    let mut known = Known::new(policy, plan);
-    let service = |(index, written): (usize, &WrittenService)| {
+    let mut known = Known { policy, plan, what_for, seen: HashMap::new() };
+    let service = |(index, written): (usize, &written::Service)| {
         service(written, index, &mut known, &mut at.index(index))
     };
     Mesh { module, gateway, services: facts.services.iter().enumerate().map(service).collect() }
 }
 
-fn module(written: &WrittenModule, at: &mut At<'_>) -> Module {
+fn module(written: &written::Module, at: &mut At<'_>) -> Module {
     let url = required(written.url.as_deref(), "url", at);
     let is_hash =
         |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -161,8 +168,15 @@ fn module(written: &WrittenModule, at: &mut At<'_>) -> Module {
     Module { url, sha256, pull_secret }
 }
 
-fn gateway(written: &WrittenGateway, at: &mut At<'_>) -> Gateway {
+fn gateway(written: &written::Gateway, what_for: For, at: &mut At<'_>) -> Gateway {
     let labels = pairs(&written.labels);
+    if what_for == For::Istio && labels.is_empty() && !at.key("labels").is_unreadable() {
+        at.key("labels").error(
+            Problem::Required,
+            "",
+            "the labels of its pods; none would mean all of the namespace",
+        );
+    }
     name::labels(&labels, &mut at.key("labels"));
     Gateway {
         name: label(written.name.as_deref(), "name", at),
@@ -175,15 +189,12 @@ fn gateway(written: &WrittenGateway, at: &mut At<'_>) -> Gateway {
 struct Known<'p> {
     policy: &'p Policy,
     plan: &'p Plan,
+    what_for: For,
     /// Where each release and each service was named first.
     seen: HashMap<String, usize>,
 }
 
 impl<'p> Known<'p> {
-    fn new(policy: &'p Policy, plan: &'p Plan) -> Self {
-        Known { policy, plan, seen: HashMap::new() }
-    }
-
     /// The release of a name.
     fn release(&self, name: &str) -> Option<(&'p policy::Release, &'p Segment)> {
         let named = |release: &policy::Release| release.name.as_deref() == Some(name);
@@ -205,7 +216,7 @@ impl<'p> Known<'p> {
     }
 }
 
-fn service(written: &WrittenService, index: usize, known: &mut Known<'_>, at: &mut At<'_>) -> Service {
+fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: &mut At<'_>) -> Service {
     let release = required(written.release.as_deref(), "release", at);
     let found = known.release(&release);
     if let Some((_, segment)) = found {
@@ -237,6 +248,10 @@ fn service(written: &WrittenService, index: usize, known: &mut Known<'_>, at: &m
     }
     let selector = pairs(&written.selector);
     name::labels(&selector, &mut at.key("selector"));
+    if known.what_for != For::Istio && selector.is_empty() && !at.key("selector").is_unreadable() {
+        let allowed = "the labels of its pods: a lane's alone may be carried by pods of other services";
+        at.key("selector").error(Problem::Required, "", allowed);
+    }
     let target_port = match written.target_port {
         None => port,
         target => self::port(target, "targetPort", at),
@@ -263,7 +278,7 @@ fn hosts_of(name: &str, namespace: &str, outside: &[String]) -> Vec<String> {
 /// The lanes of a release, and which of them is the base.
 fn lanes(
     service: &str,
-    written: &Map<WrittenLane>,
+    written: &Map<written::Lane>,
     release: &policy::Release,
     segment: &Segment,
     at: &mut At<'_>,
@@ -297,7 +312,7 @@ fn lanes(
     (lanes, base)
 }
 
-fn lane(service: &str, name: &str, facts: &WrittenLane, at: &mut At<'_>) -> Lane {
+fn lane(service: &str, name: &str, facts: &written::Lane, at: &mut At<'_>) -> Lane {
     let labels = pairs(&facts.labels);
     if labels.is_empty() && !at.key("labels").is_unreadable() {
         at.key("labels").error(Problem::Required, "", "at least one label that only pods of this lane carry");

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use graylane_cli::check::Severity;
 use graylane_cli::document::Form;
-use graylane_cli::facts::{self, Mesh};
+use graylane_cli::facts::{self, For, Mesh};
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Manifests;
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
@@ -141,7 +141,9 @@ pub(crate) struct KubernetesOptions {
 
 /// Renders for Istio.
 pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing)? else {
+    let Some(read) =
+        Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing, For::Istio)?
+    else {
         return Ok(Outcome::Bad);
     };
     let mut manifests = Manifests::default();
@@ -166,7 +168,7 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
 
 /// Renders for the Gateway API.
 pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[])? else {
+    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], For::GatewayApi)? else {
         return Ok(Outcome::Bad);
     };
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
@@ -175,7 +177,7 @@ pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
 
 /// Renders for Kubernetes alone.
 pub(crate) fn kubernetes(options: &KubernetesOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, None, &[])? else { return Ok(Outcome::Bad) };
+    let Some(read) = Read::of(&options.common, None, &[], For::Kubernetes)? else { return Ok(Outcome::Bad) };
     finish(&options.common, &kubernetes::render(&read.mesh), &[])
 }
 
@@ -189,7 +191,7 @@ struct Read {
 
 impl Read {
     /// Reads policy, keys and facts; none where one of them has mistakes, which are told.
-    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf]) -> Result<Option<Self>> {
+    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf], what_for: For) -> Result<Option<Self>> {
         let Common { policy, facts, .. } = common;
         let all =
             [policy.as_path(), facts].into_iter().chain(keys).chain(existing.iter().map(PathBuf::as_path));
@@ -198,7 +200,7 @@ impl Read {
             return Ok(None);
         };
         let text = input::read(facts)?;
-        match facts::check(&text, Form::of(facts), &policy, &plan) {
+        match facts::check(&text, Form::of(facts), &policy, &plan, what_for) {
             Ok(mesh) => {
                 let hop_headers = [&plan.names().lane, &plan.names().cluster, &plan.names().slot];
                 Ok(Some(Read { mesh, policy: json, keys, hop_headers: hop_headers.map(ToString::to_string) }))
