@@ -1,0 +1,218 @@
+// Package envoy runs Envoy, as it comes from its makers, as a proxy of a mesh.
+package envoy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long something that Envoy does may take on a busy machine.
+const patience = 60 * time.Second
+
+// Node says which proxy of the mesh an Envoy is.
+type Node struct {
+	Router    bool // a gateway; else a sidecar
+	Name      string
+	Namespace string
+	IP        string
+	Labels    map[string]string
+}
+
+// Proxy is an Envoy that runs until its test ends.
+type Proxy struct {
+	t     testing.TB
+	admin string
+	log   string
+}
+
+// Start runs an Envoy that asks the discovery server for everything, and waits until it listens on each of the ports.
+func Start(t testing.TB, binary string, discovery *net.TCPAddr, node Node, listens ...string) *Proxy {
+	t.Helper()
+	folder := t.TempDir()
+	config, admin := filepath.Join(folder, "envoy.json"), filepath.Join(folder, "admin")
+	if err := os.WriteFile(config, bootstrap(node, discovery), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	proxy := &Proxy{t: t, log: filepath.Join(folder, "log")}
+	log, err := os.Create(proxy.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(binary, "-c", config, "--admin-address-path", admin,
+		"--concurrency", "2", "--disable-hot-restart", "--log-level", "warning")
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() {
+		command.Process.Kill()
+		<-ended
+		log.Close()
+		if t.Failed() {
+			t.Logf("the log of Envoy %s:\n%s", node.Name, proxy.Log())
+		}
+	})
+
+	proxy.wait("its admin interface", func() bool {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("Envoy %s ended: %v", node.Name, err)
+		default:
+		}
+		address, err := os.ReadFile(admin)
+		proxy.admin = "http://" + string(address)
+		return err == nil && len(address) > 0
+	})
+	proxy.AwaitListeners(listens...)
+	return proxy
+}
+
+// AwaitListeners waits until Envoy is live, listens on each of the addresses, and warms none.
+func (p *Proxy) AwaitListeners(addresses ...string) {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("listeners %v", addresses), func() bool {
+		if p.get("/ready") != "LIVE\n" || p.Stat("listener_manager.total_listeners_warming") != 0 {
+			return false
+		}
+		listeners := p.get("/listeners")
+		for _, address := range addresses {
+			if !strings.Contains(listeners, "::"+address+"\n") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Stat is one counter or gauge, 0 while there is none.
+func (p *Proxy) Stat(name string) int {
+	for _, stat := range p.stats() {
+		if stat.Name == name {
+			return stat.Value
+		}
+	}
+	return 0
+}
+
+// SumStats adds up the counters whose name ends so.
+func (p *Proxy) SumStats(suffix string) int {
+	sum := 0
+	for _, stat := range p.stats() {
+		if strings.HasSuffix(stat.Name, suffix) {
+			sum += stat.Value
+		}
+	}
+	return sum
+}
+
+// AwaitStat waits until a counter or gauge is at least that.
+func (p *Proxy) AwaitStat(name string, least int) {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("%s >= %d", name, least), func() bool { return p.Stat(name) >= least })
+}
+
+// Dump is Envoy's configuration as it stands, as JSON.
+func (p *Proxy) Dump() string { return p.get("/config_dump?include_eds") }
+
+// Log is what Envoy has logged.
+func (p *Proxy) Log() string {
+	text, _ := os.ReadFile(p.log)
+	return string(text)
+}
+
+type stat struct {
+	Name  string
+	Value int
+}
+
+func (p *Proxy) stats() []stat {
+	var answer struct{ Stats []json.RawMessage }
+	json.Unmarshal([]byte(p.get("/stats?format=json")), &answer)
+	var all []stat
+	for _, raw := range answer.Stats {
+		var one stat
+		if json.Unmarshal(raw, &one) == nil && one.Name != "" {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func (p *Proxy) get(path string) string {
+	answer, err := http.Get(p.admin + path)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	return string(body)
+}
+
+func (p *Proxy) wait(what string, condition func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("Envoy: no %s within %s", what, patience)
+		}
+	}
+}
+
+// FreePort is a port of 127.0.0.1 that nobody listens on.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// FreeAddress is a loopback address on which nobody listens on that port.
+func FreeAddress(t testing.TB, port int) string {
+	t.Helper()
+	for last := 1; last < 250; last++ {
+		address := fmt.Sprintf("127.99.%d.%d", os.Getpid()%250, last)
+		listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		if err == nil {
+			listener.Close()
+			return address
+		}
+	}
+	t.Fatalf("port %d is taken on every loopback address", port)
+	return ""
+}
+
+func bootstrap(node Node, discovery *net.TCPAddr) []byte {
+	kind := "sidecar"
+	if node.Router {
+		kind = "router"
+	}
+	domain := node.Namespace + ".svc.cluster.local"
+	var text bytes.Buffer
+	err := template.Execute(&text, map[string]any{
+		"id":        strings.Join([]string{kind, node.IP, node.Name + "." + node.Namespace, domain}, "~"),
+		"node":      node,
+		"discovery": discovery,
+	})
+	if err != nil {
+		panic(err)
+	}
+	return text.Bytes()
+}
