@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "tests/mesh:", err)
 		os.Exit(2)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	fmt.Println(&figures)
+	os.Exit(code)
 }
 
 // run finds what the tests need. Istio reads its switches before main, so they go into the environment of a second start.

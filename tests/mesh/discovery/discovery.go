@@ -24,6 +24,7 @@ import (
 	"istio.io/istio/pkg/test"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"graylane.test/mesh/apiserver"
 	"graylane.test/mesh/manifest"
 )
 
@@ -49,6 +50,7 @@ func Start(t test.Failer, objects []*manifest.Object, change func(*meshconfig.Me
 	var kubernetes []runtime.Object
 	var configs []config.Config
 	for _, object := range objects {
+		admit(t, object)
 		if manifest.IsIstio(object) {
 			configs = append(configs, istioConfig(t, object))
 		} else {
@@ -78,6 +80,7 @@ func (s *Server) Fake() *xds.FakeDiscoveryServer { return s.fake }
 func (s *Server) Apply(objects ...*manifest.Object) {
 	s.t.Helper()
 	for _, object := range objects {
+		admit(s.t, object)
 		if !manifest.IsIstio(object) {
 			s.write(kubeObject(s.t, object), false)
 			continue
@@ -142,6 +145,14 @@ func meshConfig() *meshconfig.MeshConfig {
 	settings.EnableAutoMtls = wrapperspb.Bool(false)                      // or Envoy waits for certificates from an agent
 	settings.AccessLogFile = ""
 	return settings
+}
+
+// admit does what stands between who applies an object and who reads it.
+func admit(t test.Failer, object *manifest.Object) {
+	t.Helper()
+	if _, err := apiserver.Admit(object); err != nil {
+		t.Fatalf("%s is refused: %v", manifest.Name(object), err)
+	}
 }
 
 func istioConfig(t test.Failer, object *manifest.Object) config.Config {

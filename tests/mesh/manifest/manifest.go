@@ -34,13 +34,18 @@ func Build(folder string) ([]*Object, error) {
 func Parse(text []byte) ([]*Object, error) {
 	var objects []*Object
 	for _, document := range bytes.Split(append([]byte("\n"), text...), []byte("\n---")) {
-		var content map[string]any
-		if err := yaml.UnmarshalStrict(document, &content); err != nil {
+		content, err := yaml.YAMLToJSONStrict(document)
+		if err != nil {
 			return nil, err
 		}
-		if len(content) > 0 {
-			objects = append(objects, &Object{Object: content})
+		if string(content) == "null" {
+			continue
 		}
+		object := &Object{}
+		if err := object.UnmarshalJSON(content); err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
 	}
 	return objects, nil
 }

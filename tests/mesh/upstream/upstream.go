@@ -29,11 +29,7 @@ func Start(t testing.TB, lane string) *net.TCPAddr {
 // Serve runs a handler on a loopback address of its own until the test ends.
 func Serve(t testing.TB, handler http.Handler) *net.TCPAddr {
 	t.Helper()
-	number := pods.Add(1)
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.88.%d.%d:0", number/250, number%250+1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t)
 	server := &http.Server{Handler: handler}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
@@ -44,4 +40,22 @@ func Serve(t testing.TB, handler http.Handler) *net.TCPAddr {
 func Write(w http.ResponseWriter, answer Answer) {
 	w.Header().Set("content-type", "application/json")
 	json.NewEncoder(w).Encode(answer)
+}
+
+// FreeAddress is a loopback address of its own, with a port on which nobody listens.
+func FreeAddress(t testing.TB) *net.TCPAddr {
+	t.Helper()
+	listener := listen(t)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr)
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	number := pods.Add(1)
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.88.%d.%d:0", number/250, number%250+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
 }
