@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -48,6 +48,10 @@ test: module ## all tests, on a real Envoy
 test-oldest: module ## the tests again, on the oldest supported Envoy
 	@setup/envoy.sh oldest
 	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace
+
+test-mesh: setup ## the manifests in istio/, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
+	@setup/module.sh graylane
+	@setup/mesh.sh
 
 reproducible: ## build the modules twice in different places and compare them
 	@setup/reproducible.sh

@@ -2,7 +2,8 @@
 # One line at the end of the tests: what they could not or did not cover here.
 . "$(dirname "$0")/shell.sh"
 
-not=("the oldest Envoy (make test-oldest)" "std from source (make test-setup)" "reproducible builds (make reproducible)")
+not=("the oldest Envoy (make test-oldest)" "std from source (make test-setup)" "reproducible builds (make reproducible)"
+  "the manifests in istio/ (make test-mesh)")
 no_func_e=$(setup/func-e.sh missing)
 [ -z "$no_func_e" ] || not+=("func-e ($no_func_e)")
 [ -d ../shared/vectors ] || not+=("the published hash values (no ../shared/vectors beside the clone)")

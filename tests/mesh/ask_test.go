@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"graylane.test/mesh/upstream"
 )
@@ -18,16 +19,11 @@ const (
 // request is the headers of one to user-svc.
 type request map[string]string
 
-// ask sends a request and returns who answered; anything but a 200 is an error.
-func ask(at, host string, headers request) (upstream.Answer, error) {
-	answer, err := send(at, host, headers)
-	figures.count(answer.Lane, err)
-	return answer, err
-}
-
-func send(at, host string, headers request) (upstream.Answer, error) {
+// send sends a request and returns who answered; anything but a 200 is an error. It is a POST: a client may not repeat it
+// by itself, and so hide that one was lost.
+func send(client *http.Client, at, host string, headers request) (upstream.Answer, error) {
 	var answer upstream.Answer
-	asked, err := http.NewRequest("GET", "http://"+at+"/", nil)
+	asked, err := http.NewRequest("POST", "http://"+at+"/", strings.NewReader("order"))
 	if err != nil {
 		return answer, err
 	}
@@ -35,7 +31,7 @@ func send(at, host string, headers request) (upstream.Answer, error) {
 	for name, value := range headers {
 		asked.Header.Set(name, value)
 	}
-	got, err := http.DefaultClient.Do(asked)
+	got, err := client.Do(asked)
 	if err != nil {
 		return answer, err
 	}
@@ -45,19 +41,39 @@ func send(at, host string, headers request) (upstream.Answer, error) {
 		return answer, err
 	}
 	if got.StatusCode != http.StatusOK {
-		return answer, fmt.Errorf("%d: %s", got.StatusCode, body)
+		return answer, fmt.Errorf("%d %s", got.StatusCode, body)
 	}
 	return answer, json.Unmarshal(body, &answer)
 }
 
+// fresh opens a connection for each request: one that is open keeps the filters that it was opened with, until it is drained.
+var fresh = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+func (s *stage) throughGateway(headers request) string {
+	return s.lane(http.DefaultClient, s.gatewayAt, outside, headers)
+}
+
+func (s *stage) throughClient(headers request) string {
+	return s.lane(http.DefaultClient, s.clientAt, inside, headers)
+}
+
 // lane is who answers: the lane, or what went wrong.
-func lane(at, host string, headers request) string {
-	answer, err := ask(at, host, headers)
+func (s *stage) lane(client *http.Client, at, host string, headers request) string {
+	answer, err := send(client, at, host, headers)
+	s.tally.count(answer.Lane, err)
 	if err != nil {
 		return err.Error()
 	}
 	return answer.Lane
 }
 
-func (s *stage) throughGateway(headers request) string { return lane(s.gatewayAt, outside, headers) }
-func (s *stage) throughClient(headers request) string  { return lane(s.clientAt, inside, headers) }
+// arrives is the header of that name as it comes to the service.
+func (s *stage) arrives(at, host string, headers request, name string) string {
+	s.Helper()
+	answer, err := send(http.DefaultClient, at, host, headers)
+	s.tally.count(answer.Lane, err)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return answer.Headers.Get(name)
+}

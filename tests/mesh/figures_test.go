@@ -9,13 +9,13 @@ import (
 )
 
 // figures counts what was sent, for the summary.
-var figures = tally{began: time.Now(), lanes: map[string]int{}}
+var figures = tally{began: time.Now()}
 
 type tally struct {
 	sync.Mutex
-	began           time.Time
-	lanes           map[string]int
-	requests, other int
+	began            time.Time
+	lanes            map[string]int
+	requests, failed int
 }
 
 func (t *tally) count(lane string, err error) {
@@ -23,13 +23,16 @@ func (t *tally) count(lane string, err error) {
 	defer t.Unlock()
 	t.requests++
 	if err != nil {
-		t.other++
+		t.failed++
 	} else {
+		if t.lanes == nil {
+			t.lanes = map[string]int{}
+		}
 		t.lanes[lane]++
 	}
 }
 
-// String is the summary: requests, by lane; those without an answer of a lane; seconds.
+// String is the summary: requests, by lane; how many failed; seconds.
 func (t *tally) String() string {
 	t.Lock()
 	defer t.Unlock()
@@ -38,6 +41,6 @@ func (t *tally) String() string {
 		lanes = append(lanes, fmt.Sprintf("%s %d", lane, count))
 	}
 	slices.Sort(lanes)
-	return fmt.Sprintf("%d requests: %s; not answered by a lane: %d; %.0f s",
-		t.requests, strings.Join(lanes, ", "), t.other, time.Since(t.began).Seconds())
+	return fmt.Sprintf("%d requests, %s; failures %d; %.0f s",
+		t.requests, strings.Join(lanes, ", "), t.failed, time.Since(t.began).Seconds())
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
-	"istio.io/istio/pkg/util/protomarshal"
+	"istio.io/istio/pkg/config/mesh"
 	"sigs.k8s.io/yaml"
 )
 
@@ -85,7 +85,7 @@ func (f flavour) change(t *testing.T) func(*meshconfig.MeshConfig) {
 		t.Fatal(err)
 	}
 	return func(config *meshconfig.MeshConfig) {
-		if err := protomarshal.ApplyYAML(string(settings), config); err != nil {
+		if _, err := mesh.ApplyMeshConfig(string(settings), config); err != nil {
 			t.Errorf("%s: %v", f.meshConfig, err)
 		}
 	}

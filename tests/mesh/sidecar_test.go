@@ -11,31 +11,32 @@ import (
 
 // sidecarOut lets the sidecar of an app listen for what it sends to services on port 8080.
 func sidecarOut(app, address string) *manifest.Object {
-	return sidecar(app, map[string]any{"app": app}, "egress", map[string]any{
+	return sidecar(app, map[string]any{"app": app}, map[string]any{"egress": []any{map[string]any{
 		"port":        map[string]any{"number": int64(8080), "protocol": "HTTP", "name": "http"},
 		"bind":        address,
 		"captureMode": "NONE",
 		"hosts":       []any{"shop/*"},
-	})
+	}}})
 }
 
-// sidecarIn lets the sidecar of a pod listen for what the app behind it is sent.
+// sidecarIn lets the sidecar of a pod listen for what the app behind it is sent. It sends nothing itself.
 func sidecarIn(app, version string, at, behind *net.TCPAddr) *manifest.Object {
-	return sidecar(app+"-"+version, map[string]any{"app": app, "version": version}, "ingress", map[string]any{
-		"port":            map[string]any{"number": int64(at.Port), "protocol": "HTTP", "name": "http"},
-		"bind":            at.IP.String(),
-		"captureMode":     "NONE",
-		"defaultEndpoint": behind.String(),
+	return sidecar(app+"-"+version, map[string]any{"app": app, "version": version}, map[string]any{
+		"ingress": []any{map[string]any{
+			"port":            map[string]any{"number": int64(at.Port), "protocol": "HTTP", "name": "http"},
+			"bind":            at.IP.String(),
+			"captureMode":     "NONE",
+			"defaultEndpoint": behind.String(),
+		}},
+		"egress": []any{map[string]any{"hosts": []any{"~/*"}}},
 	})
 }
 
-func sidecar(name string, labels map[string]any, direction string, listener map[string]any) *manifest.Object {
+func sidecar(name string, labels, spec map[string]any) *manifest.Object {
+	spec["workloadSelector"] = map[string]any{"labels": labels}
 	return &manifest.Object{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "Sidecar",
 		"metadata": map[string]any{"name": name, "namespace": "shop"},
-		"spec": map[string]any{
-			"workloadSelector": map[string]any{"labels": labels},
-			direction:          []any{listener},
-		},
+		"spec":     spec,
 	}}
 }

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"strconv"
 	"testing"
@@ -22,6 +23,10 @@ type setting struct {
 	extra []*manifest.Object
 	// Where the module is; that which was built, where it says nothing.
 	module string
+	// Counts what is sent; that of the summary, where it says nothing.
+	tally *tally
+	// The metrics that proxies keep, by what their names begin with; all, where it says nothing.
+	keptStats []string
 	// Pods of user-svc have sidecars of their own, for what comes in.
 	inbound bool
 }
@@ -34,6 +39,7 @@ type stage struct {
 	gateway   *envoy.Proxy
 	client    *envoy.Proxy
 	inbound   []*envoy.Proxy
+	tally     *tally
 	// Where gateway and client listen.
 	gatewayAt, clientAt string
 }
@@ -46,7 +52,10 @@ func start(t *testing.T, setting setting) *stage {
 	if setting.module == "" {
 		setting.module = module
 	}
-	s := &stage{T: t, objects: build(t, flavour, setting.module)}
+	if setting.tally == nil {
+		setting.tally = &figures
+	}
+	s := &stage{T: t, objects: build(t, flavour, setting.module), tally: setting.tally}
 	if setting.edit != nil {
 		s.objects = setting.edit(s.objects)
 	}
@@ -68,11 +77,12 @@ func start(t *testing.T, setting setting) *stage {
 		}
 	}
 	s.gateway = envoy.Start(t, binary, s.discovery.Address(), envoy.Node{
-		Router: true, Name: "ingress-0", Namespace: "istio-ingress", IP: "127.0.0.1",
+		Router: true, Name: "ingress-0", Namespace: "istio-ingress", IP: "127.0.0.1", KeptStats: setting.keptStats,
 		Labels: map[string]string{"istio": "ingress", "gateway.networking.k8s.io/gateway-name": "ingress"},
 	}, s.gatewayAt)
 	s.client = envoy.Start(t, binary, s.discovery.Address(), envoy.Node{
-		Name: "front-0", Namespace: "shop", IP: address, Labels: map[string]string{"app": "front"},
+		Name: "front-0", Namespace: "shop", IP: address, KeptStats: setting.keptStats,
+		Labels: map[string]string{"app": "front"},
 	}, s.clientAt)
 	t.Logf("set up in %.1f s", time.Since(began).Seconds())
 	return s
@@ -108,22 +118,28 @@ func (s *stage) pods(inbound bool) []pod {
 	s.Helper()
 	var pods []pod
 	for version, lane := range map[string]string{"v1": "stable", "v2": "v2"} {
-		app := upstream.Start(s.T, lane)
-		workload := discovery.Workload{
-			App: "user-svc", Version: version, Namespace: "shop", Address: app, Services: []string{"user-svc", "user-svc-" + lane},
+		if !inbound {
+			app := userSvc(version, lane, upstream.Start(s.T, lane))
+			pods = append(pods, pod{objects: app.Objects()})
+			continue
 		}
-		one := pod{}
-		if inbound {
-			workload.Address = upstream.FreeAddress(s.T)
-			one.at = workload.Address.String()
-			one.node = envoy.Node{
-				Name: "user-svc-" + version, Namespace: "shop", IP: workload.Address.IP.String(),
+		at := upstream.FreeAddress(s.T)
+		app := userSvc(version, lane, at)
+		pods = append(pods, pod{
+			objects: append(app.Objects(), sidecarIn("user-svc", version, at, upstream.StartBehindSidecar(s.T, lane))),
+			node: envoy.Node{
+				Name: "user-svc-" + version, Namespace: "shop", IP: at.IP.String(),
 				Labels: map[string]string{"app": "user-svc", "version": version},
-			}
-			one.objects = append(one.objects, sidecarIn("user-svc", version, workload.Address, app))
-		}
-		one.objects = append(one.objects, workload.Objects()...)
-		pods = append(pods, one)
+			},
+			at: at.String(),
+		})
 	}
 	return pods
+}
+
+// userSvc is a pod of user-svc.
+func userSvc(version, lane string, at *net.TCPAddr) discovery.Workload {
+	return discovery.Workload{
+		App: "user-svc", Version: version, Namespace: "shop", Address: at, Services: []string{"user-svc", "user-svc-" + lane},
+	}
 }

@@ -5,6 +5,7 @@
 package discovery
 
 import (
+	"fmt"
 	"net"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
+	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
@@ -73,8 +75,13 @@ func Start(t test.Failer, objects []*manifest.Object, change func(*meshconfig.Me
 // Address is where proxies find it.
 func (s *Server) Address() *net.TCPAddr { return s.fake.Listener.Addr().(*net.TCPAddr) }
 
-// Fake is Istio's own server.
-func (s *Server) Fake() *xds.FakeDiscoveryServer { return s.fake }
+// Listeners is what a proxy would be sent to listen with, as text.
+func (s *Server) Listeners(proxy *model.Proxy) string {
+	proxy.ID = "proxy." + proxy.ConfigNamespace
+	proxy.IPAddresses = []string{"127.0.0.1"}
+	proxy.Metadata = &model.NodeMetadata{Namespace: proxy.ConfigNamespace, Labels: proxy.Labels, ClusterID: "Kubernetes"}
+	return fmt.Sprint(s.fake.Listeners(s.fake.SetupProxy(proxy)))
+}
 
 // Apply creates objects, or replaces those that are there.
 func (s *Server) Apply(objects ...*manifest.Object) {

@@ -22,6 +22,11 @@ var template = texttemplate.Must(texttemplate.New("bootstrap").Funcs(texttemplat
       "LABELS": {{json .node.Labels}}
     }
   },
+  {{- with .node.KeptStats}}
+  "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [
+    {{- range $at, $prefix := .}}{{if $at}}, {{end}}{"prefix": {{json $prefix}}}{{end -}}
+  ]}}},
+  {{- end}}
   "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
   "dynamic_resources": {
     "ads_config": {

@@ -28,6 +28,8 @@ type Node struct {
 	Namespace string
 	IP        string
 	Labels    map[string]string
+	// The metrics that are kept, by what their names begin with; all, where it is empty.
+	KeptStats []string
 }
 
 // Proxy is an Envoy that runs until its test ends.
@@ -87,7 +89,7 @@ func Start(t testing.TB, binary string, discovery *net.TCPAddr, node Node, liste
 func (p *Proxy) AwaitListeners(addresses ...string) {
 	p.t.Helper()
 	p.wait(fmt.Sprintf("listeners %v", addresses), func() bool {
-		if p.get("/ready") != "LIVE\n" || p.Stat("listener_manager.total_listeners_warming") != 0 {
+		if p.get("/ready") != "LIVE\n" || p.Stat("listener_manager.", "total_listeners_warming") != 0 {
 			return false
 		}
 		listeners := p.get("/listeners")
@@ -100,40 +102,37 @@ func (p *Proxy) AwaitListeners(addresses ...string) {
 	})
 }
 
-// Stat is one counter or gauge, 0 while there is none.
-func (p *Proxy) Stat(name string) int {
-	for _, stat := range p.stats() {
-		if stat.Name == name {
-			return stat.Value
-		}
-	}
-	return 0
-}
-
-// SumStats adds up the counters whose name ends so.
-func (p *Proxy) SumStats(suffix string) int {
+// Stat adds up the counters and gauges whose name begins and ends so: 0 while there is none.
+func (p *Proxy) Stat(prefix, suffix string) int {
 	sum := 0
 	for _, stat := range p.stats() {
-		if strings.HasSuffix(stat.Name, suffix) {
+		if strings.HasPrefix(stat.Name, prefix) && strings.HasSuffix(stat.Name, suffix) {
 			sum += stat.Value
 		}
 	}
 	return sum
 }
 
-// AwaitStat waits until a counter or gauge is at least that.
-func (p *Proxy) AwaitStat(name string, least int) {
-	p.t.Helper()
-	p.wait(fmt.Sprintf("%s >= %d", name, least), func() bool { return p.Stat(name) >= least })
+// HasCluster tells whether Envoy has a cluster of that name.
+func (p *Proxy) HasCluster(name string) bool {
+	return strings.Contains(p.get("/clusters"), "\n"+name+"::")
 }
 
-// Dump is Envoy's configuration as it stands, as JSON.
-func (p *Proxy) Dump() string { return p.get("/config_dump?include_eds") }
+// HasRoute tells whether Envoy has a route of that name.
+func (p *Proxy) HasRoute(name string) bool {
+	return strings.Contains(p.get("/config_dump?resource=dynamic_route_configs"), `"name": "`+name+`"`)
+}
 
-// Log is what Envoy has logged.
+// Log is what Envoy has logged, without its remarks on fields that Istio still writes.
 func (p *Proxy) Log() string {
 	text, _ := os.ReadFile(p.log)
-	return string(text)
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, "Deprecated field") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 type stat struct {

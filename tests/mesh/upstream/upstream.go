@@ -20,20 +20,29 @@ type Answer struct {
 var pods atomic.Uint32
 
 // Start runs a service on a loopback address of its own until the test ends.
-func Start(t testing.TB, lane string) *net.TCPAddr {
-	return Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		Write(w, Answer{Lane: lane, Headers: r.Header})
-	}))
+func Start(t testing.TB, lane string) *net.TCPAddr { return serve(t, listen(t), says(lane)) }
+
+// StartBehindSidecar runs one on 127.0.0.1, where alone a sidecar looks for the app of its pod.
+func StartBehindSidecar(t testing.TB, lane string) *net.TCPAddr {
+	t.Helper()
+	return serve(t, listenOn(t, "127.0.0.1"), says(lane))
 }
 
-// Serve runs a handler on a loopback address of its own until the test ends.
-func Serve(t testing.TB, handler http.Handler) *net.TCPAddr {
-	t.Helper()
-	listener := listen(t)
+// StartHandler runs a handler on a loopback address of its own until the test ends.
+func StartHandler(t testing.TB, handler http.HandlerFunc) *net.TCPAddr {
+	return serve(t, listen(t), handler)
+}
+
+// serve runs a handler until the test ends.
+func serve(t testing.TB, listener net.Listener, handler http.Handler) *net.TCPAddr {
 	server := &http.Server{Handler: handler}
 	go server.Serve(listener)
 	t.Cleanup(func() { server.Close() })
 	return listener.Addr().(*net.TCPAddr)
+}
+
+func says(lane string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { Write(w, Answer{Lane: lane, Headers: r.Header}) }
 }
 
 // Write answers a request.
@@ -50,10 +59,16 @@ func FreeAddress(t testing.TB) *net.TCPAddr {
 	return listener.Addr().(*net.TCPAddr)
 }
 
+// listen listens on a loopback address that no other pod has.
 func listen(t testing.TB) net.Listener {
 	t.Helper()
 	number := pods.Add(1)
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.88.%d.%d:0", number/250, number%250+1))
+	return listenOn(t, fmt.Sprintf("127.88.%d.%d", number/250, number%250+1))
+}
+
+func listenOn(t testing.TB, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,96 @@
+package mesh
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"graylane.test/mesh/apiserver"
+	"graylane.test/mesh/manifest"
+)
+
+func TestAnAPIServerTakesEveryObject(t *testing.T) {
+	for name, objects := range everything(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, object := range objects {
+				warnings, err := apiserver.Admit(object.DeepCopy())
+				if err != nil {
+					t.Errorf("%s is refused: %v", manifest.Name(object), err)
+				}
+				for _, warning := range unexpected(warnings) {
+					t.Errorf("%s: warning: %s", manifest.Name(object), warning)
+				}
+			}
+		})
+	}
+}
+
+func TestAnAPIServerRefusesWhatIsBroken(t *testing.T) {
+	for file, told := range map[string]string{
+		"wasm-plugin-unknown-field.yaml":       "failStrtegy",
+		"wasm-plugin-unknown-strategy.yaml":    "FAIL_SOFT",
+		"wasm-plugin-scheme.yaml":              "one of [http, https, file, oci]",
+		"wasm-plugin-sha256.yaml":              "sha256",
+		"envoy-filter-unknown-operation.yaml":  "INSRT_BEFORE",
+		"envoy-filter-unknown-type.yaml":       "wsam",
+		"traffic-extension-two-selectors.yaml": "only one of targetRefs or selector",
+		"virtual-service-no-destination.yaml":  "destination",
+		"http-route-unknown-field.yaml":        "backendRef",
+		"destination-rule-twice.yaml":          "already set",
+	} {
+		t.Run(file, func(t *testing.T) {
+			objects, err := manifest.ReadFile(filepath.Join("broken", file))
+			if err == nil {
+				_, err = apiserver.Admit(objects[0])
+			}
+			if err == nil {
+				t.Fatal("it is taken")
+			}
+			if !strings.Contains(err.Error(), told) {
+				t.Errorf("what is told does not say %q: %v", told, err)
+			}
+		})
+	}
+}
+
+// A broken EnvoyFilter is taken where only a warning says so: the list of expected warnings must not let it pass.
+func TestAWarningOfABrokenEnvoyFilterIsNotExpected(t *testing.T) {
+	for _, file := range []string{"envoy-filter-unknown-field.yaml", "envoy-filter-no-typed-config.yaml"} {
+		objects, err := manifest.ReadFile(filepath.Join("broken", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := apiserver.Admit(objects[0])
+		if err != nil {
+			continue // even better
+		}
+		if len(unexpected(warnings)) == 0 {
+			t.Errorf("%s passes with these warnings: %q", file, warnings)
+		}
+	}
+}
+
+// everything is what is checked: each flavour as it stands, and what the command-line tool has rendered.
+func everything(t *testing.T) map[string][]*manifest.Object {
+	t.Helper()
+	all := map[string][]*manifest.Object{}
+	for _, flavour := range flavours {
+		all[flavour.name] = build(t, flavour, "")
+	}
+	folders, err := filepath.Glob("rendered/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			continue
+		}
+		objects, err := manifest.ReadFolder(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[folder] = objects
+	}
+	return all
+}
