@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 func TestTheAnalyzersOfIstioFindNothing(t *testing.T) {
 	for name, objects := range everything(t) {
 		t.Run(name, func(t *testing.T) {
-			for _, message := range analyze(t, append(cluster(t, name == "Gateway API"), objects...)) {
+			for _, message := range analyze(t, append(cluster(t, objects), objects...)) {
 				if isNote(message) || isExpected(message.String()) {
 					continue
 				}
@@ -38,7 +39,7 @@ func TestTheAnalyzersOfIstioFindWhatIsBroken(t *testing.T) {
 				t.Fatal(err)
 			}
 			var codes []string
-			for _, message := range analyze(t, append(cluster(t, false), objects...)) {
+			for _, message := range analyze(t, append(cluster(t, objects), objects...)) {
 				if !isNote(message) && !isExpected(message.String()) {
 					codes = append(codes, message.Type.Code())
 				}
@@ -50,9 +51,10 @@ func TestTheAnalyzersOfIstioFindWhatIsBroken(t *testing.T) {
 	}
 }
 
-// cluster is what the manifests are applied to.
-func cluster(t *testing.T, gatewayAPI bool) []*manifest.Object {
+// cluster is what the manifests are applied to, with the kind of gateway that they name.
+func cluster(t *testing.T, applied []*manifest.Object) []*manifest.Object {
 	t.Helper()
+	gatewayAPI := slices.ContainsFunc(applied, func(object *manifest.Object) bool { return object.GetKind() == "HTTPRoute" })
 	objects := append(fixture(t, "shop.yaml"), gatewayFixture(t, flavour{gatewayAPI: gatewayAPI}, 80)...)
 	return append(objects, fixture(t, "workloads.yaml")...)
 }

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 
@@ -14,6 +15,17 @@ func TestEveryFlavourSendsEachRequestToTheLaneThatThePolicyDecides(t *testing.T)
 				t.Error(list(faults))
 			}
 		})
+	}
+}
+
+func TestAClientMayWriteTheNameOfTheServiceInEveryForm(t *testing.T) {
+	s := start(t, setting{flavour: "WasmPlugin"})
+	for _, host := range []string{"user-svc", "user-svc.shop", "user-svc.shop.svc", "user-svc.shop.svc.cluster.local"} {
+		for _, written := range []string{host, host + ":8080"} {
+			if lane := s.lane(http.DefaultClient, s.clientAt, written, request{"x-tester": "yes"}); lane != "v2" {
+				t.Errorf("a tester who asks for %s is sent to %s", written, lane)
+			}
+		}
 	}
 }
 

@@ -33,11 +33,9 @@ import (
 // Environment is what Istio reads from the environment when a process starts, before main. Envoy as it comes from its
 // makers has none of these extensions.
 var Environment = map[string]string{
-	"PILOT_ENABLE_ALPN_FILTER":         "false",
-	"PILOT_ENABLE_METADATA_EXCHANGE":   "false",
-	"PILOT_DISABLE_MX_ALPN":            "true",
-	"PILOT_ENABLE_ALPHA_GATEWAY_API":   "false",
-	"PILOT_SKIP_VALIDATE_TRUST_DOMAIN": "true",
+	"PILOT_ENABLE_ALPN_FILTER":       "false",
+	"PILOT_ENABLE_METADATA_EXCHANGE": "false",
+	"PILOT_DISABLE_MX_ALPN":          "true",
 }
 
 // Server is a discovery server that runs until its test ends.

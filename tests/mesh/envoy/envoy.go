@@ -81,12 +81,12 @@ func Start(t testing.TB, binary string, discovery *net.TCPAddr, node Node, liste
 		proxy.admin = "http://" + string(address)
 		return err == nil && len(address) > 0
 	})
-	proxy.AwaitListeners(listens...)
+	proxy.awaitListeners(listens...)
 	return proxy
 }
 
-// AwaitListeners waits until Envoy is live, listens on each of the addresses, and warms none.
-func (p *Proxy) AwaitListeners(addresses ...string) {
+// awaitListeners waits until Envoy is live, listens on each of the addresses, and warms none.
+func (p *Proxy) awaitListeners(addresses ...string) {
 	p.t.Helper()
 	p.wait(fmt.Sprintf("listeners %v", addresses), func() bool {
 		if p.get("/ready") != "LIVE\n" || p.Stat("listener_manager.", "total_listeners_warming") != 0 {
