@@ -59,6 +59,21 @@ TMPDIR=$built/tmp # what tests leave while they run
 rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 export TARGET_OUT=$built LOCAL_OUT=$built # Istio looks for folders of its own tree, and says that they are not there
+# results: of each test a line, with the figures that it tells; everything that a failed one has said
+results() {
+  awk '
+    /^=== RUN +[^\/]*$/ { said = ""; next }
+    /^=== / { next }
+    /^--- PASS/ { print; said = ""; next }
+    /^--- FAIL/ { printf "%s", said; said = "" }
+    /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
+    / --- PASS/ { next }
+    / requests while / { print; fflush() }
+    { said = said $0 "\n" }
+    END { if (!shown) printf "%s", said }'
+}
+
 cd $tests
-"$binary" -test.timeout 20m "$@" || die "a test failed" "its words stand above; what Istio said: ${built#"$root"/}/istio.log" \
+if [ $# -gt 0 ]; then run() { "$binary" -test.timeout 20m "$@"; }; else run() { "$binary" -test.timeout 20m -test.v | results; }; fi
+run "$@" || die "a test failed" "its words stand above; what Istio said: ${built#"$root"/}/istio.log" \
   "one test alone: setup/mesh.sh -test.v -test.run NAME"
