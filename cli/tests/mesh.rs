@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use graylane_testbed::root;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -226,6 +227,7 @@ gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
         (
             "gateway-api",
             vec![
+                "EnvoyFilter graylane-early-removal",
                 "Service user-svc-stable",
                 "Service user-svc-v2",
                 "Service user-svc-v1-5",
@@ -269,6 +271,33 @@ fn a_service_of_a_lane_selects_its_pods_and_names_it() {
         },
     });
     assert_eq!(rendered.last(), Some(&expected));
+}
+
+#[test]
+fn the_manifests_of_istio_are_what_their_policy_and_facts_say() {
+    let istio = root().join("istio");
+    for (form, folders) in [
+        (&["istio"][..], &["base"][..]),
+        (&["istio", "--extension", "traffic-extension"], &["base", "overlays/trafficextension"]),
+    ] {
+        let mut there = String::new();
+        for folder in folders {
+            for entry in fs::read_dir(istio.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.file_name().is_some_and(|name| name != "kustomization.yaml") {
+                    there.extend(["---\n", &fs::read_to_string(path).unwrap(), "\n"]);
+                }
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("there.yaml"), there).unwrap();
+        for name in ["policy.yaml", "facts.yaml"] {
+            fs::copy(istio.join(name), folder.path().join(name)).unwrap();
+        }
+        let arguments: Vec<&str> = form.iter().copied().chain(["--diff", "there.yaml"]).collect();
+        let (code, out, told) = render(folder.path(), &arguments);
+        assert_eq!((code, out.as_str(), told.as_str()), (Some(0), "", ""), "{form:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use graylane::policy::{self, Map, Policy};
 
 use super::For;
 use super::name::{self, is_host, is_label, label_of};
-use super::written::{self, Facts};
+use super::written::{self, Facts, TargetPort};
 
 /// Services with lanes: what is rendered for a mesh is made of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Service {
     /// Its port.
     pub port: u16,
     /// The port of its pods.
-    pub target_port: u16,
+    pub target_port: TargetPort,
     /// The hosts by which clients know it.
     pub hosts: Vec<String>,
     /// The labels of all its pods.
@@ -236,7 +236,7 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
     if !name.is_empty() {
         known.once("service", &format!("{namespace}/{name}"), index, &mut at.key("name"));
     }
-    let port = port(written.port, "port", at);
+    let port = port(written.port, &mut at.key("port"));
     for (index, host) in written.hosts.iter().enumerate() {
         if !is_host(host) {
             at.key("hosts").index(index).error(
@@ -252,10 +252,7 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
         let allowed = "the labels of its pods: a lane's alone may be carried by pods of other services";
         at.key("selector").error(Problem::Required, "", allowed);
     }
-    let target_port = match written.target_port {
-        None => port,
-        target => self::port(target, "targetPort", at),
-    };
+    let target_port = written.target_port.clone().unwrap_or(TargetPort::Number(port));
     let names = hosts_of(&name, &namespace, &written.hosts);
     let is_ungoverned = |host: &String| found.is_some_and(|(_, segment)| !segment.has_host(host.as_bytes()));
     let ungoverned = names.into_iter().filter(is_ungoverned).collect();
@@ -387,12 +384,12 @@ fn label(value: Option<&str>, key: &str, at: &mut At<'_>) -> String {
     value
 }
 
-fn port(value: Option<u32>, key: &str, at: &mut At<'_>) -> u16 {
+fn port(value: Option<u32>, at: &mut At<'_>) -> u16 {
     let port = value.and_then(|value| u16::try_from(value).ok()).unwrap_or_default();
-    if port == 0 && !at.key(key).is_unreadable() {
+    if port == 0 && !at.is_unreadable() {
         match value {
-            None => at.key(key).error(Problem::Required, "", "must be there"),
-            Some(value) => at.key(key).error(Problem::Invalid, value, "1 to 65535"),
+            None => at.error(Problem::Required, "", "must be there"),
+            Some(value) => at.error(Problem::Invalid, value, "1 to 65535"),
         }
     }
     port

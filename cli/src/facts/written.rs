@@ -1,7 +1,14 @@
 //! Facts as people write them, key for key.
 
+use std::borrow::Cow;
+
+use graylane::error::{At, Problem};
+use graylane::node::Node;
 use graylane::policy::Map;
+use graylane::read::Written;
 use graylane::written;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 
 written! {
     /// What a policy does not say of the cluster that it runs in.
@@ -50,8 +57,8 @@ written! {
         namespace: Option<String> [required],
         /// The port of the service: 1 to 65535. Required.
         port: Option<u32> [required],
-        /// The port of its pods; default: that of the service.
-        target_port: Option<u32> as "targetPort",
+        /// The port of its pods, a number or the name that they give it; default: that of the service.
+        target_port: Option<TargetPort> as "targetPort",
         /// The hosts by which clients know it at the gateway.
         hosts: Vec<String>,
         /// The labels that all its pods carry, whatever their lane: what the Service selects by. Required where each lane is a Service: for the Gateway API, and for Kubernetes alone.
@@ -74,5 +81,61 @@ written! {
         service: Option<String>,
         /// Whether that Service tells the addresses of pods that are not ready yet. Default `false`.
         publish_not_ready: bool as "publishNotReady",
+    }
+}
+
+/// A port of pods: its number, or the name that they give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum TargetPort {
+    /// 1 to 65535.
+    Number(u16),
+    /// As the pods' containers name it.
+    Name(String),
+}
+
+impl Default for TargetPort {
+    fn default() -> Self {
+        TargetPort::Number(0)
+    }
+}
+
+impl Written for TargetPort {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        let number = match node {
+            Node::Unsigned(number) => u16::try_from(*number).ok().filter(|number| *number > 0),
+            Node::Text(name) if is_port_name(name) => return TargetPort::Name(name.to_string()),
+            _ => None,
+        };
+        if number.is_none() {
+            at.error(
+                Problem::Invalid,
+                node,
+                "1 to 65535, or a name of small letters, digits and hyphens, 15 at most",
+            );
+        }
+        number.map_or_else(TargetPort::default, TargetPort::Number)
+    }
+}
+
+/// Whether pods may name a port so: an IANA service name (RFC 6335).
+fn is_port_name(name: &str) -> bool {
+    name.len() <= 15
+        && super::name::is_label(name)
+        && !name.contains("--")
+        && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+impl JsonSchema for TargetPort {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TargetPort".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["integer", "string"]})
     }
 }

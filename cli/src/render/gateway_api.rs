@@ -1,7 +1,9 @@
-//! For the Gateway API: routes that follow the lane header to the Service of each lane, since an `HTTPRoute` knows no subsets.
+//! For the Gateway API as Istio serves it: routes that follow the lane header to the Service of each lane, since an `HTTPRoute`
+//! knows no subsets.
 
 use serde_json::{Value, json};
 
+use super::istio::early_removal;
 use super::plugin::{self, Extension, Target};
 use super::{Rendered, Source, kubernetes, object};
 use crate::facts::{Gateway, Lane, Service};
@@ -11,27 +13,24 @@ const API: &str = "gateway.networking.k8s.io/v1";
 /// Renders everything: the Services of lanes, then the routes to them, then the plugin where a module is known.
 pub fn render(source: &Source<'_>, extension: Extension) -> Rendered {
     let mesh = source.mesh;
-    let mut notes = super::notes(mesh);
-    let mut objects = kubernetes::render(mesh).objects;
+    let gateway = mesh.gateway.as_ref().map(|gateway| (Target::GatewayApi(gateway), gateway));
+    let mut objects: Vec<Value> = Vec::new();
+    objects.extend(gateway.iter().map(|(target, gateway)| early_removal(target, &gateway.namespace, source)));
+    objects.extend(kubernetes::render(mesh).objects);
     for service in &mesh.services {
         let gateway = mesh.gateway.as_ref().filter(|_| !service.hosts.is_empty());
         objects.extend(gateway.map(|gateway| at_gateway(service, gateway, source.lane_header())));
         objects.push(in_mesh(service, source.lane_header()));
     }
-    if let Some(gateway) = &mesh.gateway {
-        notes.push(
-            "a client's own lane header is removed by the module alone: at Istio's gateway, render istio writes what does it without"
-                .to_owned(),
-        );
-        let target = Target::GatewayApi(gateway);
-        objects.extend(mesh.module.as_ref().map(|module| plugin::object(source, module, &target, extension)));
+    if let Some((target, _)) = &gateway {
+        objects.extend(mesh.module.as_ref().map(|module| plugin::object(source, module, target, extension)));
     }
     let sidecars = super::namespaces(mesh).into_iter().map(Target::Sidecars);
     let module = mesh.module.as_ref();
     objects.extend(module.into_iter().flat_map(|module| {
         sidecars.clone().map(move |target| plugin::object(source, module, &target, extension))
     }));
-    Rendered { objects, notes }
+    Rendered { objects, notes: super::notes(mesh) }
 }
 
 /// The routes of what comes from outside.

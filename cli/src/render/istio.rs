@@ -36,7 +36,11 @@ pub fn render(source: &Source<'_>, extension: Extension) -> Result<Rendered, Vec
         return Err(faults);
     }
     let mut objects: Vec<Value> = Vec::new();
-    objects.extend(mesh.gateway.as_ref().map(|gateway| early_removal(gateway, &source.hop_headers)));
+    objects.extend(
+        mesh.gateway
+            .as_ref()
+            .map(|gateway| early_removal(&Target::Gateway(gateway), &gateway.namespace, source)),
+    );
     objects.extend(rules);
     objects.extend(routes);
     objects.extend(plugins(source, extension));
@@ -88,16 +92,17 @@ pub(super) fn destination(service: &Service, lane: &Lane) -> Value {
     json!({"host": service.host(), "subset": lane.subset, "port": {"number": service.port}})
 }
 
-/// Removes the headers that name a lane before anything at the gateway reads them, also while the module is absent.
-fn early_removal(gateway: &Gateway, headers: &[&str]) -> Value {
-    let removals: Vec<Value> = headers.iter().map(|header| json!({"remove": header})).collect();
+/// Removes the headers that name a lane before anything at a gateway reads them, also while the module is absent.
+pub(super) fn early_removal(gateway: &Target<'_>, namespace: &str, source: &Source<'_>) -> Value {
+    let removals: Vec<Value> = source.hop_headers.iter().map(|header| json!({"remove": header})).collect();
     let manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     let mutation =
         "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation";
     let filter = json!({"name": "envoy.filters.network.http_connection_manager"});
-    let spec = json!({
-        "workloadSelector": {"labels": map(&gateway.labels)},
-        "configPatches": [{
+    let mut spec = plugin::applies_to(gateway, "workloadSelector", "labels");
+    spec.insert(
+        "configPatches".to_owned(),
+        json!([{
             "applyTo": "NETWORK_FILTER",
             "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": filter}}},
             "patch": {"operation": "MERGE", "value": {"typed_config": {
@@ -107,9 +112,15 @@ fn early_removal(gateway: &Gateway, headers: &[&str]) -> Value {
                     "typed_config": {"@type": mutation, "mutations": removals},
                 }],
             }}},
-        }],
-    });
-    object("networking.istio.io/v1alpha3", "EnvoyFilter", "graylane-early-removal", &gateway.namespace, &spec)
+        }]),
+    );
+    object(
+        "networking.istio.io/v1alpha3",
+        "EnvoyFilter",
+        "graylane-early-removal",
+        namespace,
+        &Value::Object(spec),
+    )
 }
 
 /// The plugin at the gateway, and one for the sidecars of each namespace that has a service.

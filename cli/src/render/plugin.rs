@@ -54,14 +54,15 @@ pub(super) fn object(
             )
         }
     };
-    let mut spec = applies_to(target);
+    let mut spec = applies_to(target, "selector", "matchLabels");
     spec.extend(loads);
     super::object(api, kind, name, namespace, &Value::Object(spec))
 }
 
-fn applies_to(target: &Target<'_>) -> Map<String, Value> {
+/// Which proxies an object is for. Kinds differ in what they call a selector and the labels in it.
+pub(super) fn applies_to(target: &Target<'_>, selector: &str, labels: &str) -> Map<String, Value> {
     let (key, value) = match target {
-        Target::Gateway(gateway) => ("selector", json!({"matchLabels": map(&gateway.labels)})),
+        Target::Gateway(gateway) => (selector, json!({labels: map(&gateway.labels)})),
         Target::GatewayApi(gateway) => {
             let target =
                 json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
