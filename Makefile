@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module image build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -24,6 +24,11 @@ setup: ## find or bring what is needed: the wasm target, Envoy
 
 module: setup ## build target/graylane.wasm and target/noop.wasm alone
 	@setup/module.sh
+
+image: ## put target/graylane.wasm into OCI images: target/image, a layout that any registry tool can push
+	@setup/wasm-target.sh
+	@setup/module.sh graylane
+	@setup/image.sh
 
 build: module ## build everything: the modules, the tools, the demo
 	cargo build --workspace
