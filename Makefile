@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module image build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -29,6 +29,9 @@ image: ## put target/graylane.wasm into OCI images: target/image, a layout that 
 	@setup/wasm-target.sh
 	@setup/module.sh graylane
 	@setup/image.sh
+
+push: image ## push them: make push REGISTRY=host/path [TAG=name]
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" setup/push.sh
 
 build: module ## build everything: the modules, the tools, the demo
 	cargo build --workspace
@@ -56,6 +59,7 @@ test-oldest: module ## the tests again, on the oldest supported Envoy
 
 test-mesh: setup ## the manifests in istio/, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
 	@setup/module.sh graylane
+	@setup/image.sh
 	@setup/mesh.sh
 
 reproducible: ## build the modules twice in different places and compare them

@@ -28,3 +28,12 @@ write() {
   printf '%s\n' "$2" >"$1.new.$$"
   mv "$1.new.$$" "$1"
 }
+# need PROGRAM PACKAGE: a program of the distribution, installed where this user may do so
+need() {
+  local log install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2")
+  if command -v "$1" >/dev/null; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then die "there is no $1 here" "apt-get install $2"; fi
+  say "installs the package $2"
+  log=$("${install[@]}" 2>&1) || log=$(apt-get update 2>&1 && "${install[@]}" 2>&1) ||
+    die "apt-get could not install $2: $(tail -n 1 <<<"$log")" "apt-get update && apt-get install $2"
+}
