@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"graylane.test/mesh/agent"
 	"graylane.test/mesh/discovery"
 	"graylane.test/mesh/envoy"
 	"graylane.test/mesh/manifest"
@@ -29,6 +30,8 @@ type setting struct {
 	keptStats []string
 	// Pods of user-svc have sidecars of their own, for what comes in.
 	inbound bool
+	// Gateway and client have agents, which fetch modules from registries.
+	agent bool
 }
 
 // stage is a small mesh: two lanes of user-svc, Istio's discovery server, a gateway, and the sidecar of a client.
@@ -76,11 +79,15 @@ func start(t *testing.T, setting setting) *stage {
 			s.inbound = append(s.inbound, envoy.Start(t, binary, s.discovery.Address(), pod.node, pod.at))
 		}
 	}
-	s.gateway = envoy.Start(t, binary, s.discovery.Address(), envoy.Node{
+	server := s.discovery.Address
+	if setting.agent {
+		server = func() *net.TCPAddr { return agent.Start(t, s.discovery.Address()) }
+	}
+	s.gateway = envoy.Start(t, binary, server(), envoy.Node{
 		Router: true, Name: "ingress-0", Namespace: "istio-ingress", IP: "127.0.0.1", KeptStats: setting.keptStats,
 		Labels: map[string]string{"istio": "ingress", "gateway.networking.k8s.io/gateway-name": "ingress"},
 	}, s.gatewayAt)
-	s.client = envoy.Start(t, binary, s.discovery.Address(), envoy.Node{
+	s.client = envoy.Start(t, binary, server(), envoy.Node{
 		Name: "front-0", Namespace: "shop", IP: address, KeptStats: setting.keptStats,
 		Labels: map[string]string{"app": "front"},
 	}, s.clientAt)

@@ -1,0 +1,118 @@
+package mesh
+
+import (
+	"testing"
+
+	"graylane.test/mesh/manifest"
+	"graylane.test/mesh/registry"
+)
+
+// What the order of a roll-out in docs/operations.md rests on.
+
+func TestProxiesFetchTheModuleFromARegistry(t *testing.T) {
+	artifact, compat := images(t)
+	host := pushed(t, "1.2.3").Host
+	for flavour, image := range map[string]image{"WasmPlugin": artifact, "TrafficExtension": compat} {
+		t.Run(flavour, func(t *testing.T) {
+			reference := host + "/team/graylane@" + image.digest(t)
+			if faults := contract(start(t, setting{flavour: flavour, agent: true, edit: loading(reference)})); len(faults) > 0 {
+				t.Error(list(faults))
+			}
+		})
+	}
+}
+
+func TestANewImageComesIntoForceWhileTrafficFlows(t *testing.T) {
+	artifact, compat := images(t)
+	at := pushed(t, "1.2.3").Host + "/team/graylane@"
+	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: loading(at + compat.digest(t))})
+	traffic := s.startLoad()
+	traffic.passed(500)
+	s.objects = loading(at + artifact.digest(t))(s.objects)
+	s.toVersion(2, nil)
+	traffic.passed(500)
+	traffic.end()
+}
+
+// The module that is running is not kept: the agent puts a filter in its place.
+func TestAProxyWhoseImageCannotBeFetchedTurnsEverythingAway(t *testing.T) {
+	artifact, _ := images(t)
+	at := pushed(t, "1.2.3").Host + "/team/graylane@"
+	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: loading(at + artifact.digest(t)), tally: &tally{lanes: map[string]int{}}})
+	s.await(request{"x-tester": "yes"}, "v2")
+	s.load(at + noDigest)
+	s.await(nil, denied)
+	s.load(at + artifact.digest(t))
+	s.await(request{"x-tester": "yes"}, "v2")
+}
+
+// A proxy that starts meets the same, and does not look again: it needs an update of the plugin.
+func TestAnImageThatIsPushedAfterItsPluginIsNotFetchedByItself(t *testing.T) {
+	artifact, _ := images(t)
+	registry := registry.Start(t, root, nil)
+	reference := registry.Host + "/team/graylane@" + artifact.digest(t)
+	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: loading(reference), tally: &tally{lanes: map[string]int{}}})
+	s.await(nil, denied)
+	if words, err := push(registry.Host+"/team", "1.2.3"); err != nil {
+		t.Fatalf("make push: %v\n%s", err, words)
+	}
+	for range 20 {
+		if got := s.throughGateway(nil); got != denied {
+			t.Fatalf("the gateway answers %s", got)
+		}
+	}
+	s.toVersion(2, nil)
+	s.await(request{"x-tester": "yes"}, "v2")
+}
+
+func TestWithFailOpenAProxyWhoseImageCannotBeFetchedKeepsToStable(t *testing.T) {
+	artifact, _ := images(t)
+	at := pushed(t, "1.2.3").Host + "/team/graylane@"
+	open := func(objects []*manifest.Object) []*manifest.Object {
+		for _, object := range objects {
+			if object.GetKind() == "WasmPlugin" {
+				object.Object["spec"].(map[string]any)["failStrategy"] = "FAIL_OPEN"
+			}
+		}
+		return loading(at + artifact.digest(t))(objects)
+	}
+	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: open})
+	s.await(request{"x-tester": "yes"}, "v2")
+	traffic := s.startLoad()
+	traffic.passed(200)
+	s.load(at + noDigest)
+	s.await(request{"x-tester": "yes"}, "stable")
+	for _, name := range []string{"x-gray-lane", "x-canary"} {
+		if lane := s.throughGateway(request{name: "v2"}); lane != "stable" {
+			t.Errorf("a client that sends %s gets %s", name, lane)
+		}
+	}
+	traffic.passed(200)
+	traffic.end()
+}
+
+// denied is what the filter answers that the agent puts in place of a module it could not fetch.
+const denied = "403 RBAC: access denied"
+
+// loading lets plugins load an image.
+func loading(reference string) func([]*manifest.Object) []*manifest.Object {
+	return func(objects []*manifest.Object) []*manifest.Object {
+		for _, object := range objects {
+			spec, _ := object.Object["spec"].(map[string]any)
+			switch object.GetKind() {
+			case "WasmPlugin":
+				spec["url"] = "oci://" + reference
+			case "TrafficExtension":
+				spec["wasm"].(map[string]any)["url"] = "oci://" + reference
+			}
+		}
+		return objects
+	}
+}
+
+// load lets the plugins load another image.
+func (s *stage) load(reference string) {
+	s.Helper()
+	s.objects = loading(reference)(s.objects)
+	s.each(isPlugin, s.discovery.Apply)
+}
