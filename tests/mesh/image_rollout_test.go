@@ -39,11 +39,13 @@ func TestAProxyWhoseImageCannotBeFetchedTurnsEverythingAway(t *testing.T) {
 	artifact, _ := images(t)
 	at := pushed(t, "1.2.3").Host + "/team/graylane@"
 	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: loading(at + artifact.digest(t)), tally: &tally{lanes: map[string]int{}}})
-	s.await(request{"x-tester": "yes"}, "v2")
-	s.load(at + noDigest)
-	s.await(nil, denied)
-	s.load(at + artifact.digest(t))
-	s.await(request{"x-tester": "yes"}, "v2")
+	for _, strategy := range []string{"FAIL_RELOAD", "FAIL_CLOSE", "UNSPECIFIED"} {
+		s.objects = failing(strategy)(s.objects)
+		s.load(at + artifact.digest(t))
+		s.await(request{"x-tester": "yes"}, "v2")
+		s.load(at + noDigest)
+		s.await(nil, denied)
+	}
 }
 
 // A proxy that starts meets the same, and does not look again: it needs an update of the plugin.
@@ -69,12 +71,7 @@ func TestWithFailOpenAProxyWhoseImageCannotBeFetchedKeepsToStable(t *testing.T) 
 	artifact, _ := images(t)
 	at := pushed(t, "1.2.3").Host + "/team/graylane@"
 	open := func(objects []*manifest.Object) []*manifest.Object {
-		for _, object := range objects {
-			if object.GetKind() == "WasmPlugin" {
-				object.Object["spec"].(map[string]any)["failStrategy"] = "FAIL_OPEN"
-			}
-		}
-		return loading(at + artifact.digest(t))(objects)
+		return failing("FAIL_OPEN")(loading(at + artifact.digest(t))(objects))
 	}
 	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: open})
 	s.await(request{"x-tester": "yes"}, "v2")
@@ -87,12 +84,33 @@ func TestWithFailOpenAProxyWhoseImageCannotBeFetchedKeepsToStable(t *testing.T) 
 			t.Errorf("a client that sends %s gets %s", name, lane)
 		}
 	}
+	// The label is what early removal does not know.
+	if label := s.arrives(s.gatewayAt, outside, request{"x-traffic-label": "version=v2"}, "x-traffic-label"); label != "version=v2" {
+		t.Errorf("the label of a client arrives as %q", label)
+	}
 	traffic.passed(200)
 	traffic.end()
 }
 
 // denied is what the filter answers that the agent puts in place of a module it could not fetch.
 const denied = "403 RBAC: access denied"
+
+// failing gives WasmPlugins a strategy.
+func failing(strategy string) func([]*manifest.Object) []*manifest.Object {
+	return func(objects []*manifest.Object) []*manifest.Object {
+		for _, object := range objects {
+			if object.GetKind() != "WasmPlugin" {
+				continue
+			}
+			spec := object.Object["spec"].(map[string]any)
+			spec["failStrategy"] = strategy
+			if strategy == "UNSPECIFIED" {
+				delete(spec, "failStrategy")
+			}
+		}
+		return objects
+	}
+}
 
 // loading lets plugins load an image.
 func loading(reference string) func([]*manifest.Object) []*manifest.Object {
