@@ -30,7 +30,7 @@ image: ## put target/graylane.wasm into OCI images: target/image, a layout that 
 	@setup/module.sh graylane
 	@setup/image.sh
 
-push: image ## push them: make push REGISTRY=host/path [TAG=name]
+push: $(if $(REGISTRY),image) ## push them: make push REGISTRY=host/path [TAG=name]
 	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" setup/push.sh
 
 build: module ## build everything: the modules, the tools, the demo

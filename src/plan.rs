@@ -13,6 +13,8 @@ use crate::gate::Gate;
 use crate::index::Index;
 use crate::pattern::Matches;
 use crate::policy::Follow;
+#[cfg(feature = "tools")]
+use crate::settings::Claims;
 use crate::settings::{Cookie, Names, Settings};
 use crate::split::Split;
 use crate::time::Timestamp;
@@ -46,6 +48,19 @@ impl Plan {
     /// The header names in use.
     pub fn names(&self) -> &Names {
         &self.settings.names
+    }
+
+    /// Whether requests of somebody outside are believed.
+    #[cfg(feature = "tools")]
+    pub fn trusts_somebody(&self) -> bool {
+        !self.settings.trusted.is_empty()
+    }
+
+    /// The headers that claim something of a request, and are removed at an edge unless whoever sent them is believed: group, label, the
+    /// question why, the overrides by custom and those of the releases.
+    #[cfg(feature = "tools")]
+    pub fn claimed_headers(&self) -> impl Iterator<Item = &str> {
+        self.settings.claims.headers.iter().skip(Claims::HOP).map(AsRef::as_ref)
     }
 
     /// This plan without its releases: it governs nothing, trusts nobody, and knows what clients may not claim.

@@ -18,26 +18,26 @@ use crate::document::{Form, parse};
 
 pub use mesh::{Gateway, Lane, Mesh, Module, Service};
 
-/// What facts are rendered for. Some need more of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum For {
-    /// Istio finds the pods of a gateway by their labels.
-    Istio,
+/// What is needed of facts beyond what they always say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The pods of the gateway are found by their labels.
+    pub gateway_labels: bool,
     /// Each lane is a Service, which selects among all pods of a namespace.
-    GatewayApi,
-    /// The same.
-    Kubernetes,
+    pub selectors: bool,
+    /// Proxies load the module as a file of their own.
+    pub module_file: bool,
 }
 
 /// Reads facts and holds them against a policy.
 ///
 /// # Errors
 /// All that is wrong with them.
-pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, what_for: For) -> Result<Mesh, Report> {
+pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, needs: Needs) -> Result<Mesh, Report> {
     let node = parse(text, form).map_err(|fault| check::not_a_document(fault, form, "the facts"))?;
     let mut errors = PolicyErrors::default();
     let facts: written::Facts = read(&node, &Path::Root, &mut errors);
-    let mesh = mesh::of(&facts, policy, plan, what_for, &mut errors);
+    let mesh = mesh::of(&facts, policy, plan, needs, &mut errors);
     if errors.is_empty() {
         return Ok(mesh);
     }

@@ -3,6 +3,7 @@
 //! Objects are trees of values, in the order in which they are applied: what others refer to comes first. They are removed in
 //! the reverse order.
 
+mod envoy_filter;
 pub mod gateway_api;
 pub mod istio;
 pub mod kubernetes;
@@ -25,6 +26,12 @@ pub struct Source<'s> {
     pub mesh: &'s Mesh,
     /// The headers that say where a hop sends a request: lane, cluster and slot. Routes follow the first; no client may send any.
     pub hop_headers: [&'s str; 3],
+    /// The headers that claim something of a request.
+    pub claimed_headers: Vec<&'s str>,
+    /// Whether requests of somebody outside are believed in what they claim.
+    pub trusts_somebody: bool,
+    /// The header of the gray id.
+    pub id_header: &'s str,
     /// The policy as it is written.
     pub policy: &'s Value,
     /// The secrets of the policy, by their ids.

@@ -3,7 +3,7 @@
 
 use graylane_cli::check::check;
 use graylane_cli::document::Form;
-use graylane_cli::facts::{self, For};
+use graylane_cli::facts::{self, Needs};
 use graylane_cli::{reference, schema};
 use graylane_testbed::root;
 use serde_json::Value;
@@ -20,7 +20,7 @@ fn the_references_in_the_tree_are_up_to_date() {
 #[test]
 fn the_facts_that_their_reference_starts_with_are_good_for_the_policy_of_the_other() {
     let policy = check(reference::SMALLEST, Form::Yaml).good.expect("it is good");
-    let mesh = facts::check(reference::FEWEST, Form::Yaml, &policy.policy, &policy.plan, For::Istio)
+    let mesh = facts::check(reference::FEWEST, Form::Yaml, &policy.policy, &policy.plan, Needs::default())
         .expect("they are good");
     assert_eq!(mesh.services.iter().flat_map(|service| &service.lanes).count(), 2);
 }

@@ -84,9 +84,13 @@ func TestWithFailOpenAProxyWhoseImageCannotBeFetchedKeepsToStable(t *testing.T) 
 			t.Errorf("a client that sends %s gets %s", name, lane)
 		}
 	}
-	// The label is what early removal does not know.
-	if label := s.arrives(s.gatewayAt, outside, request{"x-traffic-label": "version=v2"}, "x-traffic-label"); label != "version=v2" {
+	if label := s.arrives(s.gatewayAt, outside, request{"x-traffic-label": "version=v2"}, "x-traffic-label"); label != "" {
 		t.Errorf("the label of a client arrives as %q", label)
+	}
+	// Baggage is what early removal does not look into.
+	const baggage = "traffic-label=version%3Dv2"
+	if got := s.arrives(s.gatewayAt, outside, request{"baggage": baggage}, "baggage"); got != baggage {
+		t.Errorf("the baggage of a client arrives as %q", got)
 	}
 	traffic.passed(200)
 	traffic.end()

@@ -6,7 +6,7 @@ use graylane::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use graylane::plan::{Plan, Segment};
 use graylane::policy::{self, Map, Policy};
 
-use super::For;
+use super::Needs;
 use super::name::{self, is_host, is_label, label_of};
 use super::written::{self, Facts, TargetPort};
 
@@ -115,24 +115,24 @@ pub(super) fn of(
     facts: &Facts,
     policy: &Policy,
     plan: &Plan,
-    what_for: For,
+    needs: Needs,
     errors: &mut PolicyErrors,
 ) -> Mesh {
     let mut at = At::new(Path::Root, errors);
-    let module = facts.module.as_ref().map(|written| module(written, &mut at.key("module")));
-    let gateway = facts.gateway.as_ref().map(|written| gateway(written, what_for, &mut at.key("gateway")));
+    let module = facts.module.as_ref().map(|written| module(written, needs, &mut at.key("module")));
+    let gateway = facts.gateway.as_ref().map(|written| gateway(written, needs, &mut at.key("gateway")));
     let mut at = at.key("services");
     if facts.services.is_empty() && !at.is_unreadable() {
         at.error(Problem::Required, "", "at least one service");
     }
-    let mut known = Known { policy, plan, what_for, seen: HashMap::new() };
+    let mut known = Known { policy, plan, needs, seen: HashMap::new() };
     let service = |(index, written): (usize, &written::Service)| {
         service(written, index, &mut known, &mut at.index(index))
     };
     Mesh { module, gateway, services: facts.services.iter().enumerate().map(service).collect() }
 }
 
-fn module(written: &written::Module, at: &mut At<'_>) -> Module {
+fn module(written: &written::Module, needs: Needs, at: &mut At<'_>) -> Module {
     let url = required(written.url.as_deref(), "url", at);
     let is_hash =
         |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -140,7 +140,10 @@ fn module(written: &written::Module, at: &mut At<'_>) -> Module {
     if let Some(hash) = sha256.as_deref().filter(|hash| !is_hash(hash)) {
         at.key("sha256").error(Problem::Invalid, Quoted(hash), "64 hexadecimal digits, letters small");
     }
-    if let Some(image) = url.strip_prefix("oci://") {
+    if needs.module_file && !url.is_empty() && !url.starts_with("file:///") {
+        let allowed = "must start with file:///: an EnvoyFilter loads a file of the proxy's container";
+        at.key("url").error(Problem::Invalid, Quoted(&url), allowed);
+    } else if let Some(image) = url.strip_prefix("oci://") {
         if !image.rsplit_once("@sha256:").is_some_and(|(name, hash)| !name.is_empty() && is_hash(hash)) {
             let allowed =
                 "name an image by its digest, …@sha256:…: a tag can come to mean another image at any time";
@@ -168,9 +171,9 @@ fn module(written: &written::Module, at: &mut At<'_>) -> Module {
     Module { url, sha256, pull_secret }
 }
 
-fn gateway(written: &written::Gateway, what_for: For, at: &mut At<'_>) -> Gateway {
+fn gateway(written: &written::Gateway, needs: Needs, at: &mut At<'_>) -> Gateway {
     let labels = pairs(&written.labels);
-    if what_for == For::Istio && labels.is_empty() && !at.key("labels").is_unreadable() {
+    if needs.gateway_labels && labels.is_empty() && !at.key("labels").is_unreadable() {
         at.key("labels").error(
             Problem::Required,
             "",
@@ -189,7 +192,7 @@ fn gateway(written: &written::Gateway, what_for: For, at: &mut At<'_>) -> Gatewa
 struct Known<'p> {
     policy: &'p Policy,
     plan: &'p Plan,
-    what_for: For,
+    needs: Needs,
     /// Where each release and each service was named first.
     seen: HashMap<String, usize>,
 }
@@ -248,7 +251,7 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
     }
     let selector = pairs(&written.selector);
     name::labels(&selector, &mut at.key("selector"));
-    if known.what_for != For::Istio && selector.is_empty() && !at.key("selector").is_unreadable() {
+    if known.needs.selectors && selector.is_empty() && !at.key("selector").is_unreadable() {
         let allowed = "the labels of its pods: a lane's alone may be carried by pods of other services";
         at.key("selector").error(Problem::Required, "", allowed);
     }

@@ -92,9 +92,12 @@ pub(super) fn destination(service: &Service, lane: &Lane) -> Value {
     json!({"host": service.host(), "subset": lane.subset, "port": {"number": service.port}})
 }
 
-/// Removes the headers that name a lane before anything at a gateway reads them, also while the module is absent.
+/// Removes the headers that name a lane, and those that claim one unless the policy believes somebody, before anything at a gateway
+/// reads them: also while the module is absent.
 pub(super) fn early_removal(gateway: &Target<'_>, namespace: &str, source: &Source<'_>) -> Value {
-    let removals: Vec<Value> = source.hop_headers.iter().map(|header| json!({"remove": header})).collect();
+    let claims = if source.trusts_somebody { &[] } else { source.claimed_headers.as_slice() };
+    let removals: Vec<Value> =
+        source.hop_headers.iter().chain(claims).map(|header| json!({"remove": header})).collect();
     let manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     let mutation =
         "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation";

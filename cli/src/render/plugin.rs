@@ -14,6 +14,8 @@ pub enum Extension {
     WasmPlugin,
     /// `TrafficExtension`: Istio 1.30 and later.
     TrafficExtension,
+    /// `EnvoyFilter`, with the module as a file of the proxy's container.
+    EnvoyFilter,
 }
 
 /// Whose proxies load it.
@@ -44,6 +46,10 @@ pub(super) fn object(
     let (api, kind, loads) = match extension {
         Extension::WasmPlugin => {
             ("extensions.istio.io/v1alpha1", "WasmPlugin", wasm_plugin(module, configuration))
+        }
+        Extension::EnvoyFilter => {
+            let path = module.url.strip_prefix("file://").unwrap_or(&module.url);
+            return super::envoy_filter::render(source, path, target, &configuration);
         }
         Extension::TrafficExtension => {
             let wasm = Value::Object(wasm_plugin(module, configuration));
@@ -80,10 +86,10 @@ fn wasm_plugin(module: &Module, configuration: Value) -> Map<String, Value> {
     fields.extend(sha256.as_ref().map(|hash| ("sha256", json!(hash))));
     fields.extend(url.starts_with("oci://").then(|| ("imagePullPolicy", json!("IfNotPresent"))));
     fields.extend(pull_secret.as_ref().map(|name| ("imagePullSecret", json!(name))));
-    // Should the module ever trap, the next request gets a fresh one. Unset would mean FAIL_CLOSE.
+    // Where the image cannot be fetched, requests go to the default lane. Unset, or FAIL_RELOAD, would turn every request away.
     fields.extend([
         ("pluginName", json!("graylane")),
-        ("failStrategy", json!("FAIL_RELOAD")),
+        ("failStrategy", json!("FAIL_OPEN")),
         ("pluginConfig", configuration),
     ]);
     fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()

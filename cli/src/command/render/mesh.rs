@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use graylane::plan::Plan;
 use graylane_cli::check::Severity;
 use graylane_cli::document::Form;
-use graylane_cli::facts::{self, For, Mesh};
+use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Manifests;
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
@@ -97,6 +98,8 @@ enum ExtensionKind {
     WasmPlugin,
     /// `TrafficExtension`, of Istio 1.30 and later
     TrafficExtension,
+    /// `EnvoyFilter`, with the module as a file of the proxy's container
+    EnvoyFilter,
 }
 
 impl From<ExtensionKind> for Extension {
@@ -104,6 +107,7 @@ impl From<ExtensionKind> for Extension {
         match kind {
             ExtensionKind::WasmPlugin => Extension::WasmPlugin,
             ExtensionKind::TrafficExtension => Extension::TrafficExtension,
+            ExtensionKind::EnvoyFilter => Extension::EnvoyFilter,
         }
     }
 }
@@ -139,10 +143,28 @@ pub(crate) struct KubernetesOptions {
     common: Common,
 }
 
+impl PluginOptions {
+    fn loads_a_file(&self) -> bool {
+        matches!(self.extension, ExtensionKind::EnvoyFilter)
+    }
+}
+
+impl IstioOptions {
+    fn needs(&self) -> Needs {
+        Needs { gateway_labels: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
+    }
+}
+
+impl GatewayApiOptions {
+    fn needs(&self) -> Needs {
+        Needs { selectors: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
+    }
+}
+
 /// Renders for Istio.
 pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
     let Some(read) =
-        Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing, For::Istio)?
+        Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing, options.needs())?
     else {
         return Ok(Outcome::Bad);
     };
@@ -168,7 +190,7 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
 
 /// Renders for the Gateway API.
 pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], For::GatewayApi)? else {
+    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], options.needs())? else {
         return Ok(Outcome::Bad);
     };
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
@@ -177,7 +199,10 @@ pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
 
 /// Renders for Kubernetes alone.
 pub(crate) fn kubernetes(options: &KubernetesOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, None, &[], For::Kubernetes)? else { return Ok(Outcome::Bad) };
+    let Some(read) = Read::of(&options.common, None, &[], Needs { selectors: true, ..Needs::default() })?
+    else {
+        return Ok(Outcome::Bad);
+    };
     finish(&options.common, &kubernetes::render(&read.mesh), &[])
 }
 
@@ -186,12 +211,12 @@ struct Read {
     mesh: Mesh,
     policy: Value,
     keys: Keys,
-    hop_headers: [String; 3],
+    plan: Plan,
 }
 
 impl Read {
     /// Reads policy, keys and facts; none where one of them has mistakes, which are told.
-    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf], what_for: For) -> Result<Option<Self>> {
+    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf], needs: Needs) -> Result<Option<Self>> {
         let Common { policy, facts, .. } = common;
         let all =
             [policy.as_path(), facts].into_iter().chain(keys).chain(existing.iter().map(PathBuf::as_path));
@@ -200,11 +225,8 @@ impl Read {
             return Ok(None);
         };
         let text = input::read(facts)?;
-        match facts::check(&text, Form::of(facts), &policy, &plan, what_for) {
-            Ok(mesh) => {
-                let hop_headers = [&plan.names().lane, &plan.names().cluster, &plan.names().slot];
-                Ok(Some(Read { mesh, policy: json, keys, hop_headers: hop_headers.map(ToString::to_string) }))
-            }
+        match facts::check(&text, Form::of(facts), &policy, &plan, needs) {
+            Ok(mesh) => Ok(Some(Read { mesh, policy: json, keys, plan })),
             Err(report) => {
                 output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
                 Ok(None)
@@ -213,9 +235,18 @@ impl Read {
     }
 
     fn source<'s>(&'s self, existing: &'s [Value]) -> Source<'s> {
-        let hop_headers = self.hop_headers.each_ref().map(String::as_str);
-        let Read { mesh, policy, keys, .. } = self;
-        Source { mesh, hop_headers, policy, keys, existing }
+        let Read { mesh, policy, keys, plan } = self;
+        let names = plan.names();
+        Source {
+            mesh,
+            hop_headers: [&names.lane, &names.cluster, &names.slot],
+            claimed_headers: plan.claimed_headers().collect(),
+            trusts_somebody: plan.trusts_somebody(),
+            id_header: &names.id,
+            policy,
+            keys,
+            existing,
+        }
     }
 }
 

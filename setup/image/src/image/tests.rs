@@ -170,6 +170,6 @@ fn the_layers_depend_on_the_module_alone() {
     assert_eq!(
         layers(Some("abc")),
         layers(None),
-        "so a new commit with the same module is nothing new to fetch"
+        "so a new commit with the same module brings a registry no new layer"
     );
 }
