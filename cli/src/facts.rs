@@ -4,6 +4,7 @@
 //! Written facts are read as a policy is: every mistake at once, each with its place. Then they are held against the
 //! policy, and what comes out is a [`Mesh`]: services with lanes, nothing missing.
 
+mod held;
 mod mesh;
 mod name;
 pub mod written;
@@ -20,11 +21,14 @@ pub use mesh::{Gateway, Lane, Mesh, Module, Service};
 
 /// What is needed of facts beyond what they always say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for on its own")]
 pub struct Needs {
     /// The pods of the gateway are found by their labels.
     pub gateway_labels: bool,
     /// Each lane is a Service, which selects among all pods of a namespace.
     pub selectors: bool,
+    /// Something is rendered for a gateway.
+    pub gateway: bool,
     /// Proxies load the module as a file of their own.
     pub module_file: bool,
 }
@@ -37,7 +41,7 @@ pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, needs: Needs)
     let node = parse(text, form).map_err(|fault| check::not_a_document(fault, form, "the facts"))?;
     let mut errors = PolicyErrors::default();
     let facts: written::Facts = read(&node, &Path::Root, &mut errors);
-    let mesh = mesh::of(&facts, policy, plan, needs, &mut errors);
+    let mesh = held::mesh(&facts, policy, plan, needs, &mut errors);
     if errors.is_empty() {
         return Ok(mesh);
     }

@@ -7,7 +7,6 @@ mod envoy_filter;
 pub mod gateway_api;
 pub mod istio;
 pub mod kubernetes;
-mod merge;
 mod plugin;
 
 use anyhow::{Context, Result};
@@ -16,6 +15,7 @@ use serde_saphyr::ser_options;
 
 use crate::facts::{Mesh, Service};
 use crate::keys::Keys;
+use crate::manifests::Object;
 
 pub use plugin::Extension;
 
@@ -37,7 +37,7 @@ pub struct Source<'s> {
     /// The secrets of the policy, by their ids.
     pub keys: &'s Keys,
     /// The objects that are there, of which what is not about lanes is kept.
-    pub existing: &'s [Value],
+    pub existing: &'s [Object],
 }
 
 impl<'s> Source<'s> {
@@ -93,17 +93,6 @@ fn object(api: &str, kind: &str, name: &str, namespace: &str, spec: &Value) -> V
         "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     })
-}
-
-/// The namespaces of services, each once.
-fn namespaces(mesh: &Mesh) -> Vec<&str> {
-    let mut namespaces: Vec<&str> = Vec::new();
-    for Service { namespace, .. } in &mesh.services {
-        if !namespaces.contains(&namespace.as_str()) {
-            namespaces.push(namespace);
-        }
-    }
-    namespaces
 }
 
 /// What of services people should know: which lanes have no route of their own, and which requests no release governs.

@@ -84,22 +84,18 @@ fn of_what_is_there_all_is_kept_but_what_is_about_lanes() {
         });
         let object = json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata,
-            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.before}, "status": {},
+            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.before, "tcp": [{"route": []}]}, "status": {},
         });
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [object]});
         fs::write(folder.path().join("there.json"), list.to_string()).unwrap();
         let (code, out, told) = render(folder.path(), &["istio", "--existing", "there.json"]);
         assert_eq!(code, Some(0), "{}: {told}", case.promise);
-        assert!(
-            case.note.is_none_or(|note| told.contains(&format!("note: {note}"))),
-            "{}: {told}",
-            case.promise
-        );
+        assert!(case.note.is_none_or(|note| told.contains(&note)), "{}: {told}", case.promise);
         let rendered = documents(&out).pop().expect("an object");
         let expected = json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
             "metadata": {"name": "user-svc", "namespace": "shop", "labels": {"team": "a"}},
-            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.after},
+            "spec": {"hosts": ["user-svc"], "exportTo": ["."], "http": case.after, "tcp": [{"route": []}]},
         });
         assert_eq!(rendered, expected, "{}: {rendered:#}", case.promise);
         // What was rendered stays as it is when it is rendered once more.
@@ -136,22 +132,141 @@ spec:
     assert_eq!(rule["spec"]["subsets"], expected);
 }
 
+/// A `VirtualService` with routes.
+fn virtual_service(name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+}
+
+/// What is rendered beside objects that are there.
+fn beside(folder: &Path, objects: &[Value]) -> (Option<i32>, String, String) {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    fs::write(folder.join("there.json"), list.to_string()).unwrap();
+    render(folder, &["istio", "--existing", "there.json"])
+}
+
 #[test]
-fn two_objects_about_one_service_are_refused() {
-    let folder = folder();
-    let of = |name: &str, host: &str| {
-        json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "shop"},
-            "spec": {"hosts": [host], "http": []}})
-    };
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [of("a", "user-svc"), of("b", "user-svc.shop.svc")]});
-    fs::write(folder.path().join("there.json"), list.to_string()).unwrap();
-    let (code, out, told) = render(folder.path(), &["istio", "--existing", "there.json"]);
-    assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(
-        told.contains(
-            "VirtualService shop/a, VirtualService shop/b are all a VirtualService of user-svc.shop"
+fn what_cannot_be_kept_beside_lanes_is_refused() {
+    for (objects, told) in [
+        (
+            vec![
+                virtual_service("a", &json!({"hosts": ["user-svc"], "http": []})),
+                virtual_service("b", &json!({"hosts": ["user-svc.shop.svc"], "http": []})),
+            ],
+            "VirtualService shop/a, VirtualService shop/b are all for user-svc.shop.svc.cluster.local",
         ),
-        "{told}"
+        (
+            vec![virtual_service(
+                "user-svc",
+                &json!({"hosts": ["legacy.example.com"], "gateways": ["g"], "http": []}),
+            )],
+            "VirtualService shop/user-svc is there for [\"legacy.example.com\"], and the new one for user-svc.shop.svc.cluster.local has its name",
+        ),
+        (
+            vec![json!({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+                "metadata": {"name": "user-svc", "namespace": "shop"}, "spec": {"host": "legacy"}})],
+            "DestinationRule shop/user-svc is there for \"legacy\"",
+        ),
+        (
+            vec![virtual_service("a", &json!({"hosts": "user-svc", "http": {"a": 1}}))],
+            "there.json:1:165: error: items[0].spec.hosts: Wrong type: \"user-svc\": must be a list of names",
+        ),
+    ] {
+        let (code, out, words) = beside(folder().path(), &objects);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{words}");
+        assert!(words.contains(told), "{told}\n{words}");
+    }
+}
+
+#[test]
+fn an_object_that_says_no_namespace_is_in_that_of_the_service() {
+    let mut object = virtual_service(
+        "user-svc",
+        &json!({"hosts": ["user-svc"], "http": [{"route": [{"destination": {"host": "user-svc"}}]}]}),
+    );
+    object["metadata"].as_object_mut().unwrap().remove("namespace");
+    let (code, out, told) = beside(folder().path(), &[object]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(documents(&out).pop().unwrap()["spec"]["http"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_rule_for_many_hosts_hands_its_policy_on() {
+    let wide = json!({"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+        "metadata": {"name": "wide", "namespace": "shop"},
+        "spec": {"host": "*.shop.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}});
+    let (code, out, told) = beside(folder().path(), &[wide]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(documents(&out).first().unwrap()["spec"]["trafficPolicy"]["tls"]["mode"], "ISTIO_MUTUAL");
+    assert!(told.contains("note: DestinationRule shop/wide: its trafficPolicy is copied"), "{told}");
+}
+
+#[test]
+fn the_mesh_and_the_gateway_have_a_virtual_service_each_and_what_is_there_takes_the_place_of_its_own() {
+    let folder = folder();
+    let facts = fs::read_to_string(data("facts.yaml")).unwrap();
+    let gateway = "gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
+    let facts = facts.replace("port: 8080", "port: 8080\n  hosts: [user-svc.example.com]");
+    fs::write(folder.path().join("facts.yaml"), format!("{gateway}{facts}")).unwrap();
+    let route = json!([{"route": [{"destination": {"host": "user-svc"}}]}]);
+    let mesh = virtual_service("mine", &json!({"hosts": ["user-svc"], "http": route}));
+    let outside =
+        json!({"hosts": ["user-svc.example.com"], "gateways": ["istio-ingress/ingress"], "http": route});
+    let outside = virtual_service("outside", &outside);
+    for (there, names) in [
+        (vec![], ["VirtualService user-svc", "VirtualService user-svc-gateway"]),
+        (vec![mesh.clone()], ["VirtualService mine", "VirtualService user-svc-gateway"]),
+        (vec![outside.clone()], ["VirtualService outside", "VirtualService user-svc"]),
+        (vec![mesh, outside], ["VirtualService mine", "VirtualService outside"]),
+    ] {
+        let (code, out, told) = beside(folder.path(), &there);
+        assert_eq!(code, Some(0), "{told}");
+        let objects = documents(&out);
+        let [.., one, other] = objects.as_slice() else { panic!("{out}") };
+        assert_eq!(named(&[one.clone(), other.clone()]), names);
+        for object in [one, other] {
+            assert_eq!(object["spec"]["http"].as_array().map(Vec::len), Some(2), "{object}");
+        }
+    }
+}
+
+#[test]
+fn one_virtual_service_has_the_lanes_of_all_services_that_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = |name: &str| {
+        format!(
+            "- name: {name}\n  match: {{hosts: [{name}]}}\n  lanes: [{{name: stable}}, {{name: v2}}]\n  canary: {{stable: stable, candidates: [{{lane: v2, percent: 5}}]}}\n"
+        )
+    };
+    let service = |name: &str| {
+        format!(
+            "- release: {name}\n  name: {name}\n  namespace: shop\n  port: 80\n  hosts: [x.example.com]\n  lanes:\n    stable: {{labels: {{version: v1}}, serving: true}}\n    v2: {{labels: {{version: v2}}, serving: true}}\n"
+        )
+    };
+    let policy = format!("language: 1\nreleases:\n{}{}", release("a"), release("b"));
+    let gateway = "gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}";
+    let facts = format!("{gateway}\nservices:\n{}{}", service("a"), service("b"));
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    fs::write(folder.path().join("facts.yaml"), facts).unwrap();
+    let (code, _, told) = render(folder.path(), &["istio"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("error: x.example.com leads to b and to a: write a VirtualService"), "{told}");
+    let to = |path: &str, host: &str| json!({"match": [{"uri": {"prefix": path}}], "route": [{"destination": {"host": host}}]});
+    let spec = json!({"hosts": ["x.example.com"], "gateways": ["istio-ingress/ingress"], "http": [to("/a", "a"), to("/b", "b")]});
+    let (code, out, told) = beside(folder.path(), &[virtual_service("x", &spec)]);
+    assert_eq!(code, Some(0), "{told}");
+    let objects = documents(&out);
+    let of_x: Vec<&Value> = objects.iter().filter(|object| object["metadata"]["name"] == "x").collect();
+    let [x] = of_x.as_slice() else { panic!("{out}") };
+    let subsets: Vec<String> = x["spec"]["http"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| route["route"][0]["destination"].to_string())
+        .collect();
+    let expected = |host: &str, subset: &str| json!({"host": host, "subset": subset}).to_string();
+    assert_eq!(
+        subsets,
+        [expected("a", "v2"), expected("a", "stable"), expected("b", "v2"), expected("b", "stable")]
     );
 }
 
@@ -199,7 +314,8 @@ fn a_lane_without_pods_that_serve_has_no_route_of_its_own() {
     fs::write(folder.path().join("facts.yaml"), facts).unwrap();
     let (.., out, told) = render(folder.path(), &["istio"]);
     let routes = documents(&out).pop().unwrap()["spec"]["http"].clone();
-    let of_v2 = routes.as_array().unwrap().iter().find(|route| route["name"] == "user-svc-v2").unwrap();
+    let of_v2 =
+        routes.as_array().unwrap().iter().find(|route| route["name"] == "graylane:v2:user-svc").unwrap();
     assert_eq!(of_v2["route"][0]["destination"]["subset"], "v1-5");
     assert!(told.contains("its requests go to v1.5"), "{told}");
 }
@@ -220,6 +336,7 @@ gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
                 "EnvoyFilter graylane-early-removal",
                 "DestinationRule user-svc",
                 "VirtualService user-svc",
+                "VirtualService user-svc-gateway",
                 "WasmPlugin graylane-gateway",
                 "WasmPlugin graylane-sidecar",
             ],

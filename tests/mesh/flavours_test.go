@@ -25,7 +25,7 @@ type flavour struct {
 
 var flavours = []flavour{
 	{name: "WasmPlugin", kustomization: "base", files: []string{
-		"destination-rule.yaml", "virtual-service.yaml",
+		"destination-rule.yaml", "virtual-service.yaml", "virtual-service-gateway.yaml",
 		"wasm-plugin-gateway.yaml", "wasm-plugin-sidecar.yaml", "early-removal.yaml",
 	}},
 	{name: "EnvoyFilter", kustomization: "overlays/envoyfilter", files: []string{
@@ -38,7 +38,7 @@ var flavours = []flavour{
 		"services.yaml", "http-route-gateway.yaml", "http-route-mesh.yaml",
 	}},
 	{name: "many lanes", kustomization: "base", component: "components/many-lanes", files: []string{
-		"cluster-header.yaml", "virtual-service-gateway.yaml",
+		"cluster-header.yaml",
 	}},
 	{name: "telemetry", kustomization: "base", component: "components/telemetry", meshConfig: "mesh-config.yaml", files: []string{
 		"telemetry-gateway.yaml", "telemetry-sidecar.yaml",

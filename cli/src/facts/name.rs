@@ -15,12 +15,26 @@ pub(super) fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// Whether `text` is DNS labels with dots between, the first of which may be `*` alone.
-pub(super) fn is_host(text: &str) -> bool {
-    text.len() <= 253 && text.strip_prefix("*.").unwrap_or(text).split('.').all(is_label)
+/// The name of a Service: RFC 1035.
+pub(super) const SERVICE: &str =
+    "small letters, digits and hyphens, a letter first and no hyphen last, 63 at most";
+
+/// Whether `text` may name a Service.
+pub(super) fn is_service(text: &str) -> bool {
+    is_label(text) && text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
 }
 
-/// Checks labels of pods; at least one if they are `needed`.
+/// Whether `text` is DNS labels with dots between.
+pub(super) fn is_host(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// Whether `text` is a host, or all hosts below one: `*.example.com`.
+pub(super) fn is_pattern(text: &str) -> bool {
+    is_host(text.strip_prefix("*.").unwrap_or(text))
+}
+
+/// Checks labels of pods.
 pub(super) fn labels(labels: &[(String, String)], at: &mut At<'_>) {
     for (key, value) in labels {
         let (prefix, name) =
@@ -69,7 +83,8 @@ mod tests {
         for bad in ["", "A", "a.b", "-a", "a-", "a_b", &"a".repeat(64)] {
             assert!(!is_label(bad), "{bad}");
         }
-        assert!(is_host("shop.example.com") && is_host("*.example.com"));
+        assert!(is_host("shop.example.com") && !is_host("*.example.com") && is_pattern("*.example.com"));
+        assert!(is_service("a1") && !is_service("1a"));
         assert!(!is_host("*") && !is_host("a..b") && !is_host("shop.example.com:80"));
     }
 

@@ -17,6 +17,10 @@ written! {
         module: Option<Module>,
         /// Where clients come in. Without it nothing is rendered for a gateway.
         gateway: Option<Gateway>,
+        /// The namespaces whose pods call the services, besides the services' own: their sidecars load the plugin too.
+        clients: Vec<String>,
+        /// The domain of the cluster; default: `cluster.local`.
+        cluster_domain: Option<String> as "clusterDomain",
         /// The services, one for each release that sends requests to lanes. Required.
         services: Vec<Service> [required],
     }
@@ -56,7 +60,9 @@ written! {
         /// Its namespace. Required.
         namespace: Option<String> [required],
         /// The port of the service: 1 to 65535. Required.
-        port: Option<u32> [required],
+        port: Option<Port> [required],
+        /// The name of the port of lanes' Services, by which a mesh knows the protocol: `http`, `grpc`, `http2`. Default `http`.
+        port_name: Option<String> as "portName",
         /// The port of its pods, a number or the name that they give it; default: that of the service.
         target_port: Option<TargetPort> as "targetPort",
         /// The hosts by which clients know it at the gateway.
@@ -81,6 +87,38 @@ written! {
         service: Option<String>,
         /// Whether that Service tells the addresses of pods that are not ready yet. Default `false`.
         publish_not_ready: bool as "publishNotReady",
+    }
+}
+
+/// A port: 1 to 65535.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Port(pub u16);
+
+impl Written for Port {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        let number = match node {
+            Node::Unsigned(number) => u16::try_from(*number).ok().filter(|number| *number > 0),
+            _ => None,
+        };
+        if number.is_none() {
+            at.error(Problem::Invalid, node, "must be a number, 1 to 65535");
+        }
+        Port(number.unwrap_or_default())
+    }
+}
+
+impl JsonSchema for Port {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer"})
     }
 }
 
@@ -119,7 +157,7 @@ impl Written for TargetPort {
 }
 
 /// Whether pods may name a port so: an IANA service name (RFC 6335).
-fn is_port_name(name: &str) -> bool {
+pub(super) fn is_port_name(name: &str) -> bool {
     name.len() <= 15
         && super::name::is_label(name)
         && !name.contains("--")

@@ -14,11 +14,9 @@ const HEADER_TO_METADATA: &str =
 
 /// The filter of a target. `path` is the module, as a file of the proxy's container.
 pub(super) fn render(source: &Source<'_>, path: &str, target: &Target<'_>, configuration: &Value) -> Value {
-    let (name, namespace, context) = match target {
-        Target::Gateway(gateway) | Target::GatewayApi(gateway) => {
-            ("graylane-gateway", gateway.namespace.as_str(), "GATEWAY")
-        }
-        Target::Sidecars(namespace) => ("graylane-sidecar", *namespace, "SIDECAR_OUTBOUND"),
+    let (name, context) = match target {
+        Target::Gateway(_) | Target::GatewayApi(_) => ("graylane-gateway", "GATEWAY"),
+        Target::Sidecars(_) => ("graylane-sidecar", "SIDECAR_OUTBOUND"),
     };
     let mut spec = match target {
         Target::Sidecars(_) => Map::new(),
@@ -30,7 +28,7 @@ pub(super) fn render(source: &Source<'_>, path: &str, target: &Target<'_>, confi
         "configPatches".to_owned(),
         json!([discovers(source, name, context, target), is_found(name, path, context, configuration)]),
     );
-    object("networking.istio.io/v1alpha3", "EnvoyFilter", name, namespace, &Value::Object(spec))
+    object("networking.istio.io/v1alpha3", "EnvoyFilter", name, target.namespace(), &Value::Object(spec))
 }
 
 /// The place right before the router, and what stands there until the filter is found.

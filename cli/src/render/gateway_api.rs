@@ -10,27 +10,33 @@ use crate::facts::{Gateway, Lane, Service};
 
 const API: &str = "gateway.networking.k8s.io/v1";
 
+/// How many rules and hosts a route may have.
+const MOST: usize = 16;
+
 /// Renders everything: the Services of lanes, then the routes to them, then the plugin where a module is known.
-pub fn render(source: &Source<'_>, extension: Extension) -> Rendered {
+///
+/// # Errors
+/// What an `HTTPRoute` has no room for.
+pub fn render(source: &Source<'_>, extension: Extension) -> Result<Rendered, Vec<String>> {
     let mesh = source.mesh;
-    let gateway = mesh.gateway.as_ref().map(|gateway| (Target::GatewayApi(gateway), gateway));
+    let target = mesh.gateway.as_ref().map(Target::GatewayApi);
+    let mut faults = Vec::new();
     let mut objects: Vec<Value> = Vec::new();
-    objects.extend(gateway.iter().map(|(target, gateway)| early_removal(target, &gateway.namespace, source)));
+    objects.extend(target.iter().map(|target| early_removal(target, source)));
     objects.extend(kubernetes::render(mesh).objects);
     for service in &mesh.services {
+        let rules = service.routed().count().saturating_add(1);
+        for (count, what) in [(rules, "routes, one for each lane"), (service.hosts.len(), "hosts")] {
+            if count > MOST {
+                faults.push(format!("{} has {count} {what}: an HTTPRoute has {MOST} at most", service.name));
+            }
+        }
         let gateway = mesh.gateway.as_ref().filter(|_| !service.hosts.is_empty());
         objects.extend(gateway.map(|gateway| at_gateway(service, gateway, source.lane_header())));
         objects.push(in_mesh(service, source.lane_header()));
     }
-    if let Some((target, _)) = &gateway {
-        objects.extend(mesh.module.as_ref().map(|module| plugin::object(source, module, target, extension)));
-    }
-    let sidecars = super::namespaces(mesh).into_iter().map(Target::Sidecars);
-    let module = mesh.module.as_ref();
-    objects.extend(module.into_iter().flat_map(|module| {
-        sidecars.clone().map(move |target| plugin::object(source, module, &target, extension))
-    }));
-    Rendered { objects, notes: super::notes(mesh) }
+    objects.extend(plugin::all(source, target.as_ref(), extension));
+    if faults.is_empty() { Ok(Rendered { objects, notes: super::notes(mesh) }) } else { Err(faults) }
 }
 
 /// The routes of what comes from outside.

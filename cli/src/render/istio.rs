@@ -1,11 +1,16 @@
 //! For Istio: a subset for each lane, routes that follow the lane header, and the plugin that writes it.
 
+mod existing;
+mod routes;
+
 use serde_json::{Value, json};
 
-use super::merge::{self, Existing};
+use self::existing::{Existing, Side};
 use super::plugin::{self, Extension, Target};
 use super::{Rendered, Source, map, object};
-use crate::facts::{Gateway, Lane, Service};
+use crate::facts::{Gateway, Service};
+
+pub use existing::check;
 
 const NETWORKING: &str = "networking.istio.io/v1";
 
@@ -15,86 +20,70 @@ const NETWORKING: &str = "networking.istio.io/v1";
 /// What of the objects that are there cannot be kept beside lanes.
 pub fn render(source: &Source<'_>, extension: Extension) -> Result<Rendered, Vec<String>> {
     let mesh = source.mesh;
-    let existing = Existing::of(source.existing);
-    let (mut rules, mut routes, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    let mut notes = super::notes(mesh);
+    let mut existing = Existing::of(source.existing);
+    let rules: Vec<Value> = mesh.services.iter().map(|service| existing.destination_rule(service)).collect();
+    let mut new: Vec<Value> = Vec::new();
     for service in &mesh.services {
-        match existing.destination_rule(service) {
-            Ok(found) => rules.push(destination_rule(service, found)),
-            Err(fault) => faults.push(fault),
+        if !existing.takes_lanes(service, Side::Mesh, source.lane_header()) {
+            existing.is_free("VirtualService", &service.name, service);
+            new.push(in_mesh(service, source.lane_header()));
         }
-        match existing.virtual_service(service, source.lane_header()) {
-            Ok(Some(found)) => {
-                notes.extend(found.notes());
-                routes.push(found.with_lanes(service, source.lane_header()));
-            }
-            Ok(None) => routes.push(virtual_service(service, mesh.gateway.as_ref(), source.lane_header())),
-            Err(fault) => faults.push(fault),
+        let Some(gateway) = &mesh.gateway else { continue };
+        let hosts = service.hosts.iter().map(String::as_str);
+        let hosts: Vec<&str> = hosts
+            .filter(|host| !existing.takes_lanes(service, Side::Gateway(gateway, host), source.lane_header()))
+            .collect();
+        if !hosts.is_empty() {
+            shared(&hosts, service, &mesh.services, &mut existing.faults);
+            existing.is_free("VirtualService", &format!("{}-gateway", service.name), service);
+            new.push(at_gateway(service, gateway, &hosts, source.lane_header()));
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
+    if !existing.faults.is_empty() {
+        return Err(existing.faults);
     }
+    let target = mesh.gateway.as_ref().map(Target::Gateway);
     let mut objects: Vec<Value> = Vec::new();
-    objects.extend(
-        mesh.gateway
-            .as_ref()
-            .map(|gateway| early_removal(&Target::Gateway(gateway), &gateway.namespace, source)),
-    );
+    objects.extend(target.iter().map(|target| early_removal(target, source)));
     objects.extend(rules);
-    objects.extend(routes);
-    objects.extend(plugins(source, extension));
-    Ok(Rendered { objects, notes })
+    objects.extend(existing.changed());
+    objects.extend(new);
+    objects.extend(plugin::all(source, target.as_ref(), extension));
+    Ok(Rendered { objects, notes: super::notes(mesh).into_iter().chain(existing.notes).collect() })
 }
 
-/// A subset for each lane, those of lanes without pods as well: nothing is sent there before a route names them.
-fn destination_rule(service: &Service, found: Option<&Value>) -> Value {
-    let subset = |lane: &Lane| json!({"name": lane.subset, "labels": map(&lane.labels)});
-    let subsets: Vec<Value> = service.lanes.iter().map(subset).collect();
-    if let Some(found) = found {
-        return merge::destination_rule(found, subsets);
+/// Reports hosts at the gateway that two services have: which of them a path belongs to stands in no facts.
+fn shared(hosts: &[&str], service: &Service, services: &[Service], faults: &mut Vec<String>) {
+    for host in hosts {
+        let others = services
+            .iter()
+            .filter(|other| *other != service && other.hosts.iter().any(|other| other == host));
+        faults.extend(others.map(|other| {
+            let (name, other) = (&service.name, &other.name);
+            format!("{host} leads to {other} and to {name}: write a VirtualService that says which path is whose, and give it with --existing")
+        }));
     }
-    let spec = json!({"host": service.host(), "subsets": subsets});
-    object(NETWORKING, "DestinationRule", &service.name, &service.namespace, &spec)
 }
 
-/// A route for each lane and one for all others, to the base.
-fn virtual_service(service: &Service, gateway: Option<&Gateway>, header: &str) -> Value {
-    let is_at_gateway = gateway.filter(|_| !service.hosts.is_empty());
-    let mut hosts = vec![service.host()];
-    let mut gateways = Vec::new();
-    if let Some(Gateway { name, namespace, .. }) = is_at_gateway {
-        hosts.extend(service.hosts.iter().cloned());
-        gateways = vec!["mesh".to_owned(), format!("{namespace}/{name}")];
-    }
-    let named = |lane: &Lane| format!("{}-{}", service.name, lane.subset);
-    let lanes = service.routed().map(|(lane, served_by)| {
-        json!({
-            "name": named(lane),
-            "match": [{"headers": {header: {"exact": lane.name}}}],
-            "route": [{"destination": destination(service, served_by)}],
-        })
-    });
-    let base = service
-        .base()
-        .map(|base| json!({"name": named(base), "route": [{"destination": destination(service, base)}]}));
-    let http: Vec<Value> = lanes.chain(base).collect();
-    let spec = if gateways.is_empty() {
-        json!({"hosts": hosts, "http": http})
-    } else {
-        json!({"hosts": hosts, "gateways": gateways, "http": http})
-    };
+/// The routes of requests by the name of the service, whatever its port.
+fn in_mesh(service: &Service, header: &str) -> Value {
+    let http = routes::new(&service.name, service, None, header);
+    let spec = json!({"hosts": [service.host()], "http": http});
     object(NETWORKING, "VirtualService", &service.name, &service.namespace, &spec)
 }
 
-/// Where a lane is.
-pub(super) fn destination(service: &Service, lane: &Lane) -> Value {
-    json!({"host": service.host(), "subset": lane.subset, "port": {"number": service.port}})
+/// The routes of what comes from outside.
+fn at_gateway(service: &Service, gateway: &Gateway, hosts: &[&str], header: &str) -> Value {
+    let name = format!("{}-gateway", service.name);
+    let Gateway { name: gateway, namespace, .. } = gateway;
+    let http = routes::new(&name, service, Some(service.port), header);
+    let spec = json!({"hosts": hosts, "gateways": [format!("{namespace}/{gateway}")], "http": http});
+    object(NETWORKING, "VirtualService", &name, &service.namespace, &spec)
 }
 
 /// Removes the headers that name a lane, and those that claim one unless the policy believes somebody, before anything at a gateway
 /// reads them: also while the module is absent.
-pub(super) fn early_removal(gateway: &Target<'_>, namespace: &str, source: &Source<'_>) -> Value {
+pub(super) fn early_removal(gateway: &Target<'_>, source: &Source<'_>) -> Value {
     let claims = if source.trusts_somebody { &[] } else { source.claimed_headers.as_slice() };
     let removals: Vec<Value> =
         source.hop_headers.iter().chain(claims).map(|header| json!({"remove": header})).collect();
@@ -121,15 +110,7 @@ pub(super) fn early_removal(gateway: &Target<'_>, namespace: &str, source: &Sour
         "networking.istio.io/v1alpha3",
         "EnvoyFilter",
         "graylane-early-removal",
-        namespace,
+        gateway.namespace(),
         &Value::Object(spec),
     )
-}
-
-/// The plugin at the gateway, and one for the sidecars of each namespace that has a service.
-fn plugins(source: &Source<'_>, extension: Extension) -> Vec<Value> {
-    let Some(module) = &source.mesh.module else { return Vec::new() };
-    let gateway = source.mesh.gateway.iter().map(Target::Gateway);
-    let sidecars = super::namespaces(source.mesh).into_iter().map(Target::Sidecars);
-    gateway.chain(sidecars).map(|target| plugin::object(source, module, &target, extension)).collect()
 }

@@ -23,7 +23,7 @@ fn of_lane(service: &Service, lane: &Lane) -> Value {
     let selector: Vec<(String, String)> = service.selector.iter().chain(&lane.labels).cloned().collect();
     let mut spec = json!({
         "selector": map(&selector),
-        "ports": [{"name": "http", "port": service.port, "targetPort": service.target_port}],
+        "ports": [{"name": service.port_name, "port": service.port, "targetPort": service.target_port}],
     });
     if lane.publish_not_ready
         && let Some(spec) = spec.as_object_mut()

@@ -29,19 +29,33 @@ pub(super) enum Target<'t> {
     Sidecars(&'t str),
 }
 
-/// The plugin of a target.
-pub(super) fn object(
-    source: &Source<'_>,
-    module: &Module,
-    target: &Target<'_>,
-    extension: Extension,
-) -> Value {
-    let (name, namespace, trust) = match target {
-        Target::Gateway(gateway) | Target::GatewayApi(gateway) => {
-            ("graylane-gateway", gateway.namespace.as_str(), Trust::Edge)
+impl Target<'_> {
+    pub(super) fn namespace(&self) -> &str {
+        match self {
+            Target::Gateway(gateway) | Target::GatewayApi(gateway) => &gateway.namespace,
+            Target::Sidecars(namespace) => namespace,
         }
-        Target::Sidecars(namespace) => ("graylane-sidecar", *namespace, Trust::Mesh),
+    }
+}
+
+/// The plugin at the gateway, and one for the sidecars of each namespace that has clients; none where no module is known.
+pub(super) fn all(source: &Source<'_>, gateway: Option<&Target<'_>>, extension: Extension) -> Vec<Value> {
+    let Some(module) = &source.mesh.module else { return Vec::new() };
+    let sidecars = source
+        .mesh
+        .clients
+        .iter()
+        .map(|namespace| object(source, module, &Target::Sidecars(namespace), extension));
+    gateway.map(|gateway| object(source, module, gateway, extension)).into_iter().chain(sidecars).collect()
+}
+
+/// The plugin of a target.
+fn object(source: &Source<'_>, module: &Module, target: &Target<'_>, extension: Extension) -> Value {
+    let (name, trust) = match target {
+        Target::Gateway(_) | Target::GatewayApi(_) => ("graylane-gateway", Trust::Edge),
+        Target::Sidecars(_) => ("graylane-sidecar", Trust::Mesh),
     };
+    let namespace = target.namespace();
     let configuration = document::plugin_configuration(trust, false, source.keys, source.policy);
     let (api, kind, loads) = match extension {
         Extension::WasmPlugin => {

@@ -9,7 +9,7 @@ use graylane_cli::check::Severity;
 use graylane_cli::document::Form;
 use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
-use graylane_cli::manifests::Manifests;
+use graylane_cli::manifests::{Manifests, Object};
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
 use graylane_cli::report::File;
 use graylane_cli::words::shown;
@@ -44,13 +44,13 @@ Exit codes: 0 it is rendered, and nothing differs; 1 the policy, the facts or wh
 error, or something differs; 2 a file could not be read or written, or kubectl could not be run.";
 
 const ISTIO_EXAMPLES: &str = "\n\nExamples:
-  graylane render istio policy.yaml --facts facts.yaml | kubectl apply --server-side -f -
+  graylane render istio policy.yaml --facts facts.yaml | kubectl apply --server-side --field-manager=graylane -f -
   kubectl get virtualservices,destinationrules -n shop -o yaml > there.yaml
   graylane render istio policy.yaml --facts facts.yaml --existing there.yaml --diff cluster
   graylane render istio policy.yaml --facts facts.yaml --remove | kubectl delete -f -";
 
 const OTHER_EXAMPLES: &str = "\n\nExamples:
-  graylane render gateway-api policy.yaml --facts facts.yaml | kubectl apply --server-side -f -
+  graylane render gateway-api policy.yaml --facts facts.yaml | kubectl apply --server-side --field-manager=graylane -f -
   graylane render kubernetes policy.yaml --facts facts.yaml --diff manifests/";
 
 fn istio_help() -> String {
@@ -121,7 +121,7 @@ pub(crate) struct IstioOptions {
     #[command(flatten)]
     plugin: PluginOptions,
     /// Objects that are there (`kubectl get virtualservices,destinationrules -o yaml`): what of them is not about lanes is kept
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "remove")]
     existing: Vec<PathBuf>,
 }
 
@@ -151,13 +151,18 @@ impl PluginOptions {
 
 impl IstioOptions {
     fn needs(&self) -> Needs {
-        Needs { gateway_labels: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
+        Needs {
+            gateway: true,
+            gateway_labels: true,
+            module_file: self.plugin.loads_a_file(),
+            ..Needs::default()
+        }
     }
 }
 
 impl GatewayApiOptions {
     fn needs(&self) -> Needs {
-        Needs { selectors: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
+        Needs { gateway: true, selectors: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
     }
 }
 
@@ -172,20 +177,13 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
     for path in &options.existing {
         manifests.add(&input::name(path), input::read(path)?, Form::of(path));
     }
+    istio::check(&mut manifests);
     if manifests.count(Severity::Error) > 0 {
         output::tell(&manifests.text());
         return Ok(Outcome::Bad);
     }
-    let existing: Vec<Value> = manifests.objects.into_iter().map(|object| object.value).collect();
-    match istio::render(&read.source(&existing), options.plugin.extension.into()) {
-        Ok(rendered) => finish(&options.common, &rendered, &options.existing),
-        Err(faults) => {
-            for fault in faults {
-                output::tell(&format!("graylane: {}\n", shown(&fault)));
-            }
-            Ok(Outcome::Bad)
-        }
-    }
+    let rendered = istio::render(&read.source(&manifests.objects), options.plugin.extension.into());
+    finish(&options.common, rendered, &read, &options.existing)
 }
 
 /// Renders for the Gateway API.
@@ -194,7 +192,7 @@ pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
         return Ok(Outcome::Bad);
     };
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
-    finish(&options.common, &rendered, &[])
+    finish(&options.common, rendered, &read, &[])
 }
 
 /// Renders for Kubernetes alone.
@@ -203,7 +201,7 @@ pub(crate) fn kubernetes(options: &KubernetesOptions) -> Result<Outcome> {
     else {
         return Ok(Outcome::Bad);
     };
-    finish(&options.common, &kubernetes::render(&read.mesh), &[])
+    finish(&options.common, Ok(kubernetes::render(&read.mesh)), &read, &[])
 }
 
 /// What was read, all of it good.
@@ -211,22 +209,33 @@ struct Read {
     mesh: Mesh,
     policy: Value,
     keys: Keys,
+    keys_file: Option<PathBuf>,
     plan: Plan,
 }
 
 impl Read {
     /// Reads policy, keys and facts; none where one of them has mistakes, which are told.
-    fn of(common: &Common, keys: Option<&Path>, existing: &[PathBuf], needs: Needs) -> Result<Option<Self>> {
+    fn of(
+        common: &Common,
+        keys_file: Option<&Path>,
+        existing: &[PathBuf],
+        needs: Needs,
+    ) -> Result<Option<Self>> {
         let Common { policy, facts, .. } = common;
-        let all =
-            [policy.as_path(), facts].into_iter().chain(keys).chain(existing.iter().map(PathBuf::as_path));
+        let all = [policy.as_path(), facts]
+            .into_iter()
+            .chain(keys_file)
+            .chain(existing.iter().map(PathBuf::as_path));
         input::is_read_once(all)?;
-        let Some(WithKeys { json, policy, plan, keys }) = input::policy_with_keys(policy, keys)? else {
+        let Some(WithKeys { json, policy, plan, keys }) = input::policy_with_keys(policy, keys_file)? else {
             return Ok(None);
         };
         let text = input::read(facts)?;
         match facts::check(&text, Form::of(facts), &policy, &plan, needs) {
-            Ok(mesh) => Ok(Some(Read { mesh, policy: json, keys, plan })),
+            Ok(mesh) => {
+                let keys_file = keys_file.map(Path::to_owned);
+                Ok(Some(Read { mesh, policy: json, keys, keys_file, plan }))
+            }
             Err(report) => {
                 output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
                 Ok(None)
@@ -234,8 +243,8 @@ impl Read {
         }
     }
 
-    fn source<'s>(&'s self, existing: &'s [Value]) -> Source<'s> {
-        let Read { mesh, policy, keys, plan } = self;
+    fn source<'s>(&'s self, existing: &'s [Object]) -> Source<'s> {
+        let Read { mesh, policy, keys, plan, .. } = self;
         let names = plan.names();
         Source {
             mesh,
@@ -251,23 +260,37 @@ impl Read {
 }
 
 /// Writes what was rendered, or shows what would change.
-fn finish(common: &Common, rendered: &Rendered, existing: &[PathBuf]) -> Result<Outcome> {
-    for note in &rendered.notes {
+fn finish(
+    common: &Common,
+    rendered: Result<Rendered, Vec<String>>,
+    read: &Read,
+    existing: &[PathBuf],
+) -> Result<Outcome> {
+    let Rendered { objects, notes } = match rendered {
+        Ok(rendered) => rendered,
+        Err(faults) => {
+            for fault in faults {
+                output::tell(&format!("error: {}\n", shown(&fault)));
+            }
+            return Ok(Outcome::Bad);
+        }
+    };
+    let output = common.output.as_deref().filter(|path| !input::is_standard(path));
+    if let Some(path) = output {
+        let read = [&common.policy, &common.facts].into_iter().chain(&read.keys_file).chain(existing);
+        is_another_file(path, read)?;
+    }
+    for note in &notes {
         output::tell(&format!("note: {}\n", shown(note)));
     }
     if let Some(against) = &common.diff {
-        return diff::show(&rendered.objects, against);
+        return diff::show(&objects, against);
     }
-    let text = if common.remove {
-        render::yaml(&render::removal(&rendered.objects))
-    } else {
-        render::yaml(&rendered.objects)
-    }?;
-    match common.output.as_deref().filter(|path| !input::is_standard(path)) {
-        Some(path) => {
-            is_another_file(path, [&common.policy, &common.facts].into_iter().chain(existing))?;
-            place(path, &text, Existing::Replaced, None)?;
-        }
+    let objects = if common.remove { render::removal(&objects) } else { objects };
+    let text = render::yaml(&objects)?;
+    match output {
+        // A secret is not for all.
+        Some(path) => place(path, &text, Existing::Replaced, (!read.keys.is_empty()).then_some(0o640))?,
         None => output::write(&text)?,
     }
     Ok(Outcome::Good)

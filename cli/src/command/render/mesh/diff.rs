@@ -26,7 +26,7 @@ pub(super) fn show(objects: &[Value], against: &Path) -> Result<Outcome> {
 fn cluster(objects: &[Value]) -> Result<Outcome> {
     let kubectl = env::var_os("KUBECTL").unwrap_or_else(|| OsString::from("kubectl"));
     let mut command = Command::new(&kubectl);
-    command.args(["diff", "--server-side", "--force-conflicts", "--field-manager=graylane", "-f", "-"]);
+    command.args(["diff", "--server-side", "--field-manager=graylane", "-f", "-"]);
     let mut child = match command.stdin(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(fault) if fault.kind() == ErrorKind::NotFound => {
@@ -89,7 +89,8 @@ fn paths(against: &Path) -> Result<Vec<PathBuf>> {
             let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
             let is_manifest =
                 ["yaml", "yml", "json"].map(Some).contains(&path.extension().and_then(|end| end.to_str()));
-            if path.is_dir() {
+            // A link may lead back to where it stands.
+            if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
             } else if is_manifest && path.file_name().is_none_or(|name| name != "kustomization.yaml") {
                 paths.push(path);
