@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests in tests/mesh: Istio's own code reads the manifests in istio/ and feeds a real Envoy.
+# The tests in tests/mesh: Istio's own code reads the manifests in istio/, and what graylane renders, and feeds a real Envoy.
 #
 #   setup/mesh.sh [ARGUMENT...]     all of them, or as the arguments for Go's test binary say: -test.run Lane -test.v
 #
@@ -53,7 +53,14 @@ if [ ! -x "$binary" ]; then build; fi
 unformatted=$(gofmt -l $tests)
 [ -z "$unformatted" ] || die "not formatted: $unformatted" "gofmt -w $tests"
 
-export ENVOY TMPDIR
+# what the tests render with; the first build shows its progress, later ones keep quiet
+graylane=$CARGO_TARGET_DIR/debug/graylane
+quiet=
+[ ! -x "$graylane" ] || quiet=--quiet
+# shellcheck disable=SC2086 # an option or nothing
+cargo build $quiet -p graylane-cli || die "cargo could not build graylane; its words stand above"
+
+export ENVOY TMPDIR GRAYLANE=$graylane
 ENVOY=$(cat "$made/envoy")
 TMPDIR=$built/tmp # what tests leave while they run
 rm -rf "$TMPDIR"

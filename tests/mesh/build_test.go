@@ -27,6 +27,9 @@ const ownModule = `patches:
 // build builds a flavour as users do: with a kustomization of their own over it. Without a module it is as it stands.
 func build(t *testing.T, f flavour, module string) []*manifest.Object {
 	t.Helper()
+	if f.render != nil {
+		return sources(t, module).render(t, f.render...)
+	}
 	folder := t.TempDir()
 	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n" +
 		fmt.Sprintf("resources: [%s]\n", relative(t, folder, f.kustomization))

@@ -61,6 +61,9 @@ func TestEveryObjectOfIstioIsMissedWhereItIsLeftOut(t *testing.T) {
 	}
 }
 
+// sourceFiles is what istio/base is rendered from: cli/tests/mesh.rs holds it to that, and the rendered flavours read it.
+var sourceFiles = []string{"policy.yaml", "facts.yaml"}
+
 // istioFiles is every manifest below istio/, by its path there.
 func istioFiles(t *testing.T) []string {
 	t.Helper()
@@ -71,7 +74,9 @@ func istioFiles(t *testing.T) []string {
 			return err
 		}
 		file, err := filepath.Rel(top, path)
-		files = append(files, file)
+		if !slices.Contains(sourceFiles, file) {
+			files = append(files, file)
+		}
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
@@ -21,6 +22,8 @@ type flavour struct {
 	gatewayAPI bool
 	// The file that says what it asks of the mesh's configuration.
 	meshConfig string
+	// What is handed to graylane render, where that writes it: its format and options.
+	render []string
 }
 
 var flavours = []flavour{
@@ -45,6 +48,16 @@ var flavours = []flavour{
 	}},
 }
 
+// rendered is what the command-line tool writes for a mesh.
+var rendered = []flavour{
+	{name: "rendered WasmPlugin", render: []string{"istio"}},
+	{name: "rendered TrafficExtension", render: []string{"istio", "--extension", "traffic-extension"}},
+	{name: "rendered Gateway API", render: []string{"gateway-api"}, gatewayAPI: true},
+}
+
+// all is every flavour: those that stand in istio/, and those that are rendered.
+func all() []flavour { return slices.Concat(flavours, rendered) }
+
 // folder is where its files are, below istio/.
 func (f flavour) folder() string {
 	if f.component != "" {
@@ -55,7 +68,7 @@ func (f flavour) folder() string {
 
 func flavourOf(t *testing.T, name string) flavour {
 	t.Helper()
-	for _, flavour := range flavours {
+	for _, flavour := range all() {
 		if flavour.name == name {
 			return flavour
 		}

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// load is traffic that flows until it is stopped, through the gateway and the client's sidecar: on connections that are
-// kept, and on a new one for each request.
+// load is traffic that flows until it is stopped: on connections that are kept, and on a new one for each request.
 type load struct {
 	stage *stage
 	stop  chan struct{}
@@ -23,21 +22,31 @@ type load struct {
 // pace is how long each of the senders waits between two requests.
 const pace = 2 * time.Millisecond
 
+// door is where a request is sent, and for which host.
+type door struct{ at, host string }
+
+// startLoad sends through the gateway and the client's sidecar.
 func (s *stage) startLoad() *load {
+	return s.loadThrough(door{s.gatewayAt, outside}, door{s.clientAt, inside})
+}
+
+// startLoadWithin sends through the client's sidecar alone, where a test leaves nothing of the way from outside.
+func (s *stage) startLoadWithin() *load {
+	return s.loadThrough(door{s.clientAt, inside}, door{s.clientAt, inside})
+}
+
+func (s *stage) loadThrough(first, second door) *load {
 	l := &load{stage: s, stop: make(chan struct{}), lanes: map[string]int{}}
 	for sender, keep := range []bool{true, true, false, false} {
-		at, host := s.gatewayAt, outside
-		if sender%2 == 1 {
-			at, host = s.clientAt, inside
-		}
+		through := []door{first, second}[sender%2]
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: !keep}, Timeout: patience}
 		l.done.Add(1)
-		go l.send(client, at, host, sender)
+		go l.send(client, through, sender)
 	}
 	return l
 }
 
-func (l *load) send(client *http.Client, at, host string, sender int) {
+func (l *load) send(client *http.Client, through door, sender int) {
 	defer l.done.Done()
 	defer client.CloseIdleConnections()
 	ticks := time.NewTicker(pace)
@@ -55,7 +64,10 @@ func (l *load) send(client *http.Client, at, host string, sender int) {
 		case 1:
 			sent["x-want"] = "v3" // says nothing to a policy that does not ask for it
 		}
-		answer, err := send(client, at, host, sent)
+		if number%5 == 0 {
+			sent["x-to"] = "front" // says nothing where no route asks for it
+		}
+		answer, err := send(client, through.at, through.host, sent)
 		l.stage.tally.count(answer.Lane, err)
 		l.note(answer.Lane, err)
 	}

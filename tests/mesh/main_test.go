@@ -17,8 +17,8 @@ import (
 // root is the top of the repository: tests run in their own folder.
 const root = "../.."
 
-// The module and the Envoy that set-up has left.
-var module, binary string
+// The module and the Envoy that set-up has left, and the command-line tool.
+var module, binary, graylane string
 
 func TestMain(m *testing.M) {
 	if err := run(); err != nil {
@@ -63,6 +63,14 @@ func run() error {
 			return fmt.Errorf("there is no Envoy (%w); find or bring one: make setup, or ENVOY=/path/to/envoy", err)
 		}
 		binary = strings.TrimSpace(string(found))
+	}
+	if graylane = os.Getenv("GRAYLANE"); graylane == "" {
+		if graylane, err = filepath.Abs(filepath.Join(root, "target/debug/graylane")); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(graylane); err != nil {
+		return fmt.Errorf("there is no graylane (%w); build it: cargo build -p graylane-cli", err)
 	}
 	return nil
 }

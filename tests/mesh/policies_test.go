@@ -10,7 +10,7 @@ import (
 // One policy, many copies: where they differ, somebody has changed one and not the others.
 func TestEveryObjectThatLoadsTheModuleHasTheSamePolicy(t *testing.T) {
 	var first, of string
-	for _, flavour := range flavours {
+	for _, flavour := range all() {
 		for _, object := range build(t, flavour, "") {
 			if !isPlugin(object) {
 				continue

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryFlavourSendsEachRequestToTheLaneThatThePolicyDecides(t *testing.T) {
-	for _, flavour := range flavours {
+	for _, flavour := range all() {
 		t.Run(flavour.name, func(t *testing.T) {
 			if faults := contract(start(t, setting{flavour: flavour.name})); len(faults) > 0 {
 				t.Error(list(faults))

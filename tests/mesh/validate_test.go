@@ -1,10 +1,7 @@
 package mesh
 
 import (
-	"errors"
-	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -85,38 +82,20 @@ func TestAMisspeltMatchOfAnEnvoyFilterIsTakenInSilence(t *testing.T) {
 	}
 }
 
-// everything is what is checked: each flavour as it stands, and what the command-line tool has rendered, where it has.
+// everything is what is checked: each flavour as it stands, and what else the command-line tool renders.
 func everything(t *testing.T) map[string][]*manifest.Object {
 	t.Helper()
-	all := map[string][]*manifest.Object{}
-	for _, flavour := range flavours {
-		all[flavour.name] = build(t, flavour, "")
+	found := map[string][]*manifest.Object{
+		"rendered for Kubernetes": sources(t, "").render(t, "kubernetes"),
 	}
-	for _, folder := range renderedFolders(t) {
-		objects, err := manifest.ReadFolder(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[folder] = objects
+	for _, flavour := range all() {
+		found[flavour.name] = build(t, flavour, "")
 	}
-	return all
-}
-
-// renderedFolders is every folder with manifests in rendered/, itself included.
-func renderedFolders(t *testing.T) []string {
-	t.Helper()
-	var folders []string
-	err := filepath.WalkDir("rendered", func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && filepath.Ext(path) == ".yaml" && !slices.Contains(folders, filepath.Dir(path)) {
-			folders = append(folders, filepath.Dir(path))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, flavour := range rendered {
+		found[flavour.name+", a lane that does not serve"] = sources(t, "").serving("v2", false).render(t, flavour.render...)
 	}
-	return folders
+	there := fixture(t, "weights.yaml")
+	found["weights"] = there
+	found["rendered onto weights"] = onWeights(t, "").render(t, "istio", "--existing", existing(t, there))
+	return found
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,23 +60,6 @@ func ReadFile(path string) ([]*Object, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return objects, nil
-}
-
-// ReadFolder reads the objects of every YAML file of a folder.
-func ReadFolder(folder string) ([]*Object, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	var all []*Object
-	for _, file := range files {
-		objects, err := ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, objects...)
-	}
-	return all, nil
 }
 
 // YAML writes an object as one document.

@@ -4,6 +4,7 @@ package upstream
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -41,8 +42,18 @@ func serve(t testing.TB, listener net.Listener, handler http.Handler) *net.TCPAd
 	return listener.Addr().(*net.TCPAddr)
 }
 
+// Hold is the header of a request that is not answered: the service waits until whoever asks gives up.
+const Hold = "x-hold"
+
 func says(lane string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { Write(w, Answer{Lane: lane, Headers: r.Header}) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // only after it can the server see that somebody gives up
+		if r.Header.Get(Hold) != "" {
+			<-r.Context().Done()
+			return
+		}
+		Write(w, Answer{Lane: lane, Headers: r.Header})
+	}
 }
 
 // Write answers a request.
