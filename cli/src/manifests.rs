@@ -122,7 +122,7 @@ impl Manifests {
             _ => found.push(error(
                 "",
                 Problem::Type,
-                node,
+                node.to_string(),
                 "must be a map: one object, or a list with `items`",
             )),
         }
@@ -236,9 +236,13 @@ pub fn form(file: &File) -> Form {
 }
 
 /// A mistake at a path.
-#[expect(clippy::needless_pass_by_value, reason = "what is quoted is made at the place of the call")]
-pub fn error(path: &str, problem: Problem, value: impl ToString, allowed: impl Into<String>) -> FieldError {
-    FieldError { path: path.to_owned(), problem, value: value.to_string(), allowed: allowed.into() }
+pub fn error(
+    path: &str,
+    problem: Problem,
+    value: impl Into<String>,
+    allowed: impl Into<String>,
+) -> FieldError {
+    FieldError { path: path.to_owned(), problem, value: value.into(), allowed: allowed.into() }
 }
 
 /// A value as a message quotes it: scalars whole, lists and maps by their kind.
@@ -350,7 +354,7 @@ mod tests {
     fn what_is_found_in_an_object_is_told_with_its_line() {
         let mut manifests = read(TWO, Form::Yaml);
         let ingress = manifests.objects[1].clone();
-        let wrong = error("metadata.annotations.x", Problem::Invalid, Quoted(" y "), "no space");
+        let wrong = error("metadata.annotations.x", Problem::Invalid, Quoted(" y ").to_string(), "no space");
         manifests.found(&ingress, Severity::Error, wrong);
         let told = told(&manifests);
         let expected =
@@ -372,7 +376,7 @@ mod tests {
         let told = told(&manifests);
         for expected in [
             "file.yaml:1:1: error: Wrong type: a list: must be a map",
-            "file.yaml:4:1: error: Syntax error: a manifest must be YAML: ",
+            "file.yaml:3:7: error: Syntax error: a manifest must be YAML: ",
             "file.yaml:6:1: error: kind: Duplicate value",
             "apiVersion: Required value: the version of its API",
             "metadata.name: Required value: the name of the object",
