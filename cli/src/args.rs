@@ -2,10 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, completion, explain, fmt, init, parity, render, schema, simulate};
+use crate::command::{check, completion, explain, fmt, import, init, parity, render, schema, simulate};
 
 /// What every command's help ends with.
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out; 3 a part of it is done, and the rest cannot be.";
 
 /// Start a policy, check it, explain what it does to a request, simulate what it does to users, format it, render it for Envoy, and
 /// hold its hashing against that of others. A FILE of - is standard input.
@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(init::Options),
+    /// Make a policy of what another system is told of a gray release
+    #[command(subcommand)]
+    Import(import::Import),
     Check(check::Options),
     Explain(explain::Options),
     Fmt(fmt::Options),

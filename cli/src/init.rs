@@ -256,7 +256,7 @@ fn later(text: &str, days: i64) -> String {
 const RESERVED: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 /// A text as YAML: in quotes, unless it can be nothing but a text.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.' | '/');
     let is_word = text.starts_with(|char: char| char.is_ascii_alphabetic()) || text.starts_with('/');
     let is_reserved = RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text));

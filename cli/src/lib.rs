@@ -8,6 +8,8 @@ pub mod explain;
 pub mod facts;
 pub mod format;
 pub mod hint;
+pub mod import;
+pub mod ingress_nginx;
 pub mod init;
 pub mod keys;
 pub mod manifests;

@@ -1,6 +1,7 @@
 //! `graylane`: what people do with a policy outside of Envoy.
 //!
 //! Exit code 0: done. 1: a policy is not as it should be, or a published value differs. 2: the command could not be carried out.
+//! 3: a part of it is done, and the rest cannot be.
 
 mod args;
 mod clock;
@@ -15,7 +16,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use command::{check, completion, explain, fmt, init, parity, render, schema, simulate};
+use command::{check, completion, explain, fmt, import, init, parity, render, schema, simulate};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +27,14 @@ enum Outcome {
     Bad,
     /// Some of it could not be carried out. Why has been told.
     Undone,
+    /// It is done for a part, and what is left out has been told.
+    Part,
 }
 
 fn main() -> ExitCode {
     let done: Result<Outcome> = match Arguments::parse().command {
         Command::Init(options) => init::init(&options),
+        Command::Import(from) => import::import(&from),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Fmt(options) => Ok(fmt::fmt(&options)),
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Bad) => ExitCode::from(1),
         Ok(Outcome::Undone) => ExitCode::from(2),
+        Ok(Outcome::Part) => ExitCode::from(3),
         Err(fault) => {
             output::tell_fault(&fault);
             ExitCode::from(2)

@@ -1,6 +1,7 @@
 //! `graylane render`: a policy as proxies and control planes read it.
 
 pub(crate) mod envoy;
+pub(crate) mod ingress_nginx;
 pub(crate) mod mesh;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub(crate) enum Render {
     Istio(mesh::IstioOptions),
     GatewayApi(mesh::GatewayApiOptions),
     Kubernetes(mesh::KubernetesOptions),
+    IngressNginx(ingress_nginx::NginxOptions),
 }
 
 /// Renders a policy.
@@ -25,6 +27,7 @@ pub(crate) fn render(render: &Render) -> Result<Outcome> {
         Render::Istio(options) => mesh::istio(options),
         Render::GatewayApi(options) => mesh::gateway_api(options),
         Render::Kubernetes(options) => mesh::kubernetes(options),
+        Render::IngressNginx(options) => ingress_nginx::ingress_nginx(options),
     }
 }
 
