@@ -69,10 +69,22 @@ pub fn known_expression(text: &str) -> Result<(), String> {
     }
 }
 
+/// What is told where a rule asks for a header that an edge listener removes from what clients send.
+fn claim_told(name: &str, system: &str) -> String {
+    format!(
+        "an edge listener removes {name} from what clients send, unless the policy trusts where they are; it trusts every address, so that this header counts from anybody as in {system}, and so do traffic labels. Narrow trustedSources to your testers' networks, or let them send another header"
+    )
+}
+
+/// The first header of a release that an edge listener removes from what clients send.
+fn claim_of(release: &draft::Release) -> Option<String> {
+    let headers = release.rules.iter().filter_map(|rule| names_of_headers(&rule.when)).flatten();
+    headers.into_iter().find(|name| is_claim(name))
+}
+
 /// Whether a rule asks for a header that an edge listener removes from what clients send.
 fn asks_for_claims(release: &draft::Release) -> bool {
-    let headers = release.rules.iter().filter_map(|rule| names_of_headers(&rule.when)).flatten();
-    headers.into_iter().any(|name| is_claim(&name))
+    claim_of(release).is_some()
 }
 
 /// Whether an edge listener removes a header from what clients send.

@@ -330,12 +330,22 @@ fn every_command_explains_itself() {
     let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
     assert!(commands.len() >= 5, "{commands:?}");
     for command in commands {
-        let arguments: &[&str] =
-            if command == "render" { &["render", "envoy", "--help"] } else { &[command, "--help"] };
-        let output = graylane(arguments, "");
-        let help = text(&output.stdout);
-        assert!(help.contains("\nExamples:\n  graylane "), "{help}");
-        assert!(help.contains("Exit codes: 0 "), "{help}");
+        let output = graylane(&[command, "--help"], "");
+        let own = text(&output.stdout);
+        let inner: Vec<&str> = match own.split_once("\nCommands:\n") {
+            Some((_, rest)) => rest
+                .lines()
+                .map_while(|line| line.strip_prefix("  ")?.split_whitespace().next())
+                .filter(|command| *command != "help")
+                .collect(),
+            None => vec![],
+        };
+        let helps = inner.iter().map(|inner| graylane(&[command, inner, "--help"], ""));
+        let helps: Vec<String> = helps.map(|output| text(&output.stdout).to_owned()).collect();
+        for help in if helps.is_empty() { vec![own.to_owned()] } else { helps } {
+            assert!(help.contains("\nExamples:\n  graylane "), "{help}");
+            assert!(help.contains("Exit codes: 0 "), "{help}");
+        }
     }
     assert_eq!(graylane(&[], "").status.code(), Some(2));
 }

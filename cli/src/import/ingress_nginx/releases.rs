@@ -8,7 +8,7 @@ use super::{Options, Reader, path};
 use crate::check::Severity;
 use crate::import::draft::{Backend, Draft, Lane, Release};
 use crate::import::names::Names;
-use crate::import::{asks_for_claims, is_claim, percent, share};
+use crate::import::{asks_for_claims, claim_of, claim_told, percent, share};
 
 const LANES: Lanes<'static> = Lanes { stable: "stable", canary: "canary" };
 
@@ -163,7 +163,6 @@ impl Maker<'_> {
         tell_affinity(main, ingress, reader);
         let percent = weight(ingress, canary, reader);
         let rules = rules(&ingress.object, canary, &LANES, reader);
-        tell_claims(ingress, &rules, reader);
         let base = main.map_or(upstream.service.as_str(), |main| main.object.name()).to_owned();
         let comments = Self::comments(main, ingress, canary);
         let lanes =
@@ -175,6 +174,7 @@ impl Maker<'_> {
             let (comments, lanes, rules) = (comments.clone(), lanes.clone(), rules.clone());
             releases.push(Release { comments, name, off: false, hosts, paths, lanes, salt, rules });
         }
+        releases.iter().take(1).for_each(|release| tell_claim(ingress, release, reader));
         releases
     }
 
@@ -297,13 +297,8 @@ fn tell_affinity(main: Option<&Ingress>, ingress: &Ingress, reader: &mut Reader<
     }
 }
 
-fn tell_claims(ingress: &Ingress, rules: &[crate::import::draft::Rule], reader: &mut Reader<'_>) {
-    let headers = rules.iter().filter_map(|rule| rule.when.get("header")?.as_object());
-    let name = headers.flat_map(|headers| headers.keys()).find(|name| is_claim(name)).cloned();
-    if let Some(name) = name {
-        let what = format!(
-            "an edge listener removes {name} from what clients send, unless the policy trusts where they are; it trusts every address, so that this header counts from anybody as in ingress-nginx, and so do traffic labels. Narrow trustedSources to your testers' networks, or let them send another header"
-        );
-        reader.tell(&ingress.object, Severity::Note, "canary-by-header", &what);
+fn tell_claim(ingress: &Ingress, release: &Release, reader: &mut Reader<'_>) {
+    if let Some(name) = claim_of(release) {
+        reader.tell(&ingress.object, Severity::Note, "canary-by-header", &claim_told(&name, "ingress-nginx"));
     }
 }
