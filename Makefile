@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -61,6 +61,10 @@ test-mesh: setup ## the manifests in istio/, held to Istio's own code and a real
 	@setup/module.sh graylane
 	@setup/image.sh
 	@setup/mesh.sh
+
+test-cluster: setup ## kubernetes/ and istio/ in a real Kubernetes with a real istiod (needs Go; cold, some minutes)
+	@setup/module.sh graylane
+	@setup/cluster.sh
 
 reproducible: ## build the modules twice in different places and compare them
 	@setup/reproducible.sh

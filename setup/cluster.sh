@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The tests in tests/cluster: a real Kubernetes and a real istiod read the manifests in kubernetes/ and istio/, and real
+# Envoys carry traffic by them.
+#
+#   setup/cluster.sh [ARGUMENT...]     all of them, or as the arguments for Go's test binary say: -test.run Lane -test.v
+. "$(dirname "$0")/shell.sh"
+
+setup/cluster-build.sh
+tests=tests/cluster
+export CGO_ENABLED=0 # as it was built
+(cd $tests && go vet -trimpath ./...) || die "go has found something; its words stand above"
+unformatted=$(gofmt -l $tests)
+[ -z "$unformatted" ] || die "not formatted: $unformatted" "gofmt -w $tests"
+
+export TMPDIR=$target/cluster/tmp # what tests leave while they run
+rm -rf "$TMPDIR"
+mkdir -p "$TMPDIR"
+cd $tests
+"$(cat "$made/cluster-tests")" -test.timeout 30m "$@" ||
+  die "a test failed" "its words stand above" "one test alone: setup/cluster.sh -test.v -test.run NAME"
