@@ -4,6 +4,7 @@
 #   controlplane       a Kubernetes control plane and kubectl in one program (minutes, once)
 #   pilot-discovery    Istio's control plane (minutes, once)
 #   istio-crds         a folder with the custom resource definitions of Istio and of the Gateway API
+#   lane-eds           what brings EndpointSlices to Envoy
 #   cluster-tests      the tests
 #
 #   setup/cluster-build.sh
@@ -70,6 +71,7 @@ set_version=k8s.io/component-base/version
 flags="-s -w -X $set_version.gitVersion=$version -X $set_version.gitMajor=1 -X $set_version.gitMinor=$minor"
 modules=("$tests/go.mod" "$tests/go.sum")
 CGO_ENABLED=0 build controlplane $tests build -trimpath "-ldflags=$flags" ./controlplane -- "${modules[@]}" $tests/controlplane/*.go
+CGO_ENABLED=0 build lane-eds $tests build -trimpath "-ldflags=-s -w" ./lane-eds -- "${modules[@]}" $tests/{eds,lane-eds}/*.go
 mapfile -t sources < <(find $tests -path $tests/controlplane -prune -o -type f -print | sort)
 CGO_ENABLED=0 build cluster-tests $tests test -trimpath -c "-ldflags=-s -w" . -- "${sources[@]}"
 # As tests/mesh compiles Istio: what one of them has compiled, the other does not.

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func prepare() error {
-	for _, name := range []string{"controlplane", "pilot-discovery", "istio-crds", "envoy"} {
+	for _, name := range []string{"controlplane", "pilot-discovery", "lane-eds", "istio-crds", "envoy"} {
 		path, err := os.ReadFile(filepath.Join(root, "target/setup", name))
 		if err != nil {
 			return fmt.Errorf("there is no %s (%w); bring it and run the tests: make test-cluster", name, err)

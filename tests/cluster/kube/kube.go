@@ -32,6 +32,9 @@ type Cluster struct {
 	Kubeconfig string
 	Client     *kubernetes.Clientset
 
+	// The kube-apiserver, for tests that take it away.
+	Server *process.Process
+
 	t       testing.TB
 	program string
 	folder  string
@@ -73,7 +76,7 @@ func (c *Cluster) startEtcd(client, peer string) {
 }
 
 func (c *Cluster) startAPIServer(etcd, port string) {
-	server := c.component("kube-apiserver", "--etcd-servers=http://127.0.0.1:"+etcd,
+	c.Server = c.component("kube-apiserver", "--etcd-servers=http://127.0.0.1:"+etcd,
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+port,
 		"--endpoint-reconciler-type=none", "--service-cluster-ip-range="+ServiceRange,
 		"--tls-cert-file="+c.pki("apiserver.crt"), "--tls-private-key-file="+c.pki("apiserver.key"),
@@ -81,7 +84,7 @@ func (c *Cluster) startAPIServer(etcd, port string) {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+c.pki("accounts.pub"), "--service-account-signing-key-file="+c.pki("accounts.key"),
 		"--profiling=false", "--max-requests-inflight=800")
-	server.Await("ready", func() bool {
+	c.Server.Await("ready", func() bool {
 		_, err := c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(c.t.Context())
 		return err == nil
 	})

@@ -1,0 +1,102 @@
+// Package pods answers HTTP in the place of the pods of a cluster that runs no containers.
+package pods
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Port is the port that every pod serves.
+const Port = "8080"
+
+// Answer is what a pod says: who it is, and what it was sent.
+type Answer struct {
+	Pod     string            `json:"pod"`
+	Labels  map[string]string `json:"labels"`
+	Headers http.Header       `json:"headers"`
+}
+
+// Apps are the programs in the pods, by the addresses of these.
+type Apps struct {
+	sync.RWMutex
+	pods map[string]*core.Pod
+}
+
+// Serve answers for every pod of the cluster at its own address, from when it runs until it is gone, as long as the test
+// lasts. Where there is no pod (any more), connections break.
+func Serve(t testing.TB, client kubernetes.Interface) *Apps {
+	t.Helper()
+	a := &Apps{pods: map[string]*core.Pod{}}
+	factory := informers.NewSharedInformerFactory(client, 0)
+	factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(pod any) { a.add(pod.(*core.Pod)) },
+		UpdateFunc: func(_, pod any) { a.add(pod.(*core.Pod)) },
+		DeleteFunc: a.remove,
+	})
+	factory.Start(t.Context().Done())
+	factory.WaitForCacheSync(t.Context().Done())
+	// All addresses: the network has none but those of pods and services.
+	listener, err := net.Listen("tcp4", "0.0.0.0:"+Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: a}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	return a
+}
+
+// Outside adds a machine that is no pod of the cluster.
+func (a *Apps) Outside(address string, labels map[string]string) {
+	machine := &core.Pod{}
+	machine.Name, machine.Labels, machine.Status.PodIP = address, labels, address
+	a.add(machine)
+}
+
+// Gone takes away the machine of an address.
+func (a *Apps) Gone(address string) {
+	a.Lock()
+	defer a.Unlock()
+	delete(a.pods, address)
+}
+
+func (a *Apps) add(pod *core.Pod) {
+	if pod.Status.PodIP != "" && !pod.Spec.HostNetwork {
+		a.Lock()
+		a.pods[pod.Status.PodIP] = pod
+		a.Unlock()
+	}
+}
+
+func (a *Apps) remove(gone any) {
+	if last, ok := gone.(cache.DeletedFinalStateUnknown); ok {
+		gone = last.Obj
+	}
+	pod := gone.(*core.Pod)
+	a.Lock()
+	defer a.Unlock()
+	// Another pod may have got the address.
+	if now := a.pods[pod.Status.PodIP]; now != nil && now.UID == pod.UID {
+		delete(a.pods, pod.Status.PodIP)
+	}
+}
+
+func (a *Apps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	address := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr).IP.String()
+	a.RLock()
+	pod := a.pods[address]
+	a.RUnlock()
+	if pod == nil {
+		panic(http.ErrAbortHandler) // breaks the connection
+	}
+	w.Header().Set("content-type", "application/json")
+	json.NewEncoder(w).Encode(Answer{Pod: pod.Name, Labels: pod.Labels, Headers: r.Header})
+}
