@@ -12,18 +12,13 @@
 # Kubernetes, etcd, kwok and Istio come as Go modules, pinned in tests/cluster/go.mod and tests/cluster/istiod/go.mod. Each
 # program has a name that tells what it was built from, and is used again until that changes.
 . "$(dirname "$0")/shell.sh"
+. "$(dirname "$0")/go.sh"
 
-export GOTOOLCHAIN=local # what is here, or a message; no download of another Go
 tests=tests/cluster
 built=$target/cluster
 mkdir -p "$built"
 
-needs=$(sed -n 's/^go //p' $tests/go.mod)
-have=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || :
-way_out=("install Go $needs or newer" "make test needs no Go")
-[ -n "$have" ] || die "these tests are written in Go, as Kubernetes is, and there is no Go here" "${way_out[@]}"
-[ "$(printf '%s\n' "$have" "$needs" | sort -V | head -n 1)" = "$needs" ] ||
-  die "these tests need Go $needs or newer, and Go here is $have" "${way_out[@]}"
+need_go $tests Kubernetes
 
 # need PROGRAM PACKAGE: brings what gives the tests a network of their own
 need() {
@@ -55,13 +50,6 @@ build() {
     say "$name built in $((SECONDS - began)) s, $(du -m "$built/$name-$hash" | cut -f1) MB"
   fi
   write "$made/$name" "$built/$name-$hash"
-}
-
-# progress NAME: counts the packages that go names, and passes on everything else
-progress() {
-  awk -v name="$1" -v me="$me" '
-    /^[a-z][^ ]*$/ { if (++done % 250 == 0) { printf "%s: %s: %d packages\n", me, name, done; fflush() } next }
-    { print; fflush() }' >&2
 }
 
 # Kubernetes' programs are told their version by the linker.

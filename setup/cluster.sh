@@ -4,6 +4,7 @@
 #
 #   setup/cluster.sh [ARGUMENT...]     all of them, or as the arguments for Go's test binary say: -test.run Lane -test.v
 . "$(dirname "$0")/shell.sh"
+. "$(dirname "$0")/go.sh"
 
 setup/cluster-build.sh
 tests=tests/cluster
@@ -17,6 +18,7 @@ unformatted=$(gofmt -l $tests)
 export TMPDIR=$target/cluster/tmp # what tests leave while they run
 rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
+binary=$(cat "$made/cluster-tests")
 cd $tests
-"$(cat "$made/cluster-tests")" -test.timeout 30m "$@" ||
-  die "a test failed" "its words stand above" "one test alone: setup/cluster.sh -test.v -test.run NAME"
+if [ $# -gt 0 ]; then run() { "$binary" -test.timeout 30m "$@"; }; else run() { "$binary" -test.timeout 30m -test.v | results; }; fi
+run "$@" || die "a test failed" "its words stand above" "one test alone: setup/cluster.sh -test.v -test.run NAME"

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/shell.sh"
 
 not=("the oldest Envoy (make test-oldest)" "std from source (make test-setup)" "reproducible builds (make reproducible)"
-  "the manifests in istio/ (make test-mesh)")
+  "the manifests in istio/ (make test-mesh)" "those in kubernetes/, and a real cluster (make test-cluster)")
 no_func_e=$(setup/func-e.sh missing)
 [ -z "$no_func_e" ] || not+=("func-e ($no_func_e)")
 [ -d ../shared/vectors ] || not+=("the published hash values (no ../shared/vectors beside the clone)")

@@ -1,0 +1,35 @@
+# shellcheck shell=bash disable=SC2154 # me, made and the like are those of shell.sh
+# Sourced after shell.sh by scripts that build and run tests written in Go.
+
+export GOTOOLCHAIN=local # what is here, or a message; no download of another Go
+
+# need_go FOLDER WHY: fails where there is no Go that the module in that folder can be built with
+need_go() {
+  local needs have way_out
+  needs=$(sed -n 's/^go //p' "$1/go.mod")
+  have=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || :
+  way_out=("install Go $needs or newer" "make test needs no Go")
+  [ -n "$have" ] || die "these tests are written in Go, as $2 is, and there is no Go here" "${way_out[@]}"
+  [ "$(printf '%s\n' "$have" "$needs" | sort -V | head -n 1)" = "$needs" ] ||
+    die "these tests need Go $needs or newer, and Go here is $have" "${way_out[@]}"
+}
+
+# progress NAME: counts the packages that `go build -v` names, and passes on everything else
+progress() {
+  awk -v name="$1" -v me="$me" '
+    /^[a-z][^ ]*$/ { if (++done % 250 == 0) { printf "%s: %s: %d packages\n", me, name, done; fflush() } next }
+    { print; fflush() }' >&2
+}
+
+# results: of each test that passed a line, with the figures that it tells; everything that a failed one has said
+results() {
+  awk '
+    /^=== RUN +[^\/]*$/ { said = ""; next }
+    /^=== / { next }
+    /^--- PASS/ { print; said = ""; fflush(); next }
+    /^--- FAIL/ { printf "%s", said; said = "" }
+    /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
+    / (requests while|in force after|cluster up in) / { print; fflush() }
+    { said = said $0 "\n" }
+    END { if (!shown) printf "%s", said }'
+}
