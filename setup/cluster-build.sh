@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds what tests/cluster runs, and says in target/setup where each thing stands:
 #
-#   controlplane       a Kubernetes control plane and kubectl in one program (minutes, once)
+#   controlplane       a Kubernetes control plane in one program (minutes, once)
+#   kubectl            the same program under the name by which it is kubectl
 #   pilot-discovery    Istio's control plane (minutes, once)
 #   istio-crds         a folder with the custom resource definitions of Istio and of the Gateway API
 #   lane-eds           what brings EndpointSlices to Envoy
@@ -59,6 +60,8 @@ set_version=k8s.io/component-base/version
 flags="-s -w -X $set_version.gitVersion=$version -X $set_version.gitMajor=1 -X $set_version.gitMinor=$minor"
 modules=("$tests/go.mod" "$tests/go.sum")
 CGO_ENABLED=0 build controlplane $tests build -trimpath "-ldflags=$flags" ./controlplane -- "${modules[@]}" $tests/controlplane/*.go
+ln -sf "$(cat "$made/controlplane")" "$built/kubectl"
+write "$made/kubectl" "$built/kubectl"
 CGO_ENABLED=0 build lane-eds $tests build -trimpath "-ldflags=-s -w" ./lane-eds -- "${modules[@]}" $tests/{eds,lane-eds}/*.go
 mapfile -t sources < <(find $tests -path $tests/controlplane -prune -o -type f -print | sort)
 CGO_ENABLED=0 build cluster-tests $tests test -trimpath -c "-ldflags=-s -w" . -- "${sources[@]}"

@@ -29,7 +29,7 @@ results() {
     /^--- PASS/ { print; said = ""; fflush(); next }
     /^--- FAIL/ { printf "%s", said; said = "" }
     /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
-    / (requests while|in force after|cluster up in) / { print; fflush() }
+    / (requests while|is in force after|Envoy has lost) / { print; fflush() }
     { said = said $0 "\n" }
     END { if (!shown) printf "%s", said }'
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"graylane.test/cluster/eds"
 	"graylane.test/cluster/envoy"
@@ -117,7 +118,7 @@ func TestEndpointsComeAndGoWithoutALostRequest(t *testing.T) {
 	s.apply("base")
 	e := s.startEdge()
 	e.settle()
-	load := startLoad(t, e.entrance)
+	load := startLoad(t, "endpoints come and go", e.entrance)
 	change := func(what string, arguments ...string) {
 		t.Helper()
 		s.kubectl(arguments...)
@@ -130,6 +131,14 @@ func TestEndpointsComeAndGoWithoutALostRequest(t *testing.T) {
 	change("stable shrinks", "scale", "deployment/user-svc-stable", "--replicas=2")
 	change("canary is replaced pod by pod", "rollout", "restart", "deployment/user-svc-canary")
 	change("stable is replaced pod by pod", "rollout", "restart", "deployment/user-svc-stable")
+
+	ends := s.pods("track=stable")[0]
+	began := time.Now()
+	s.kubectl("delete", "pod", ends.Name, "--wait=false")
+	process.Await(t, "Envoy has lost the pod that ends", func() bool {
+		return !slices.Contains(e.proxy.Endpoints("user-svc"), ends.Status.PodIP+":8080")
+	})
+	t.Logf("Envoy has lost a pod that ends %.2f s after it was told to", time.Since(began).Seconds())
 
 	unready := s.pods("track=canary")[0].Name
 	s.hold(unready, true)
@@ -158,7 +167,7 @@ func TestTrafficGoesOnWithoutAnAPIServer(t *testing.T) {
 	e := s.startEdge()
 	e.settle()
 	s.Server.Kill()
-	load := startLoad(t, e.entrance)
+	load := startLoad(t, "there is no API server", e.entrance)
 	load.pass(400)
 	load.end()
 	if left := len(e.proxy.Endpoints("user-svc")); left != 5 {
@@ -177,7 +186,7 @@ func TestASliceWrittenByHandCarriesTheLaneOfAServiceWithoutSelector(t *testing.T
 	e.expect(t, "canary", headers{"x-tester": "yes"})
 	e.expect(t, "stable", headers{"x-gray-id": "user-0"})
 
-	load := startLoad(t, e.entrance)
+	load := startLoad(t, "a machine outside is taken away", e.entrance)
 	s.kubectl("patch", "endpointslice", "user-svc-canary-outside-1", "--type=json",
 		`--patch=[{"op": "replace", "path": "/endpoints/0/conditions/serving", "value": false}]`)
 	process.Await(t, "one drains", func() bool { return len(e.proxy.Endpoints("user-svc")) == 5 })

@@ -14,6 +14,7 @@ import (
 // load is traffic that flows until it is stopped: on connections that are kept, and on a new one for each request.
 type load struct {
 	t    *testing.T
+	what string // what changes meanwhile
 	stop chan struct{}
 	done sync.WaitGroup
 
@@ -28,8 +29,8 @@ type load struct {
 // pace is how long each sender waits between two requests.
 const pace = 4 * time.Millisecond
 
-func startLoad(t *testing.T, entrances ...entrance) *load {
-	l := &load{t: t, stop: make(chan struct{}), lanes: map[string]int{}}
+func startLoad(t *testing.T, what string, entrances ...entrance) *load {
+	l := &load{t: t, what: what, stop: make(chan struct{}), lanes: map[string]int{}}
 	for _, one := range entrances {
 		for _, keep := range []bool{true, false} {
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: !keep}, Timeout: 30 * time.Second}
@@ -102,7 +103,7 @@ func (l *load) end() {
 	l.t.Helper()
 	close(l.stop)
 	l.done.Wait()
-	l.t.Logf("%d requests while it changed, %v, failures %d", l.requests, l.lanes, len(l.failures))
+	l.t.Logf("%d requests while %s, %v, failures %d", l.requests, l.what, l.lanes, len(l.failures))
 	if len(l.failures) > 0 {
 		l.t.Error(strings.Join(l.failures[:min(len(l.failures), 10)], "\n"))
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/klog/v2"
+
 	"graylane.test/cluster/kube"
 	"graylane.test/cluster/network"
 )
@@ -22,6 +24,7 @@ var programs = map[string]string{}
 var module string
 
 func TestMain(m *testing.M) {
+	klog.SetLogger(klog.Logger{}) // says nothing: clients complain when a test takes their API server away
 	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "tests/cluster:", err)
 		os.Exit(2)

@@ -8,7 +8,7 @@ import (
 	"graylane.test/cluster/process"
 )
 
-func TestIstioManifestsInARealCluster(t *testing.T) {
+func TestEachFlavourKeepsTheContractInARealClusterAndLosesNoRequest(t *testing.T) {
 	m := openMesh(t)
 	for _, f := range flavours {
 		t.Run(f.name, func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestIstioManifestsInARealCluster(t *testing.T) {
 					t.Errorf("the %s refused %d updates", name, refused)
 				}
 			}
-			t.Logf("%.1f s", time.Since(began).Seconds())
+			t.Logf("%s: %.1f s in all", f.name, time.Since(began).Seconds())
 		})
 	}
 }
@@ -56,12 +56,12 @@ func (s *stage) keepsTheContract() {
 func (s *stage) isEditedWhileTrafficFlows() {
 	s.Helper()
 	before := s.members()
-	load := startLoad(s.T, s.outside, s.inside)
+	load := startLoad(s.T, "the policy is edited ("+s.flavour+")", s.outside, s.inside)
 	load.pass(100)
 	edited := time.Now()
 	s.apply(policy{version: 2, percent: 50})
 	s.awaitPolicy(2)
-	s.Logf("edited policy in force after %.1f s", time.Since(edited).Seconds())
+	s.Logf("%s: an edited policy is in force after %.1f s", s.flavour, time.Since(edited).Seconds())
 	load.pass(400)
 	after := s.members()
 	load.end()
@@ -78,7 +78,7 @@ func (s *stage) isEditedWhileTrafficFlows() {
 // getsOtherPodsWhileTrafficFlows replaces every pod of both lanes.
 func (s *stage) getsOtherPodsWhileTrafficFlows() {
 	s.Helper()
-	load := startLoad(s.T, s.outside, s.inside)
+	load := startLoad(s.T, "every pod is replaced ("+s.flavour+")", s.outside, s.inside)
 	load.pass(100)
 	s.mesh.kubectl("rollout", "restart", "deployment/user-svc-v1", "deployment/user-svc-v2")
 	s.mesh.rollout()
@@ -92,7 +92,7 @@ func (s *stage) getsOtherPodsWhileTrafficFlows() {
 func (s *stage) losesTheModuleWhileTrafficFlows() {
 	s.Helper()
 	tester := headers{"x-tester": "yes"}
-	load := startLoad(s.T, s.outside, s.inside)
+	load := startLoad(s.T, "the module is taken away and brought back ("+s.flavour+")", s.outside, s.inside)
 	load.accept("stable")
 	for place, name := range map[string]string{"istio-ingress": "graylane-gateway", "shop": "graylane-sidecar"} {
 		for _, kind := range []string{"wasmplugin", "trafficextension", "envoyfilter"} {

@@ -47,14 +47,14 @@ func openMesh(t *testing.T) *meshed {
 type stage struct {
 	*testing.T
 	mesh            *meshed
-	folder          string
+	flavour, folder string
 	gateway, client *envoy.Proxy
 	outside, inside entrance
 }
 
 func (m *meshed) start(t *testing.T, f flavour) *stage {
 	t.Helper()
-	s := &stage{T: t, mesh: m, folder: f.folder(t)}
+	s := &stage{T: t, mesh: m, flavour: f.name, folder: f.folder(t)}
 	port := process.FreePorts(t, 1)[0]
 	s.outside = entrance{at: "127.0.0.1:" + port, host: "user-svc.example.com", label: "lane"}
 	s.inside = entrance{at: "10.96.0.10:8080", host: "user-svc.shop.svc.cluster.local:8080", label: "lane"}

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -32,6 +33,9 @@ var components = map[string]func() int{
 }
 
 func main() {
+	if run := components[filepath.Base(os.Args[0])]; run != nil {
+		os.Exit(run())
+	}
 	if len(os.Args) < 2 || components[os.Args[1]] == nil {
 		fmt.Fprintf(os.Stderr, "usage: %s %s [flags]\n", os.Args[0], strings.Join(names(), "|"))
 		os.Exit(2)
