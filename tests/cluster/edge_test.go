@@ -69,7 +69,7 @@ func (e *edge) serving() []string {
 	e.shop.Helper()
 	var found []string
 	for _, pod := range e.shop.pods("app=user-svc") {
-		if pod.DeletionTimestamp == nil && isReady(&pod) {
+		if isServing(&pod) {
 			found = append(found, pod.Status.PodIP+":8080")
 		}
 	}
@@ -132,7 +132,7 @@ func TestEndpointsComeAndGoWithoutALostRequest(t *testing.T) {
 	change("canary is replaced pod by pod", "rollout", "restart", "deployment/user-svc-canary")
 	change("stable is replaced pod by pod", "rollout", "restart", "deployment/user-svc-stable")
 
-	ends := s.pods("track=stable")[0]
+	ends := s.podOf("stable")
 	began := time.Now()
 	s.kubectl("delete", "pod", ends.Name, "--wait=false")
 	process.Await(t, "Envoy has lost the pod that ends", func() bool {
@@ -140,7 +140,7 @@ func TestEndpointsComeAndGoWithoutALostRequest(t *testing.T) {
 	})
 	t.Logf("Envoy has lost a pod that ends %.2f s after it was told to", time.Since(began).Seconds())
 
-	unready := s.pods("track=canary")[0].Name
+	unready := s.podOf("canary").Name
 	s.hold(unready, true)
 	process.Await(t, "not ready", func() bool { return !s.conditions("user-svc-canary", unready).serving })
 	e.settle()

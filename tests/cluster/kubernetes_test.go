@@ -95,6 +95,18 @@ func (s *shop) pods(selector string) []core.Pod {
 	return found.Items
 }
 
+// podOf is one of a track that is ready, and is not about to end.
+func (s *shop) podOf(track string) core.Pod {
+	s.Helper()
+	for _, pod := range s.pods("track=" + track) {
+		if isServing(&pod) {
+			return pod
+		}
+	}
+	s.Fatalf("no pod of track %s serves", track)
+	return core.Pod{}
+}
+
 // hold makes a pod not ready, or ready again.
 func (s *shop) hold(pod string, held bool) {
 	s.Helper()
@@ -103,6 +115,10 @@ func (s *shop) hold(pod string, held bool) {
 		mark = "kwok.test/hold=true"
 	}
 	s.kubectl("annotate", "pod", pod, mark)
+}
+
+func isServing(pod *core.Pod) bool {
+	return pod.DeletionTimestamp == nil && isReady(pod)
 }
 
 func isReady(pod *core.Pod) bool {

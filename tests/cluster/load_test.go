@@ -13,10 +13,11 @@ import (
 
 // load is traffic that flows until it is stopped: on connections that are kept, and on a new one for each request.
 type load struct {
-	t    *testing.T
-	what string // what changes meanwhile
-	stop chan struct{}
-	done sync.WaitGroup
+	t     *testing.T
+	what  string // what changes meanwhile
+	stop  chan struct{}
+	ended sync.Once
+	done  sync.WaitGroup
 
 	sync.Mutex
 	requests int
@@ -38,6 +39,7 @@ func startLoad(t *testing.T, what string, entrances ...entrance) *load {
 			go l.send(client, one)
 		}
 	}
+	t.Cleanup(l.halt)
 	return l
 }
 
@@ -101,10 +103,15 @@ func (l *load) pass(more int) {
 // end stops the traffic, and fails the test where a request was lost or went astray.
 func (l *load) end() {
 	l.t.Helper()
-	close(l.stop)
-	l.done.Wait()
+	l.halt()
 	l.t.Logf("%d requests while %s, %v, failures %d", l.requests, l.what, l.lanes, len(l.failures))
 	if len(l.failures) > 0 {
 		l.t.Error(strings.Join(l.failures[:min(len(l.failures), 10)], "\n"))
 	}
+}
+
+// halt stops the traffic.
+func (l *load) halt() {
+	l.ended.Do(func() { close(l.stop) })
+	l.done.Wait()
 }

@@ -48,7 +48,7 @@ func TestALaneFollowsTheLabelOfItsService(t *testing.T) {
 func TestNotReadyPodsAreFoundWhereTheServicePublishesThem(t *testing.T) {
 	s := openShop(t)
 	s.apply("overlays/not-ready")
-	stable, canary := s.pods("track=stable")[0].Name, s.pods("track=canary")[0].Name
+	stable, canary := s.podOf("stable").Name, s.podOf("canary").Name
 	for _, pod := range []string{stable, canary} {
 		s.hold(pod, true)
 	}
@@ -67,7 +67,7 @@ func TestNotReadyPodsAreFoundWhereTheServicePublishesThem(t *testing.T) {
 func TestAPodThatEndsServesAndIsReadyOnlyWhereTheServicePublishesNotReadyOnes(t *testing.T) {
 	s := openShop(t)
 	s.apply("overlays/not-ready")
-	stable, canary := s.pods("track=stable")[0].Name, s.pods("track=canary")[0].Name
+	stable, canary := s.podOf("stable").Name, s.podOf("canary").Name
 	s.awaitEndpoints("user-svc-stable", 4)
 	s.awaitEndpoints("user-svc-canary", 1)
 	s.kubectl("delete", "pod", stable, canary, "--wait=false")

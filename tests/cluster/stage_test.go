@@ -94,7 +94,7 @@ func (m *meshed) pod(t *testing.T, namespace, selector string) core.Pod {
 			return false
 		}
 		found = list.Items[0]
-		return isReady(&found)
+		return isServing(&found)
 	})
 	return found
 }
