@@ -166,7 +166,10 @@ impl Policy {
     /// The service behind a request, or its subset.
     fn backend(&self, host: &str, path: &str, headers: &BTreeMap<String, String>) -> String {
         let Some((release, lane)) = self.lane(host, path, headers) else { return "none".to_owned() };
-        let facts = &self.facts["releases"][&*release]["lanes"][&*lane];
+        let services = self.facts["services"].as_array().into_iter().flatten();
+        let mut lanes =
+            services.filter(|service| service["release"] == *release).map(|service| &service["lanes"]);
+        let facts = lanes.next().map_or(&Value::Null, |lanes| &lanes[&*lane]);
         let backend = facts.get("subset").unwrap_or(&facts["service"]);
         backend.as_str().unwrap_or_else(|| panic!("no fact of {release}, {lane}")).to_owned()
     }
@@ -404,7 +407,7 @@ fn behind_a_listener_with_graylane_nothing_is_lost() {
     assert_eq!((missing.code, missing.out.as_str()), (Some(1), ""));
     let allowed = |lane: &str| {
         format!(
-            "graylane: releases.shop.lanes.{lane}.service: Required value: the service of this lane: in the file of --facts, or --service {lane}=NAME:PORT\n"
+            "graylane: services: Required value: the service of lane {lane} of shop: in the file of --facts, or --service {lane}=NAME:PORT\n"
         )
     };
     assert_eq!(missing.told, allowed("stable") + &allowed("v2"));

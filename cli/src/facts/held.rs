@@ -133,7 +133,9 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
     if !name.is_empty() {
         once(&mut known.services, format!("{namespace}/{name}"), index, &mut at.key("name"));
     }
-    if written.port.is_none() && !at.key("port").is_unreadable() {
+    // Within a mesh it is the one that was called.
+    let needs_port = known.needs.selectors || !written.hosts.is_empty();
+    if written.port.is_none() && needs_port && !at.key("port").is_unreadable() {
         at.key("port").error(Problem::Required, "", "1 to 65535");
     }
     let Port(port) = written.port.unwrap_or_default();
@@ -158,7 +160,9 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
     if let Some(found) = found {
         service.ungoverned = service.names().filter(|host| !found.1.has_host(host.as_bytes())).collect();
         (service.lanes, service.base) = lanes(&service, &written.lanes, found, &mut at.key("lanes"));
-        for lane in &service.lanes {
+        // Elsewhere nobody asks for the Services of lanes.
+        let lanes = if known.needs.selectors { service.lanes.as_slice() } else { &[] };
+        for lane in lanes {
             let whole = format!("{}/{}", service.namespace, lane.service);
             once(&mut known.services, whole, index, &mut at.key("lanes").key(&lane.name).key("service"));
         }

@@ -48,7 +48,7 @@ pub struct Service {
     pub namespace: String,
     /// The domain of the cluster.
     pub domain: String,
-    /// Its port.
+    /// Its port; 0 where only the one that was called matters.
     pub port: u16,
     /// The name of that port.
     pub port_name: String,

@@ -59,8 +59,8 @@ written! {
         name: Option<String> [required],
         /// Its namespace. Required.
         namespace: Option<String> [required],
-        /// The port of the service: 1 to 65535. Required.
-        port: Option<Port> [required],
+        /// The port of the service: 1 to 65535. Required, but for Istio where no host at a gateway leads to the service.
+        port: Option<Port>,
         /// The name of the port of lanes' Services, by which a mesh knows the protocol: `http`, `grpc`, `http2`. Default `http`.
         port_name: Option<String> as "portName",
         /// The port of its pods, a number or the name that they give it; default: that of the service.
@@ -77,14 +77,16 @@ written! {
 written! {
     /// What carries a lane.
     pub struct Lane {
-        /// The labels by which its pods are told from those of other lanes: `version: v2`. Required.
-        labels: Map<String> [required],
+        /// The labels by which its pods are told from those of other lanes: `version: v2`. Required for all but `render ingress-nginx`.
+        labels: Map<String>,
         /// `true` once it has pods that serve. Nothing is sent to a lane before that: it would be answered by 503. Default `false`.
         serving: bool,
         /// The name of its subset; default: the lane's, in small letters.
         subset: Option<String>,
         /// The Service of this lane alone; default: the names of service and subset with a hyphen between.
         service: Option<String>,
+        /// The port of that Service, for `render ingress-nginx`; default: that of the whole service.
+        port: Option<TargetPort>,
         /// Whether that Service tells the addresses of pods that are not ready yet. Default `false`.
         publish_not_ready: bool as "publishNotReady",
     }

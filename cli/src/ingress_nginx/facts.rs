@@ -9,7 +9,7 @@ use crate::manifests::error;
 /// The services behind lanes: a file of facts, and what is said on the command line, which comes first.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// The file: `releases: {shop: {namespace: web, lanes: {stable: {service: shop-v1, port: 80}}}}`.
+    /// The file, see [`facts`](crate::facts): its services with their names, namespaces and ports, and those of their lanes.
     pub file: Value,
     /// Services by their lanes.
     pub services: Vec<(String, Service)>,
@@ -56,7 +56,10 @@ impl Facts {
 
     /// The service of a lane.
     pub(super) fn service(&self, release: &str, lane: &str) -> Result<Service, FieldError> {
-        let of_release = self.file.get("releases").and_then(|releases| releases.get(release));
+        let services =
+            self.file.get("services").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let is_named = |service: &&Value| service.get("release").and_then(Value::as_str) == Some(release);
+        let of_release = services.iter().find(is_named);
         let facts = of_release.and_then(|facts| facts.get("lanes")?.get(lane));
         let text = |facts: Option<&Value>, key: &str| match facts?.get(key)? {
             Value::String(text) => Some(text.clone()),
@@ -67,20 +70,18 @@ impl Facts {
         let written = text(facts, "service").map(|name| Service {
             namespace: None,
             name,
-            port: text(facts, "port").unwrap_or_else(|| "80".to_owned()),
+            port: text(facts, "port").or(text(of_release, "port")).unwrap_or_else(|| "80".to_owned()),
         });
         let service = said.or(written).ok_or_else(|| missing(release, lane))?;
-        let namespace = self.namespace.clone().or_else(|| text(facts, "namespace"));
-        let namespace = namespace.or_else(|| text(of_release, "namespace"));
+        let namespace = self.namespace.clone().or_else(|| text(of_release, "namespace"));
         Ok(Service { namespace, ..service })
     }
 }
 
 fn missing(release: &str, lane: &str) -> FieldError {
-    let root = Path::Root.key("releases");
-    let (release, lanes) = (root.key(release), "lanes");
-    let lanes = release.key(lanes);
-    let path = lanes.key(lane).key("service").to_string();
-    let allowed = format!("the service of this lane: in the file of --facts, or --service {lane}=NAME:PORT");
+    let path = Path::Root.key("services").to_string();
+    let allowed = format!(
+        "the service of lane {lane} of {release}: in the file of --facts, or --service {lane}=NAME:PORT"
+    );
     error(&path, Problem::Required, "", allowed)
 }

@@ -128,7 +128,8 @@ impl Lanes<'_> {
         let text = |pointer| destination.pointer(pointer).and_then(Value::as_str);
         let host = text("/destination/host").unwrap_or_default();
         let port = destination.pointer("/destination/port/number").and_then(Value::as_u64);
-        if port.is_some_and(|port| port != u64::from(self.service.port)) {
+        let own = u64::from(self.service.port);
+        if own != 0 && port.is_some_and(|port| port != own) {
             return To::Other;
         }
         let lanes = &self.service.lanes;
