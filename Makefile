@@ -57,7 +57,7 @@ test-oldest: module ## the tests again, on the oldest supported Envoy
 	@setup/envoy.sh oldest
 	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace
 
-test-mesh: setup ## the manifests in istio/, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
+test-mesh: setup ## the manifests in istio/ and what graylane renders, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
 	@setup/module.sh graylane
 	@setup/image.sh
 	@setup/mesh.sh

@@ -1,4 +1,4 @@
-// Package mesh holds what is in istio/ to Istio's own code and to a real Envoy.
+// Package mesh holds what is in istio/, and what graylane renders for a mesh, to Istio's own code and to a real Envoy.
 package mesh
 
 import (

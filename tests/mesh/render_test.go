@@ -63,7 +63,7 @@ func (o origin) render(t *testing.T, arguments ...string) []*manifest.Object {
 // run runs the tool: graylane render FORMAT POLICY --facts FACTS OPTION...
 func (o origin) run(t *testing.T, arguments ...string) (objects []*manifest.Object, notes string) {
 	t.Helper()
-	policy, facts := write(t, "policy.yaml", o.policy), write(t, "facts.yaml", o.facts)
+	policy, facts := writeYAML(t, "policy.yaml", o.policy), writeYAML(t, "facts.yaml", o.facts)
 	var out, told bytes.Buffer
 	command := exec.Command(graylane, slices.Insert(slices.Clone(arguments[1:]), 0, "render", arguments[0], policy, "--facts", facts)...)
 	command.Stdout, command.Stderr = &out, &told
@@ -91,11 +91,11 @@ func existing(t *testing.T, objects []*manifest.Object) string {
 		told.SetGeneration(3)
 		items = append(items, told.Object)
 	}
-	return write(t, "there.yaml", map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
+	return writeYAML(t, "there.yaml", map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-// write writes content into a file of that name, in a folder of its own.
-func write(t *testing.T, name string, content map[string]any) (path string) {
+// writeYAML writes content into a file of that name, in a folder of its own.
+func writeYAML(t *testing.T, name string, content map[string]any) (path string) {
 	t.Helper()
 	text, err := yaml.Marshal(content)
 	if err != nil {

@@ -99,7 +99,8 @@ func (s *stage) remove(name *manifest.Object) {
 	case object.GetName() == "graylane-sidecar":
 		gone = func() bool { return s.lane(fresh, s.clientAt, inside, tester) == "stable" }
 	case object.GetKind() == "VirtualService":
-		gone = func() bool { return !s.client.HasRoute("user-svc-v2") }
+		route := "graylane:v2:" + object.GetName()
+		gone = func() bool { return !s.client.HasRoute(route) && !s.gateway.HasRoute(route) }
 	case object.GetName() == "user-svc-mesh": // its HTTPRoute, whose rules have the names of lanes
 		gone = func() bool { return !s.client.HasRoute("v2") }
 	case object.GetKind() == "DestinationRule":

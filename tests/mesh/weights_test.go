@@ -35,7 +35,7 @@ func TestACanaryByWeightsBecomesOneOfLanesWhileTrafficFlows(t *testing.T) {
 	traffic.passed(500)
 	var notes string
 	s.objects, notes = onWeights(t, module).run(t, "istio", "--existing", existing(t, there))
-	if !strings.Contains(notes, "stable 95, canary 5") {
+	if !strings.Contains(notes, "stable 95, v2 5") {
 		t.Errorf("that weights give way is not told, but %q", notes)
 	}
 	s.discovery.Apply(s.objects...) // at once, as kubectl does
@@ -77,8 +77,8 @@ func (s *stage) keepsItsOtherRoutes(when string) {
 			s.Errorf("%s, the %s sends a report to %s", when, name, lane)
 		}
 	}
-	began := time.Now()
-	_, err := send(fresh, s.gatewayAt, outside, request{"x-report": "yes", upstream.Hold: "yes"})
+	began, patient := time.Now(), &http.Client{Transport: fresh.Transport, Timeout: patience}
+	_, err := send(patient, s.gatewayAt, outside, request{"x-report": "yes", upstream.Hold: "yes"})
 	took := time.Since(began)
 	if told := fmt.Sprint(err); !strings.Contains(told, "504") || took < 4*time.Second || took > 20*time.Second {
 		s.Errorf("%s, a report that takes long ends with %s after %s", when, told, took)

@@ -38,7 +38,8 @@ route once it is said to be `serving: true`; before that its requests go to its 
       stable: {labels: {version: v1}, serving: true}
       v2: {labels: {version: v2}, serving: true}
 
-Objects come in the order in which they are applied, so that nothing refers to what is not there; --remove names them in reverse.
+Objects come in the order in which they are applied, so that nothing refers to what is not there; --remove names them in reverse. While
+requests flow, delete them one by one, each once the proxies have heard of the one before.
 
 Exit codes: 0 it is rendered, and nothing differs; 1 the policy, the facts or what is there have mistakes, which are told on standard
 error, or something differs; 2 a file could not be read or written, or kubectl could not be run.";
