@@ -54,17 +54,18 @@ func TestAnImageThatIsPushedAfterItsPluginIsNotFetchedByItself(t *testing.T) {
 	registry := registry.Start(t, root, nil)
 	reference := registry.Host + "/team/graylane@" + artifact.digest(t)
 	s := start(t, setting{flavour: "WasmPlugin", agent: true, edit: loading(reference), tally: &tally{lanes: map[string]int{}}})
-	s.await(nil, denied)
+	tester := request{"x-tester": "yes"}
+	s.await(tester, "stable")
 	if words, err := push(registry.Host+"/team", "1.2.3"); err != nil {
 		t.Fatalf("make push: %v\n%s", err, words)
 	}
 	for range 20 {
-		if got := s.throughGateway(nil); got != denied {
+		if got := s.throughGateway(tester); got != "stable" {
 			t.Fatalf("the gateway answers %s", got)
 		}
 	}
 	s.toVersion(2, nil)
-	s.await(request{"x-tester": "yes"}, "v2")
+	s.await(tester, "v2")
 }
 
 func TestWithFailOpenAProxyWhoseImageCannotBeFetchedKeepsToStable(t *testing.T) {

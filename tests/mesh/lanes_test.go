@@ -93,13 +93,20 @@ func routeTo(lane string) map[string]any {
 	}
 }
 
-func (s *stage) editSubsets(edit func([]any) []any) { s.editList("DestinationRule", "subsets", edit) }
-func (s *stage) editRoutes(edit func([]any) []any)  { s.editList("VirtualService", "http", edit) }
+func (s *stage) editSubsets(edit func([]any) []any) {
+	s.editList("DestinationRule", "user-svc", "subsets", edit)
+}
 
-// editList changes a list of the spec of user-svc's object of a kind, and applies it.
-func (s *stage) editList(kind, list string, edit func([]any) []any) {
+// editRoutes changes the routes within the mesh, and those at the gateway.
+func (s *stage) editRoutes(edit func([]any) []any) {
+	s.editList("VirtualService", "user-svc", "http", edit)
+	s.editList("VirtualService", "user-svc-gateway", "http", edit)
+}
+
+// editList changes a list of the spec of an object, and applies it.
+func (s *stage) editList(kind, name, list string, edit func([]any) []any) {
 	s.Helper()
-	found := manifest.Find(s.objects, kind, "user-svc")
+	found := manifest.Find(s.objects, kind, name)
 	spec := found.Object["spec"].(map[string]any)
 	spec[list] = edit(spec[list].([]any))
 	s.discovery.Apply(found)
