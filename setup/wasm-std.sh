@@ -12,7 +12,7 @@ build_std() {
   case $version in *-*) die "rustc $version is no stable release: no distribution has its source" "$rustup_way" ;; esac
   library='' wasi=''
   find_installed
-  [ -n "$library" ] && [ -n "$wasi" ] || fetch_packages
+  if [ -z "$library" ] || [ -z "$wasi" ]; then fetch_packages; fi
   for object in libc.a crt1-command.o crt1-reactor.o; do
     [ -f "$wasi/$object" ] || die "wasi-libc in $wasi has no $object" "$rustup_way" "$debian_way"
   done

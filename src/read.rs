@@ -5,7 +5,7 @@
 //! What is required is therefore an `Option` that [`compile`](mod@crate::compile) asks for.
 //!
 //! Why not serde: its derived code is several kilobytes a type, once for each deserializer, and a module has
-//! 400,000 bytes. The types are declared by [`written!`], which knows their keys for reading, for printing and for the
+//! 400,000 bytes. The types are declared by [`written!`](crate::written), which knows their keys for reading, for printing and for the
 //! schema, so the three cannot drift apart.
 
 use std::borrow::Cow;
