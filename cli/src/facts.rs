@@ -29,6 +29,8 @@ pub struct Needs {
     pub selectors: bool,
     /// Something is rendered for a gateway.
     pub gateway: bool,
+    /// The policy stands in what is rendered, with the secrets that it names.
+    pub keys: bool,
     /// Proxies load the module as a file of their own.
     pub module_file: bool,
 }

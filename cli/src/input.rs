@@ -89,6 +89,16 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
     }))
 }
 
+/// Reads a policy that has to be good, for whom its keys are nothing.
+pub(crate) fn policy_without_keys(path: &Path) -> Result<Option<WithKeys>> {
+    good(path, |Good { node, policy, plan }| WithKeys {
+        json: document::json(&node),
+        policy,
+        plan,
+        keys: Keys::default(),
+    })
+}
+
 /// Reads a policy and the keys of the plugin, both of which have to be good, as the policy is written and as it decides. Where they
 /// are not, their mistakes are told and there is none.
 pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Policy, Plan)>> {

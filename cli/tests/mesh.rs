@@ -460,6 +460,21 @@ fn the_manifests_of_istio_are_what_their_policy_and_facts_say() {
 }
 
 #[test]
+fn secrets_are_asked_for_where_the_policy_is_part_of_what_is_rendered() {
+    let folder = folder();
+    let policy = fs::read_to_string(data("policy.yaml")).unwrap();
+    let policy =
+        policy.replacen("  respond: {cache: private}", "  respond: {cache: private}\n  sticky: {key: k1}", 1);
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    for arguments in [&["kubernetes"][..], &["kubernetes", "--remove"], &["istio", "--remove"]] {
+        assert!(!objects(folder.path(), arguments).is_empty());
+    }
+    let (code, _, told) = render(folder.path(), &["istio"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("sticky.key: Not found: \"k1\""), "{told}");
+}
+
+#[test]
 fn what_differs_from_a_folder_is_shown() {
     let folder = folder();
     let there = folder.path().join("there");

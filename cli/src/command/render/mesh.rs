@@ -155,6 +155,7 @@ impl IstioOptions {
         Needs {
             gateway: true,
             gateway_labels: true,
+            keys: true,
             module_file: self.plugin.loads_a_file(),
             ..Needs::default()
         }
@@ -163,7 +164,13 @@ impl IstioOptions {
 
 impl GatewayApiOptions {
     fn needs(&self) -> Needs {
-        Needs { gateway: true, selectors: true, module_file: self.plugin.loads_a_file(), ..Needs::default() }
+        Needs {
+            gateway: true,
+            selectors: true,
+            keys: true,
+            module_file: self.plugin.loads_a_file(),
+            ..Needs::default()
+        }
     }
 }
 
@@ -228,7 +235,12 @@ impl Read {
             .chain(keys_file)
             .chain(existing.iter().map(PathBuf::as_path));
         input::is_read_once(all)?;
-        let Some(WithKeys { json, policy, plan, keys }) = input::policy_with_keys(policy, keys_file)? else {
+        let read = if common.remove || !needs.keys {
+            input::policy_without_keys(policy)?
+        } else {
+            input::policy_with_keys(policy, keys_file)?
+        };
+        let Some(WithKeys { json, policy, plan, keys }) = read else {
             return Ok(None);
         };
         let text = input::read(facts)?;
