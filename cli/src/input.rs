@@ -1,7 +1,7 @@
 //! Where a policy is read from.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use graylane::compile;
@@ -10,6 +10,7 @@ use graylane::policy::{Policy, Trust};
 use graylane_cli::check::{Checked, Good, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::keys::{self, Keys};
+use graylane_cli::manifests::Manifests;
 use graylane_cli::report::File;
 use serde_json::Value;
 
@@ -89,7 +90,16 @@ pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Optio
     }))
 }
 
-/// Reads a policy that has to be good, for whom its keys are nothing.
+/// Reads manifests. What is wrong with them is kept in them.
+pub(crate) fn manifests(paths: &[PathBuf]) -> Result<Manifests> {
+    let mut manifests = Manifests::default();
+    for path in paths {
+        manifests.add(&name(path), read(path)?, Form::of(path));
+    }
+    Ok(manifests)
+}
+
+/// Reads a policy that has to be good; its secrets are not asked for.
 pub(crate) fn policy_without_keys(path: &Path) -> Result<Option<WithKeys>> {
     good(path, |Good { node, policy, plan }| WithKeys {
         json: document::json(&node),

@@ -4,7 +4,6 @@
 //! Each object knows where it stands, so that what is found in it is told with its place.
 
 use std::ops::Range;
-use std::path::Path as File;
 
 use graylane::error::{FieldError, Path, PolicyErrors, Problem, Quoted};
 use graylane::node::Node;
@@ -228,11 +227,6 @@ impl Document {
         finding.through = finding.through.map(|line| line.saturating_add(self.lines));
         finding
     }
-}
-
-/// The form that the name of a file tells; what is read from standard input may be either, and YAML is both.
-pub fn form(file: &File) -> Form {
-    Form::of(file)
 }
 
 /// A mistake at a path.

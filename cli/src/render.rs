@@ -85,6 +85,13 @@ pub fn removal(objects: &[Value]) -> Vec<Value> {
     objects.iter().rev().map(of).collect()
 }
 
+/// How an object is called in messages: `VirtualService shop/user-svc`.
+pub fn called(object: &Value) -> String {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    let namespace = text("/metadata/namespace").map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    format!("{} {namespace}{}", text("/kind").unwrap_or_default(), text("/metadata/name").unwrap_or_default())
+}
+
 /// An object with the fields of a spec.
 fn object(api: &str, kind: &str, name: &str, namespace: &str, spec: &Value) -> Value {
     json!({

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use graylane_cli::check::Severity;
-use graylane_cli::document::Form;
 use graylane_cli::import::{Imported, ingress_nginx, istio, written};
 use graylane_cli::manifests::Manifests;
 
@@ -131,11 +130,7 @@ impl Files {
         for file in self.outputs() {
             self.may_be_written(file)?;
         }
-        let mut manifests = Manifests::default();
-        for path in &self.manifests {
-            manifests.add(&input::name(path), input::read(path)?, Form::of(path));
-        }
-        Ok(manifests)
+        input::manifests(&self.manifests)
     }
 
     fn outputs(&self) -> impl Iterator<Item = &Path> {

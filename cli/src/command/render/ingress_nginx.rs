@@ -10,6 +10,7 @@ use graylane_cli::check::{Checked, Severity, check};
 use graylane_cli::document::Form;
 use graylane_cli::import::ingress_nginx::PREFIX;
 use graylane_cli::ingress_nginx::{Facts, Options, Rendered, Service, render};
+use graylane_cli::render::yaml;
 use graylane_cli::report::File;
 use graylane_cli::words::shown;
 
@@ -98,8 +99,7 @@ pub(crate) fn ingress_nginx(options: &NginxOptions) -> Result<Outcome> {
     report.findings.clear();
     report.add(&text, told);
     output::tell(&File { name: &name, text: &text, report: &report }.findings());
-    let objects: Result<Vec<String>, _> = objects.iter().map(serde_saphyr::to_string).collect();
-    let rendered = format!("{comments}{}", objects.context("the Ingresses as YAML")?.join("---\n"));
+    let rendered = format!("{comments}{}", yaml(&objects)?);
     match output {
         Some(path) => place(path, &rendered, Existing::Replaced, None)?,
         None => output::write(&rendered)?,

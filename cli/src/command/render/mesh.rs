@@ -9,7 +9,7 @@ use graylane_cli::check::Severity;
 use graylane_cli::document::Form;
 use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
-use graylane_cli::manifests::{Manifests, Object};
+use graylane_cli::manifests::Object;
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
 use graylane_cli::report::File;
 use graylane_cli::words::shown;
@@ -181,10 +181,7 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
     else {
         return Ok(Outcome::Bad);
     };
-    let mut manifests = Manifests::default();
-    for path in &options.existing {
-        manifests.add(&input::name(path), input::read(path)?, Form::of(path));
-    }
+    let mut manifests = input::manifests(&options.existing)?;
     istio::check(&mut manifests);
     if manifests.count(Severity::Error) > 0 {
         output::tell(&manifests.text());

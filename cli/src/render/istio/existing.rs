@@ -7,6 +7,7 @@ use super::routes;
 use crate::check::Severity;
 use crate::facts::{Gateway, Lane, Service};
 use crate::manifests::{Manifests, Object, error, quoted};
+use crate::render::called;
 
 /// Where requests to a service come from.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +54,7 @@ impl<'e> Existing<'e> {
             }
             several => {
                 let names = several.iter().filter_map(|at| self.virtual_services.get(*at));
-                let names: Vec<String> = names.map(|(object, _)| named(object)).collect();
+                let names: Vec<String> = names.map(|(object, _)| called(&object.value)).collect();
                 let host = host_of(service, side);
                 let fault =
                     format!("{} are all for {host}: put their routes into one of them", names.join(", "));
@@ -69,7 +70,7 @@ impl<'e> Existing<'e> {
         let http = list(value.pointer("/spec/http")).to_vec();
         let namespace = object.namespace().unwrap_or(&service.namespace);
         let (http, notes) = routes::with_lanes(&http, service, namespace, header);
-        self.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", named(object))));
+        self.notes.extend(notes.into_iter().map(|note| format!("{}: {note}", called(&object.value))));
         if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("http".to_owned(), Value::Array(http));
         }
@@ -88,7 +89,7 @@ impl<'e> Existing<'e> {
             .map(|(object, _)| {
                 format!(
                     "{}: a new VirtualService takes {host} out of its hosts, with all its routes",
-                    named(object)
+                    called(&object.value)
                 )
             })
             .collect();
@@ -109,7 +110,7 @@ impl<'e> Existing<'e> {
             let host = service.host();
             self.faults.push(format!(
                 "{} is there for {hosts}, and the new one for {host} has its name: rename one",
-                named(other)
+                called(&other.value)
             ));
         }
     }
@@ -133,7 +134,7 @@ impl<'e> Existing<'e> {
             .collect();
         if let [first, ..] = own.as_slice() {
             if own.len() > 1 {
-                let names: Vec<String> = own.iter().map(|object| named(object)).collect();
+                let names: Vec<String> = own.iter().map(|object| called(&object.value)).collect();
                 self.faults.push(format!(
                     "{} are all for {}: put them into one",
                     names.join(", "),
@@ -153,7 +154,7 @@ impl<'e> Existing<'e> {
             spec.insert("trafficPolicy".to_owned(), policy.clone());
             self.notes.push(format!(
                 "{}: its trafficPolicy is copied, since a rule for one host takes its place",
-                named(wide)
+                called(&wide.value)
             ));
         }
         let new =
@@ -282,12 +283,6 @@ fn is_istio(object: &Object) -> bool {
 
 pub(super) fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// How an object is called in messages.
-fn named(object: &Object) -> String {
-    let namespace = object.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    format!("{} {namespace}{}", object.kind(), object.name())
 }
 
 /// A map without some keys.

@@ -9,8 +9,6 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use graylane_cli::check::Severity;
-use graylane_cli::document::Form;
-use graylane_cli::manifests::Manifests;
 use graylane_cli::render;
 use serde_json::Value;
 use similar::TextDiff;
@@ -50,10 +48,7 @@ fn cluster(objects: &[Value]) -> Result<Outcome> {
 
 /// Each object as it is in manifests and as it was rendered.
 fn files(objects: &[Value], against: &Path) -> Result<Outcome> {
-    let mut manifests = Manifests::default();
-    for path in paths(against)? {
-        manifests.add(&input::name(&path), input::read(&path)?, Form::of(&path));
-    }
+    let manifests = input::manifests(&paths(against)?)?;
     if manifests.count(Severity::Error) > 0 {
         output::tell(&manifests.text());
         return Ok(Outcome::Bad);
@@ -67,7 +62,7 @@ fn files(objects: &[Value], against: &Path) -> Result<Outcome> {
         let old =
             there.map(|there| render::yaml(std::slice::from_ref(there))).transpose()?.unwrap_or_default();
         let new = render::yaml(std::slice::from_ref(object))?;
-        let (name, there) = (called(object), if there.is_some() { "there" } else { "not there" });
+        let (name, there) = (render::called(object), if there.is_some() { "there" } else { "not there" });
         let diff = TextDiff::from_lines(&old, &new);
         let mut diff = diff.unified_diff();
         output::write(&diff.header(&format!("{name} ({there})"), &format!("{name} (rendered)")).to_string())?;
@@ -109,9 +104,4 @@ fn is_same(one: &Value, other: &Value) -> bool {
     };
     let same = |pointer: &str| one.pointer(pointer) == other.pointer(pointer);
     group(one) == group(other) && ["/kind", "/metadata/namespace", "/metadata/name"].into_iter().all(same)
-}
-
-fn called(object: &Value) -> String {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
 }
