@@ -14,10 +14,10 @@ need_go() {
     die "these tests need Go $needs or newer, and Go here is $have" "${way_out[@]}"
 }
 
-# progress NAME: counts the packages that `go build -v` names, and passes on everything else
+# progress NAME [ALL]: counts the packages that `go build -v` names, of ALL where that is known, and passes on everything else
 progress() {
-  awk -v name="$1" -v me="$me" '
-    /^[a-z][^ ]*$/ { if (++done % 250 == 0) { printf "%s: %s: %d packages\n", me, name, done; fflush() } next }
+  awk -v name="$1" -v all="${2:+ of $2, less those that are cached}" -v me="$me" '
+    /^[a-z][^ ]*$/ { if (++done % 100 == 0) { printf "%s: %s: %d packages%s\n", me, name, done, all; fflush() } next }
     { print; fflush() }' >&2
 }
 
@@ -29,6 +29,7 @@ results() {
     /^--- PASS/ { print; said = ""; fflush(); next }
     /^--- FAIL/ { printf "%s", said; said = "" }
     /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
+    / --- PASS/ { next }
     / (requests while|is in force after|Envoy has lost) / { print; fflush() }
     { said = said $0 "\n" }
     END { if (!shown) printf "%s", said }'

@@ -6,16 +6,11 @@
 # Istio comes as a Go module, pinned in tests/mesh/go.mod. The test binary is built once into target/mesh, under a name
 # that tells what it was built from, and used again until that changes.
 . "$(dirname "$0")/shell.sh"
+. "$root/setup/go.sh"
 
-export GOTOOLCHAIN=local # what is here, or a message; no download of another Go
 tests=tests/mesh
 built=$target/mesh
-needs=$(sed -n 's/^go //p' $tests/go.mod)
-have=$(go env GOVERSION 2>/dev/null | sed 's/^go//') || :
-way_out=("install Go $needs or newer" "make test needs no Go")
-[ -n "$have" ] || die "these tests are written in Go, as Istio is, and there is no Go here" "${way_out[@]}"
-[ "$(printf '%s\n' "$have" "$needs" | sort -V | head -n 1)" = "$needs" ] ||
-  die "these tests need Go $needs or newer, and Go here is $have" "${way_out[@]}"
+need_go $tests Istio
 
 # sources: every file that goes into the test binary
 sources() { find $tests -name '*.go' -o -name go.mod -o -name go.sum | sort; }
@@ -32,19 +27,12 @@ build() {
   imports=$(go list -test -f '{{join .TestImports "\n"}}' . ./... | sort -u)
   all=$(go list -deps -test . | wc -l)
   # shellcheck disable=SC2086 # a list
-  go build -v $imports 2>&1 | progress "$all" || die "Go could not build; its words stand above"
+  go build -v $imports 2>&1 | progress "the tests" "$all" || die "Go could not build; its words stand above"
   rm -f "$built"/mesh-*
   go test -c -ldflags="-s -w" -o "$binary.new" . || die "Go could not build the tests; its words stand above"
   mv "$binary.new" "$binary"
   cd "$root"
   say "built in $((SECONDS - began)) s"
-}
-
-# progress ALL: counts the packages that go names, and passes on everything else
-progress() {
-  awk -v all="$1" -v me="$me" '
-    /^[a-z][^ ]*$/ { if (++done % 100 == 0) { printf "%s: %d packages of %d, less those that are cached\n", me, done, all; fflush() } next }
-    { print; fflush() }' >&2
 }
 
 mkdir -p "$built"
@@ -66,19 +54,6 @@ TMPDIR=$built/tmp # what tests leave while they run
 rm -rf "$TMPDIR"
 mkdir -p "$TMPDIR"
 export TARGET_OUT=$built LOCAL_OUT=$built # Istio looks for folders of its own tree, and says that they are not there
-# results: of each test a line, with the figures that it tells; everything that a failed one has said
-results() {
-  awk '
-    /^=== RUN +[^\/]*$/ { said = ""; next }
-    /^=== / { next }
-    /^--- PASS/ { print; said = ""; next }
-    /^--- FAIL/ { printf "%s", said; said = "" }
-    /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
-    / --- PASS/ { next }
-    / requests while / { print; fflush() }
-    { said = said $0 "\n" }
-    END { if (!shown) printf "%s", said }'
-}
 
 cd $tests
 if [ $# -gt 0 ]; then run() { "$binary" -test.timeout 20m "$@"; }; else run() { "$binary" -test.timeout 20m -test.v | results; }; fi
