@@ -16,8 +16,19 @@ const (
 	inside  = "user-svc.shop.svc.cluster.local:8080"
 )
 
-// request is the headers of one to user-svc.
+// request is the headers of one; that of HTTP/2 for the path says which it is for, / where it stands for none.
 type request map[string]string
+
+const pathHeader = ":path"
+
+// to is the request for a path.
+func (r request) to(path string) request {
+	other := request{pathHeader: path}
+	for name, value := range r {
+		other[name] = value
+	}
+	return other
+}
 
 // send sends a request and returns who answered; anything but a 200 is an error. It is a POST: a client may not repeat it
 // by itself, and so hide that one was lost.
@@ -29,7 +40,11 @@ func send(client *http.Client, at, host string, headers request) (upstream.Answe
 	}
 	asked.Host = host
 	for name, value := range headers {
-		asked.Header.Set(name, value)
+		if name == pathHeader {
+			asked.URL.Path = value
+		} else {
+			asked.Header.Set(name, value)
+		}
 	}
 	got, err := client.Do(asked)
 	if err != nil {

@@ -32,6 +32,20 @@ func (t *tally) count(lane string, err error) {
 	}
 }
 
+// add counts what another has counted.
+func (t *tally) add(other *tally) {
+	t.Lock()
+	defer t.Unlock()
+	t.requests += other.requests
+	t.failed += other.failed
+	if t.lanes == nil {
+		t.lanes = map[string]int{}
+	}
+	for lane, count := range other.lanes {
+		t.lanes[lane] += count
+	}
+}
+
 // String is the summary: requests, by lane; how many failed; seconds.
 func (t *tally) String() string {
 	t.Lock()

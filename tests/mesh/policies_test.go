@@ -42,3 +42,18 @@ func withoutClusters(t *testing.T, policy map[string]any) string {
 	}
 	return string(text)
 }
+
+// The README of istio/ says to quote it.
+func TestToKubectlTheKeyOffIsNoText(t *testing.T) {
+	objects, err := manifest.Parse([]byte("kind: List\nbare: {off: true}\nquoted: {\"off\": true}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := objects[0].Object
+	if bare := read["bare"].(map[string]any); bare["false"] != true || len(bare) != 1 {
+		t.Errorf("now it is read as %v", bare)
+	}
+	if quoted := read["quoted"].(map[string]any); quoted["off"] != true || len(quoted) != 1 {
+		t.Errorf("in quotes it is read as %v", quoted)
+	}
+}

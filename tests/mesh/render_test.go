@@ -14,8 +14,11 @@ import (
 	"graylane.test/mesh/manifest"
 )
 
-// origin is what graylane renders from: a policy, and facts of the cluster.
-type origin struct{ policy, facts map[string]any }
+// origin is what graylane renders from: a policy, or the file that it stands in, and facts of the cluster.
+type origin struct {
+	policy, facts map[string]any
+	policyFile    string
+}
 
 // sources is the origin of istio/base, with a module in the place of the image. Without a module it is as it stands.
 func sources(t *testing.T, module string) origin {
@@ -63,7 +66,10 @@ func (o origin) render(t *testing.T, arguments ...string) []*manifest.Object {
 // run runs the tool: graylane render FORMAT POLICY --facts FACTS OPTION...
 func (o origin) run(t *testing.T, arguments ...string) (objects []*manifest.Object, notes string) {
 	t.Helper()
-	policy, facts := writeYAML(t, "policy.yaml", o.policy), writeYAML(t, "facts.yaml", o.facts)
+	policy, facts := o.policyFile, writeYAML(t, "facts.yaml", o.facts)
+	if policy == "" {
+		policy = writeYAML(t, "policy.yaml", o.policy)
+	}
 	var out, told bytes.Buffer
 	command := exec.Command(graylane, slices.Insert(slices.Clone(arguments[1:]), 0, "render", arguments[0], policy, "--facts", facts)...)
 	command.Stdout, command.Stderr = &out, &told

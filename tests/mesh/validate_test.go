@@ -1,11 +1,13 @@
 package mesh
 
 import (
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"graylane.test/mesh/apiserver"
+	"graylane.test/mesh/discovery"
 	"graylane.test/mesh/manifest"
 )
 
@@ -93,6 +95,13 @@ func everything(t *testing.T) map[string][]*manifest.Object {
 	}
 	for _, flavour := range rendered {
 		found[flavour.name+", a lane that does not serve"] = sources(t, "").serving("v2", false).render(t, flavour.render...)
+	}
+	pods := podsOfCanaries(func(string) discovery.Workload {
+		return discovery.Workload{Address: &net.TCPAddr{IP: net.IPv4(127, 88, 0, 1), Port: 8080}}
+	})
+	for _, c := range canaries {
+		objects := over(fixture(t, "imported.yaml"), c.render(t, ""))
+		found["imported, by "+c.by] = append(objects, pods...)
 	}
 	there := fixture(t, "weights.yaml")
 	found["weights"] = there

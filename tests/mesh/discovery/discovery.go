@@ -169,6 +169,7 @@ func istioConfig(t test.Failer, object *manifest.Object) config.Config {
 	if len(configs) != 1 {
 		t.Fatalf("%s: Istio knows no such kind", manifest.Name(object))
 	}
+	configs[0].Domain = "cluster.local" // what completes the short names of services
 	return configs[0]
 }
 

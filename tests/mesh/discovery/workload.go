@@ -36,7 +36,10 @@ func (w Workload) pod() *manifest.Object {
 		"metadata": map[string]any{
 			"name": w.name(), "namespace": w.Namespace, "labels": map[string]any{"app": w.App, "version": w.Version},
 		},
-		"spec": map[string]any{"containers": []any{map[string]any{"name": "app", "image": "app"}}},
+		// As injection leaves it; nothing here runs it.
+		"spec": map[string]any{"containers": []any{
+			map[string]any{"name": "app", "image": "app"}, map[string]any{"name": "istio-proxy", "image": "proxyv2"},
+		}},
 		"status": map[string]any{
 			"phase": "Running", "podIP": w.Address.IP.String(),
 			"podIPs":     []any{map[string]any{"ip": w.Address.IP.String()}},
