@@ -7,6 +7,7 @@
 . "$(dirname "$0")/go.sh"
 
 setup/cluster-build.sh
+build_graylane
 tests=tests/cluster
 export CGO_ENABLED=0 # as it was built
 # Not controlplane: go vet would read all of Kubernetes for it.

@@ -34,3 +34,12 @@ results() {
     { said = said $0 "\n" }
     END { if (!shown) printf "%s", said }'
 }
+
+# build_graylane: what the tests render with, as $GRAYLANE; the first build shows its progress, later ones keep quiet
+build_graylane() {
+  local quiet=
+  export GRAYLANE=$CARGO_TARGET_DIR/debug/graylane
+  [ ! -x "$GRAYLANE" ] || quiet=--quiet
+  # shellcheck disable=SC2086 # an option or nothing
+  cargo build $quiet -p graylane-cli || die "cargo could not build graylane; its words stand above"
+}

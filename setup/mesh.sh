@@ -41,14 +41,8 @@ if [ ! -x "$binary" ]; then build; fi
 unformatted=$(gofmt -l $tests)
 [ -z "$unformatted" ] || die "not formatted: $unformatted" "gofmt -w $tests"
 
-# what the tests render with; the first build shows its progress, later ones keep quiet
-graylane=$CARGO_TARGET_DIR/debug/graylane
-quiet=
-[ ! -x "$graylane" ] || quiet=--quiet
-# shellcheck disable=SC2086 # an option or nothing
-cargo build $quiet -p graylane-cli || die "cargo could not build graylane; its words stand above"
-
-export ENVOY TMPDIR GRAYLANE=$graylane
+build_graylane
+export ENVOY TMPDIR
 ENVOY=$(cat "$made/envoy")
 TMPDIR=$built/tmp # what tests leave while they run
 rm -rf "$TMPDIR"

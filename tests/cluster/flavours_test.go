@@ -75,3 +75,12 @@ func write(t *testing.T, file, text string) string {
 	}
 	return file
 }
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

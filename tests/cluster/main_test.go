@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func prepare() error {
-	for _, name := range []string{"controlplane", "pilot-discovery", "lane-eds", "istio-crds", "envoy"} {
+	for _, name := range []string{"controlplane", "kubectl", "pilot-discovery", "lane-eds", "istio-crds", "envoy"} {
 		path, err := os.ReadFile(filepath.Join(root, "target/setup", name))
 		if err != nil {
 			return fmt.Errorf("there is no %s (%w); bring it and run the tests: make test-cluster", name, err)
@@ -50,5 +50,13 @@ func prepare() error {
 		return fmt.Errorf("there is no module (%w); build it and run the tests: make test-cluster", err)
 	}
 	module = path
+	if programs["graylane"] = os.Getenv("GRAYLANE"); programs["graylane"] == "" {
+		if programs["graylane"], err = filepath.Abs(filepath.Join(root, "target/debug/graylane")); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(programs["graylane"]); err != nil {
+		return fmt.Errorf("there is no graylane (%w); build it and run the tests: make test-cluster", err)
+	}
 	return network.Enter(kube.PodRange, kube.ServiceRange)
 }

@@ -31,16 +31,23 @@ enableAutoMtls: false
 
 func openMesh(t *testing.T) *meshed {
 	t.Helper()
-	m := &meshed{shop: openShop(t)}
-	m.Kubectl("apply", "--server-side", "--filename="+programs["istio-crds"])
-	m.Kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+	m := &meshed{shop: openShopWithIstio(t)}
 	m.Kubectl("create", "namespace", "istio-system")
-	m.Kubectl("apply", "--server-side", "--filename=../mesh/fixtures/shop.yaml")
 	m.Kubectl("apply", "--filename=fixtures/mesh.yaml")
 	m.rollout()
 	m.istiod = mesh.StartIstiod(t, programs["pilot-discovery"], m.Kubeconfig, meshConfig)
 	network.Capture(t, kube.ServiceRange, mesh.CaptureOut)
 	return m
+}
+
+// openShopWithIstio is a shop whose API server knows the kinds of Istio and of the Gateway API. Nobody acts on them yet.
+func openShopWithIstio(t *testing.T) *shop {
+	t.Helper()
+	s := openShop(t)
+	s.Kubectl("apply", "--server-side", "--filename="+programs["istio-crds"])
+	s.Kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+	s.Kubectl("apply", "--server-side", "--filename=../mesh/fixtures/shop.yaml")
+	return s
 }
 
 // stage is a flavour in force: its manifests, a gateway, and the sidecar of a client.
