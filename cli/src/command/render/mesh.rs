@@ -48,6 +48,8 @@ const ISTIO_EXAMPLES: &str = "\n\nExamples:
   graylane render istio policy.yaml --facts facts.yaml | kubectl apply --server-side --field-manager=graylane -f -
   kubectl get virtualservices,destinationrules -n shop -o yaml > there.yaml
   graylane render istio policy.yaml --facts facts.yaml --existing there.yaml --diff cluster
+  graylane render istio policy.yaml --facts facts.yaml --existing there.yaml |
+    kubectl apply --server-side --force-conflicts --field-manager=graylane -f -
   graylane render istio policy.yaml --facts facts.yaml --remove | kubectl delete -f -";
 
 const OTHER_EXAMPLES: &str = "\n\nExamples:
@@ -294,7 +296,7 @@ fn finish(
         output::tell(&format!("note: {}\n", shown(note)));
     }
     if let Some(against) = &common.diff {
-        return diff::show(&objects, against);
+        return diff::show(&objects, against, !existing.is_empty());
     }
     let objects = if common.remove { render::removal(&objects) } else { objects };
     let text = render::yaml(&objects)?;

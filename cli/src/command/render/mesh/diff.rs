@@ -15,17 +15,21 @@ use similar::TextDiff;
 
 use crate::{Outcome, input, output};
 
-/// Shows what differs from a file, a folder, or the cluster.
-pub(super) fn show(objects: &[Value], against: &Path) -> Result<Outcome> {
-    if against == Path::new("cluster") { cluster(objects) } else { files(objects, against) }
+/// Shows what differs from a file, a folder, or the cluster. `takes_over`: fields that others have written may be ours, since the
+/// objects were rendered from what is there.
+pub(super) fn show(objects: &[Value], against: &Path, takes_over: bool) -> Result<Outcome> {
+    if against == Path::new("cluster") { cluster(objects, takes_over) } else { files(objects, against) }
 }
 
 /// The server itself says what would change, defaults and admission included; nothing is changed.
-fn cluster(objects: &[Value]) -> Result<Outcome> {
+fn cluster(objects: &[Value], takes_over: bool) -> Result<Outcome> {
     let kubectl = env::var_os("KUBECTL").unwrap_or_else(|| OsString::from("kubectl"));
     let mut command = Command::new(&kubectl);
     command.args(["diff", "--server-side", "--field-manager=graylane", "-f", "-"]);
-    let mut child = match command.stdin(Stdio::piped()).spawn() {
+    if takes_over {
+        command.arg("--force-conflicts");
+    }
+    let mut child = match command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(fault) if fault.kind() == ErrorKind::NotFound => {
             bail!("there is no {}; name kubectl in the variable KUBECTL", kubectl.display())
@@ -35,13 +39,18 @@ fn cluster(objects: &[Value]) -> Result<Outcome> {
     let text = render::yaml(objects)?;
     // Whatever keeps kubectl from reading it, it tells itself.
     let written = child.stdin.take().map(|mut stdin| stdin.write_all(text.as_bytes()));
-    let status = child.wait().with_context(|| format!("cannot wait for {}", kubectl.display()))?;
-    match status.code() {
+    let ended = child.wait_with_output().with_context(|| format!("cannot wait for {}", kubectl.display()))?;
+    let told = String::from_utf8_lossy(&ended.stderr);
+    output::tell(&told);
+    match ended.status.code() {
         Some(0) => Ok(Outcome::Good),
         Some(1) => Ok(Outcome::Bad),
+        _ if told.contains("(Conflict)") => bail!(
+            "somebody else has written fields that would be written: `graylane render istio` keeps what is theirs where it is given what is there (--existing)"
+        ),
         _ => {
             written.transpose().ok();
-            bail!("kubectl diff could not be carried out ({status})")
+            bail!("kubectl diff could not be carried out ({})", ended.status)
         }
     }
 }
