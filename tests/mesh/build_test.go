@@ -28,7 +28,7 @@ const ownModule = `patches:
 func build(t *testing.T, f flavour, module string) []*manifest.Object {
 	t.Helper()
 	if f.render != nil {
-		return sources(t, module).render(t, f.render...)
+		return f.sources(t, module).render(t, f.render...)
 	}
 	folder := t.TempDir()
 	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n" +

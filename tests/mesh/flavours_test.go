@@ -24,6 +24,8 @@ type flavour struct {
 	meshConfig string
 	// What is handed to graylane render, where that writes it: its format and options.
 	render []string
+	// It loads a file of the proxy's container, and no image.
+	loadsFile bool
 }
 
 var flavours = []flavour{
@@ -52,6 +54,7 @@ var flavours = []flavour{
 var rendered = []flavour{
 	{name: "rendered WasmPlugin", render: []string{"istio"}},
 	{name: "rendered TrafficExtension", render: []string{"istio", "--extension", "traffic-extension"}},
+	{name: "rendered EnvoyFilter", render: []string{"istio", "--extension", "envoy-filter"}, loadsFile: true},
 	{name: "rendered Gateway API", render: []string{"gateway-api"}, gatewayAPI: true},
 }
 

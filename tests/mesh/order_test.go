@@ -25,7 +25,7 @@ func TestObjectsAreRenderedInTheOrderToApplyThemAndRemovedInReverse(t *testing.T
 	for _, flavour := range rendered {
 		objects := build(t, flavour, "")
 		holdToRank(t, flavour.name, objects)
-		removed := sources(t, "").render(t, append(slices.Clone(flavour.render), "--remove")...)
+		removed := flavour.sources(t, "").render(t, append(slices.Clone(flavour.render), "--remove")...)
 		slices.Reverse(removed)
 		if applied, removed := names(objects), names(removed); !slices.Equal(applied, removed) {
 			t.Errorf("%s: applied are %q, and removed, the last first, %q", flavour.name, applied, removed)

@@ -30,6 +30,15 @@ func sources(t *testing.T, module string) origin {
 	return from
 }
 
+// sources is the origin of what is rendered. Without a module it is as it stands, but for who loads a file.
+func (f flavour) sources(t *testing.T, module string) origin {
+	t.Helper()
+	if module == "" && f.loadsFile {
+		module = "/etc/graylane/graylane.wasm"
+	}
+	return sources(t, module)
+}
+
 func source(t *testing.T, file string) (content map[string]any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "istio", file))

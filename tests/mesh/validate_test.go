@@ -94,7 +94,7 @@ func everything(t *testing.T) map[string][]*manifest.Object {
 		found[flavour.name] = build(t, flavour, "")
 	}
 	for _, flavour := range rendered {
-		found[flavour.name+", a lane that does not serve"] = sources(t, "").serving("v2", false).render(t, flavour.render...)
+		found[flavour.name+", a lane that does not serve"] = flavour.sources(t, "").serving("v2", false).render(t, flavour.render...)
 	}
 	pods := podsOfCanaries(func(string) discovery.Workload {
 		return discovery.Workload{Address: &net.TCPAddr{IP: net.IPv4(127, 88, 0, 1), Port: 8080}}
