@@ -8,10 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	meshconfig "istio.io/api/mesh/v1alpha1"
+
 	"graylane.test/mesh/agent"
 	"graylane.test/mesh/discovery"
 	"graylane.test/mesh/envoy"
 	"graylane.test/mesh/manifest"
+	"graylane.test/mesh/secrets"
 	"graylane.test/mesh/upstream"
 )
 
@@ -32,6 +36,8 @@ type setting struct {
 	inbound bool
 	// Gateway and client have agents, which fetch modules from registries.
 	agent bool
+	// All proxies have certificates, and those of user-svc take nothing without one.
+	mutualTLS bool
 }
 
 // stage is a small mesh: two lanes of user-svc, Istio's discovery server, a gateway, and the sidecar of a client.
@@ -42,6 +48,7 @@ type stage struct {
 	gateway   *envoy.Proxy
 	client    *envoy.Proxy
 	inbound   []*envoy.Proxy
+	podsAt    []string // where the sidecars of user-svc listen
 	tally     *tally
 	// Where gateway and client listen.
 	gatewayAt, clientAt string
@@ -66,16 +73,23 @@ func start(t *testing.T, setting setting) *stage {
 	s.gatewayAt = "127.0.0.1:" + strconv.Itoa(port)
 	s.clientAt = address + ":8080"
 
-	cluster := append(fixture(t, "shop.yaml"), setting.extra...)
+	secretsOf := func(string) *net.TCPAddr { return nil }
+	if setting.mutualTLS {
+		authority := secrets.NewAuthority(t)
+		secretsOf = func(namespace string) *net.TCPAddr { return authority.Serve(secrets.Identity(namespace)) }
+	}
+	cluster := append(shop(t, setting.mutualTLS), setting.extra...)
 	cluster = append(cluster, gatewayFixture(t, flavour, port)...)
 	cluster = append(cluster, sidecarOut("front", address))
-	pods := s.pods(setting.inbound)
+	pods := s.pods(setting)
 	for _, pod := range pods {
 		cluster = append(cluster, pod.objects...)
 	}
-	s.discovery = discovery.Start(t, append(cluster, s.objects...), flavour.change(t))
+	s.discovery = discovery.Start(t, append(cluster, s.objects...), setting.meshConfig(flavour.change(t)))
 	for _, pod := range pods {
 		if pod.node.Name != "" {
+			pod.node.Secrets = secretsOf("shop")
+			s.podsAt = append(s.podsAt, pod.at)
 			s.inbound = append(s.inbound, envoy.Start(t, binary, s.discovery.Address(), pod.node, pod.at))
 		}
 	}
@@ -84,11 +98,11 @@ func start(t *testing.T, setting setting) *stage {
 		server = func() *net.TCPAddr { return agent.Start(t, s.discovery.Address()) }
 	}
 	s.gateway = envoy.Start(t, binary, server(), envoy.Node{
-		Router: true, Name: "ingress-0", Namespace: "istio-ingress", IP: "127.0.0.1", KeptStats: setting.keptStats,
+		Router: true, Name: "ingress-0", Namespace: "istio-ingress", IP: "127.0.0.1", KeptStats: setting.keptStats, Secrets: secretsOf("istio-ingress"),
 		Labels: map[string]string{"istio": "ingress", "gateway.networking.k8s.io/gateway-name": "ingress"},
 	}, s.gatewayAt)
 	s.client = envoy.Start(t, binary, server(), envoy.Node{
-		Name: "front-0", Namespace: "shop", IP: address, KeptStats: setting.keptStats,
+		Name: "front-0", Namespace: "shop", IP: address, KeptStats: setting.keptStats, Secrets: secretsOf("shop"),
 		Labels: map[string]string{"app": "front"},
 	}, s.clientAt)
 	t.Logf("set up in %.1f s", time.Since(began).Seconds())
@@ -113,6 +127,27 @@ func gatewayFixture(t *testing.T, flavour flavour, port int) []*manifest.Object 
 	return objects
 }
 
+// shop is what a cluster has without graylane, with mutual TLS or without.
+func shop(t *testing.T, mutualTLS bool) []*manifest.Object {
+	t.Helper()
+	objects := fixture(t, "shop.yaml")
+	if mutualTLS {
+		plain := manifest.Find(objects, "PeerAuthentication", "plain")
+		plain.Object["spec"] = map[string]any{"mtls": map[string]any{"mode": "STRICT"}}
+	}
+	return objects
+}
+
+// meshConfig is how the mesh's configuration is changed: by what a flavour asks of it, and by the setting.
+func (s setting) meshConfig(change func(*meshconfig.MeshConfig)) func(*meshconfig.MeshConfig) {
+	return func(config *meshconfig.MeshConfig) {
+		config.EnableAutoMtls = wrapperspb.Bool(s.mutualTLS) // without an authority Envoy would wait for certificates
+		if change != nil {
+			change(config)
+		}
+	}
+}
+
 // pod is one of user-svc, with the sidecar that it has where its node has a name.
 type pod struct {
 	objects []*manifest.Object
@@ -121,17 +156,18 @@ type pod struct {
 }
 
 // pods starts the lanes of user-svc. Those with a sidecar are reached through it.
-func (s *stage) pods(inbound bool) []pod {
+func (s *stage) pods(setting setting) []pod {
 	s.Helper()
 	var pods []pod
 	for version, lane := range map[string]string{"v1": "stable", "v2": "v2"} {
-		if !inbound {
+		if !setting.inbound {
 			app := userSvc(version, lane, upstream.Start(s.T, lane))
 			pods = append(pods, pod{objects: app.Objects()})
 			continue
 		}
 		at := upstream.FreeAddress(s.T)
 		app := userSvc(version, lane, at)
+		app.MutualTLS = setting.mutualTLS
 		pods = append(pods, pod{
 			objects: append(app.Objects(), sidecarIn("user-svc", version, at, upstream.StartBehindSidecar(s.T, lane))),
 			node: envoy.Node{

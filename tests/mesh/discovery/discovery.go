@@ -147,7 +147,7 @@ func write[T controllers.ComparableObject](s *Server, object T, remove bool) {
 func meshConfig() *meshconfig.MeshConfig {
 	settings := mesh.DefaultMeshConfig()
 	settings.DefaultProviders = &meshconfig.MeshConfig_DefaultProviders{} // or each proxy gets istio.stats, which Envoy has not
-	settings.EnableAutoMtls = wrapperspb.Bool(false)                      // or Envoy waits for certificates from an agent
+	settings.EnableAutoMtls = wrapperspb.Bool(false)                      // or Envoy waits for certificates, which it may not have
 	settings.AccessLogFile = ""
 	return settings
 }

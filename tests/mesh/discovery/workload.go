@@ -13,6 +13,8 @@ type Workload struct {
 	// Services that select it; that which is named after the app, where it says none.
 	Services []string
 	Address  *net.TCPAddr
+	// Its sidecar takes mutual TLS.
+	MutualTLS bool
 }
 
 // Objects are its pod, and for each of its services an EndpointSlice that makes it serve there.
@@ -31,13 +33,17 @@ func (w Workload) Objects() []*manifest.Object {
 func (w Workload) name() string { return fmt.Sprintf("%s-%s", w.App, w.Version) }
 
 func (w Workload) pod() *manifest.Object {
+	labels := map[string]any{"app": w.App, "version": w.Version}
+	if w.MutualTLS {
+		labels["security.istio.io/tlsMode"] = "istio" // as injection does
+	}
 	return &manifest.Object{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": map[string]any{
-			"name": w.name(), "namespace": w.Namespace, "labels": map[string]any{"app": w.App, "version": w.Version},
+			"name": w.name(), "namespace": w.Namespace, "labels": labels,
 		},
 		// As injection leaves it; nothing here runs it.
-		"spec": map[string]any{"containers": []any{
+		"spec": map[string]any{"serviceAccountName": "default", "containers": []any{
 			map[string]any{"name": "app", "image": "app"}, map[string]any{"name": "istio-proxy", "image": "proxyv2"},
 		}},
 		"status": map[string]any{

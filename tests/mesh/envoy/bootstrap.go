@@ -39,7 +39,23 @@ var template = texttemplate.Must(texttemplate.New("bootstrap").Funcs(texttemplat
     "cds_config": {"ads": {}, "resource_api_version": "V3"}
   },
   "static_resources": {
-    "clusters": [{
+    "clusters": [{{with .node.Secrets}}{
+      "name": "sds-grpc",
+      "type": "STATIC",
+      "connect_timeout": "1s",
+      "typed_extension_protocol_options": {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+          "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+          "explicit_http_config": {"http2_protocol_options": {}}
+        }
+      },
+      "load_assignment": {
+        "cluster_name": "sds-grpc",
+        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
+          "address": {{json .IP}}, "port_value": {{.Port}}
+        }}}}]}]
+      }
+    }, {{end}}{
       "name": "xds-grpc",
       "type": "STATIC",
       "connect_timeout": "1s",

@@ -30,6 +30,8 @@ type Node struct {
 	Labels    map[string]string
 	// The metrics that are kept, by what their names begin with; all, where it is empty.
 	KeptStats []string
+	// Where it gets its certificates, if it has any.
+	Secrets *net.TCPAddr
 }
 
 // Proxy is an Envoy that runs until its test ends.
