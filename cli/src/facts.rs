@@ -40,12 +40,37 @@ pub struct Needs {
 /// # Errors
 /// All that is wrong with them.
 pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, needs: Needs) -> Result<Mesh, Report> {
+    hold(text, form, |facts, errors| held::mesh(&facts, policy, plan, needs, errors))
+}
+
+/// Reads facts of which nothing is needed but the Services behind lanes, and holds them against a policy.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn check_services(
+    text: &str,
+    form: Form,
+    policy: &Policy,
+    plan: &Plan,
+) -> Result<written::Facts, Report> {
+    hold(text, form, |facts, errors| {
+        held::services(&facts, policy, plan, errors);
+        facts
+    })
+}
+
+/// Reads facts, and holds them against what the caller knows.
+fn hold<T>(
+    text: &str,
+    form: Form,
+    against: impl FnOnce(written::Facts, &mut PolicyErrors) -> T,
+) -> Result<T, Report> {
     let node = parse(text, form).map_err(|fault| check::not_a_document(fault, form, "the facts"))?;
     let mut errors = PolicyErrors::default();
-    let facts: written::Facts = read(&node, &Path::Root, &mut errors);
-    let mesh = held::mesh(&facts, policy, plan, needs, &mut errors);
+    let facts = read(&node, &Path::Root, &mut errors);
+    let held = against(facts, &mut errors);
     if errors.is_empty() {
-        return Ok(mesh);
+        return Ok(held);
     }
     let mut report = Report::default();
     report.add(text, errors.iter().map(|error| (Severity::Error, error.clone())).collect());

@@ -65,6 +65,36 @@ pub(super) fn mesh(
     Mesh { module, gateway, clients, services }
 }
 
+/// Holds facts against a policy of which nothing is needed but the Services behind lanes.
+pub(super) fn services(facts: &Facts, policy: &Policy, plan: &Plan, errors: &mut PolicyErrors) {
+    let mut known = Known {
+        policy,
+        plan,
+        needs: Needs::default(),
+        domain: String::new(),
+        has_gateway: false,
+        releases: HashMap::new(),
+        services: HashMap::new(),
+    };
+    let mut at = At::new(Path::Root, errors);
+    let mut at = at.key("services");
+    for (index, written) in facts.services.iter().enumerate() {
+        let at = &mut at.index(index);
+        let release = required(written.release.as_deref(), &mut at.key("release"));
+        let found = of_release(&release, index, &mut known, &mut at.key("release"));
+        if written.namespace.is_some() {
+            label(written.namespace.as_deref(), &mut at.key("namespace"));
+        }
+        let mut at = at.key("lanes");
+        if let Some((release, _)) = found {
+            are_of(release, &written.lanes, &mut at);
+        }
+        for (name, lane) in written.lanes.iter().filter(|(_, lane)| lane.service.is_some()) {
+            service_name(lane.service.as_deref(), &mut at.key(name).key("service"));
+        }
+    }
+}
+
 fn module(written: &written::Module, needs: Needs, at: &mut At<'_>) -> Module {
     let url = required(written.url.as_deref(), &mut at.key("url"));
     let sha256 = written.sha256.clone();
@@ -238,6 +268,15 @@ fn hosts(hosts: &[String], known: &Known<'_>, at: &mut At<'_>) {
     }
 }
 
+/// Reports lanes that a release does not have, and returns the names of those that it has.
+fn are_of<'p>(release: &'p policy::Release, written: &Map<written::Lane>, at: &mut At<'_>) -> Vec<&'p str> {
+    let names: Vec<&str> = release.lanes.iter().filter_map(|lane| lane.name.as_deref()).collect();
+    for (name, _) in written.iter().filter(|(name, _)| !names.contains(name)) {
+        at.key(name).error(Problem::NotFound, Quoted(name), OneOf(&names));
+    }
+    names
+}
+
 /// The lanes of a release, and which of them is the base.
 fn lanes(
     service: &Service,
@@ -245,10 +284,7 @@ fn lanes(
     (release, segment): Release<'_>,
     at: &mut At<'_>,
 ) -> (Vec<Lane>, usize) {
-    let names: Vec<&str> = release.lanes.iter().filter_map(|lane| lane.name.as_deref()).collect();
-    for (name, _) in written.iter().filter(|(name, _)| !names.contains(name)) {
-        at.key(name).error(Problem::NotFound, Quoted(name), OneOf(&names));
-    }
+    let names = are_of(release, written, at);
     let of = |name: &str| written.iter().find(|(known, _)| *known == name).map(|(_, lane)| lane);
     let base_name = String::from_utf8_lossy(segment.lane_name(segment.base())).into_owned();
     let base = names.iter().position(|name| *name == base_name).unwrap_or_default();

@@ -83,7 +83,7 @@ written! {
         serving: bool,
         /// The name of its subset; default: the lane's, in small letters.
         subset: Option<String>,
-        /// The Service of this lane alone; default: the names of service and subset with a hyphen between.
+        /// The Service of this lane alone; default: the names of service and subset with a hyphen between. `render ingress-nginx` asks for it, there or by `--service`.
         service: Option<String>,
         /// The port of that Service, for `render ingress-nginx`; default: that of the whole service.
         port: Option<TargetPort>,

@@ -3,14 +3,14 @@
 use graylane::error::{FieldError, Path, Problem};
 use serde_json::{Value, json};
 
-use crate::document::{self, Fault, Form};
+use crate::facts::written::{self, Port, TargetPort};
 use crate::manifests::error;
 
 /// The services behind lanes: a file of facts, and what is said on the command line, which comes first.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// The file, see [`facts`](crate::facts): its services with their names, namespaces and ports, and those of their lanes.
-    pub file: Value,
+    /// The file, see [`facts`](crate::facts): its services with their namespaces and ports, and the Services of their lanes.
+    pub file: written::Facts,
     /// Services by their lanes.
     pub services: Vec<(String, Service)>,
     /// The namespace of all of them.
@@ -46,34 +46,23 @@ impl Service {
 }
 
 impl Facts {
-    /// Reads a file of facts.
-    ///
-    /// # Errors
-    /// It is no document.
-    pub fn read(text: &str, form: Form) -> Result<Value, Fault> {
-        document::parse(text, form).map(|node| document::json(&node))
-    }
-
     /// The service of a lane.
     pub(super) fn service(&self, release: &str, lane: &str) -> Result<Service, FieldError> {
-        let services =
-            self.file.get("services").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let is_named = |service: &&Value| service.get("release").and_then(Value::as_str) == Some(release);
-        let of_release = services.iter().find(is_named);
-        let facts = of_release.and_then(|facts| facts.get("lanes")?.get(lane));
-        let text = |facts: Option<&Value>, key: &str| match facts?.get(key)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
+        let of_release =
+            self.file.services.iter().find(|service| service.release.as_deref() == Some(release));
+        let facts = of_release.and_then(|service| service.lanes.iter().find(|(name, _)| *name == lane));
         let said = self.services.iter().find(|(of, _)| of == lane).map(|(_, service)| service.clone());
-        let written = text(facts, "service").map(|name| Service {
-            namespace: None,
-            name,
-            port: text(facts, "port").or(text(of_release, "port")).unwrap_or_else(|| "80".to_owned()),
+        let written = facts.and_then(|(_, facts)| {
+            let port = match (&facts.port, &of_release.and_then(|service| service.port)) {
+                (Some(TargetPort::Name(name)), _) => name.clone(),
+                (Some(TargetPort::Number(number)), _) | (None, Some(Port(number))) => number.to_string(),
+                (None, None) => "80".to_owned(),
+            };
+            Some(Service { namespace: None, name: facts.service.clone()?, port })
         });
         let service = said.or(written).ok_or_else(|| missing(release, lane))?;
-        let namespace = self.namespace.clone().or_else(|| text(of_release, "namespace"));
+        let namespace =
+            self.namespace.clone().or_else(|| of_release.and_then(|service| service.namespace.clone()));
         Ok(Service { namespace, ..service })
     }
 }

@@ -1,13 +1,14 @@
 //! `graylane render ingress-nginx`: a release as a pair of Ingresses.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use graylane::error::FieldError;
 use graylane::policy::Policy;
-use graylane_cli::check::{Checked, Severity, check};
+use graylane_cli::check::{Checked, Good, Severity, check};
 use graylane_cli::document::Form;
+use graylane_cli::facts;
 use graylane_cli::import::ingress_nginx::PREFIX;
 use graylane_cli::ingress_nginx::{Facts, Options, Rendered, Service, render};
 use graylane_cli::render::yaml;
@@ -26,8 +27,8 @@ its lane. What two Ingresses cannot say is told on standard error, each with its
 With --decided-before a listener with graylane stands before ingress-nginx and has chosen the lane of each request: the weight is 0,
 x-gray-lane says it all, and nothing is lost.
 
-Exit codes: 0 all of it is rendered; 3 it is rendered, and something of the release cannot be said; 1 the policy has mistakes, or a
-service is not known, and nothing is written; 2 a file could not be read or written.
+Exit codes: 0 all of it is rendered; 3 it is rendered, and something of the release cannot be said; 1 the policy or the facts have
+mistakes, or a service is not known, and nothing is written; 2 a file could not be read or written.
 
 Examples:
   graylane render ingress-nginx policy.yaml --service stable=shop-v1:80 --service v2=shop-v2:80 -o ingress.yaml
@@ -80,11 +81,13 @@ pub(crate) fn ingress_nginx(options: &NginxOptions) -> Result<Outcome> {
         is_another_file(path, [Some(&options.policy), options.facts.as_ref()].into_iter().flatten())?;
     }
     let text = input::read(&options.policy)?;
-    let facts = facts(options)?;
     let Checked { mut report, good } = check(&text, Form::of(&options.policy));
     let name = input::name(&options.policy);
     let Some(good) = good else {
         output::tell(&File { name: &name, text: &text, report: &report }.text());
+        return Ok(Outcome::Bad);
+    };
+    let Some(facts) = facts(options, &good)? else {
         return Ok(Outcome::Bad);
     };
     let position = position(&good.policy, options.release.as_deref())?;
@@ -117,19 +120,24 @@ impl From<&NginxOptions> for Options {
     }
 }
 
-fn facts(options: &NginxOptions) -> Result<Facts> {
-    let file = match &options.facts {
-        Some(path) => read_facts(path)?,
-        None => serde_json::Value::Null,
+/// What is known of the services behind lanes; none where the file has mistakes, which are told.
+fn facts(options: &NginxOptions, good: &Good<'_>) -> Result<Option<Facts>> {
+    let mut known = Facts {
+        services: options.services.clone(),
+        namespace: options.namespace.clone(),
+        ..Facts::default()
     };
-    Ok(Facts { file, services: options.services.clone(), namespace: options.namespace.clone() })
-}
-
-fn read_facts(path: &Path) -> Result<serde_json::Value> {
-    Facts::read(&input::read(path)?, Form::of(path)).map_err(|fault| {
-        let (line, column) = (fault.position.line, fault.position.column);
-        anyhow::anyhow!("{}:{line}:{column}: {}", input::name(path), fault.message)
-    })
+    if let Some(path) = &options.facts {
+        let text = input::read(path)?;
+        match facts::check_services(&text, Form::of(path), &good.policy, &good.plan) {
+            Ok(file) => known.file = file,
+            Err(report) => {
+                output::tell(&File { name: &input::name(path), text: &text, report: &report }.findings());
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(known))
 }
 
 /// The release of that name, or the only one that is on.
