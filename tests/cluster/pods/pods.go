@@ -3,9 +3,11 @@ package pods
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 
 	core "k8s.io/api/core/v1"
@@ -16,6 +18,9 @@ import (
 
 // Port is the port that every pod serves.
 const Port = "8080"
+
+// reusePort is SO_REUSEPORT of Linux, which Go's own list lacks: Envoy sets it too.
+const reusePort = 0xf
 
 // Answer is what a pod says: who it is, and what it was sent.
 type Answer struct {
@@ -43,8 +48,14 @@ func Serve(t testing.TB, client kubernetes.Interface) *Apps {
 	})
 	factory.Start(t.Context().Done())
 	factory.WaitForCacheSync(t.Context().Done())
-	// All addresses: the network has none but those of pods and services.
-	listener, err := net.Listen("tcp4", "0.0.0.0:"+Port)
+	// All addresses: the network has none but those of pods and services. The sidecar of a pod may listen on one of them besides.
+	shared := net.ListenConfig{Control: func(_, _ string, connection syscall.RawConn) (err error) {
+		told := connection.Control(func(socket uintptr) {
+			err = syscall.SetsockoptInt(int(socket), syscall.SOL_SOCKET, reusePort, 1)
+		})
+		return errors.Join(told, err)
+	}}
+	listener, err := shared.Listen(t.Context(), "tcp4", "0.0.0.0:"+Port)
 	if err != nil {
 		t.Fatal(err)
 	}
