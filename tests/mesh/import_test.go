@@ -107,6 +107,9 @@ func TestACanaryOfIngressNginxMeansTheSameInTheMesh(t *testing.T) {
 			if refused := s.gateway.Stat("", ".update_rejected"); refused != 0 {
 				t.Errorf("the gateway refused %d updates", refused)
 			}
+			if tally.failed > 0 {
+				t.Errorf("%d requests failed", tally.failed)
+			}
 			t.Logf("%d requests while a canary by %s carries traffic, %v, failures %d", tally.requests, c.by, tally.lanes, tally.failed)
 			figures.add(tally)
 		})
