@@ -20,6 +20,7 @@ use super::host::{self, Level};
 use super::http::Http;
 use super::metrics::{PolicyMetrics, RequestMetrics};
 use super::runtime::Runtime;
+use crate::bucket::murmur3_x86_32;
 use crate::compile::load;
 use crate::error::PolicyErrors;
 
@@ -114,8 +115,8 @@ impl Root {
 }
 
 /// A number that tells one configuration from another; never 0.
-fn mark_of(mut configuration: &[u8]) -> u32 {
-    murmur3::murmur3_32(&mut configuration, 0).unwrap_or_default() | 1
+fn mark_of(configuration: &[u8]) -> u32 {
+    murmur3_x86_32(&[configuration], 0) | 1
 }
 
 /// As many mistakes are logged, each on a line of its own.

@@ -1,8 +1,6 @@
 //! The hash functions.
 
 use core::hash::Hasher;
-use std::io::{self, Read};
-
 use twox_hash::XxHash64;
 
 use crate::bucket::murmur3_x86_32;
@@ -55,7 +53,7 @@ impl Algorithm {
     /// The hash of a text that comes in pieces; where it is cut does not matter.
     pub fn hash(self, seed: u32, pieces: &[&[u8]]) -> u64 {
         match self {
-            Algorithm::Murmur3X86_32 => u64::from(murmur3_x86_32(Pieces::of(pieces), seed)),
+            Algorithm::Murmur3X86_32 => u64::from(murmur3_x86_32(pieces, seed)),
             Algorithm::Xxh64 => xxh64(u64::from(seed), pieces),
             Algorithm::Fnv1a32 => u64::from(fnv1a_32(pieces)),
             Algorithm::Fnv1a32Twice => u64::from(fnv1a_32_of_decimal(fnv1a_32(pieces))),
@@ -117,35 +115,6 @@ fn fnv1a_32_of_decimal(number: u32) -> u32 {
     }
     digits.reverse();
     fnv1a_32_step(FNV_BASIS, &digits)
-}
-
-/// Pieces of a text, one after the other.
-struct Pieces<'a> {
-    piece: &'a [u8],
-    rest: core::slice::Iter<'a, &'a [u8]>,
-}
-
-impl<'a> Pieces<'a> {
-    fn of(pieces: &'a [&'a [u8]]) -> Self {
-        Pieces { piece: &[], rest: pieces.iter() }
-    }
-}
-
-impl Read for Pieces<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            let Some(piece) = self.rest.next() else { return Ok(0) };
-            self.piece = piece;
-        }
-        // The hash asks for four bytes: where they are there they are one load, and no call for so few.
-        if let (Ok(buffer), Some((word, rest))) =
-            (<&mut [u8; 4]>::try_from(&mut *buffer), self.piece.split_first_chunk())
-        {
-            (*buffer, self.piece) = (*word, rest);
-            return Ok(word.len());
-        }
-        self.piece.read(buffer)
-    }
 }
 
 #[cfg(test)]

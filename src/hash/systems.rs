@@ -27,7 +27,7 @@ use super::Algorithm;
 
 /// murmur3 of a whole text.
 fn murmur3(text: &[u8], seed: u32) -> u32 {
-    crate::bucket::murmur3_x86_32(text, seed)
+    crate::bucket::murmur3_x86_32(&[text], seed)
 }
 
 /// The first 15 hexadecimal digits of SHA-1 as a part of 1, which is reached.
