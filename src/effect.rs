@@ -262,7 +262,8 @@ impl<'a> Writer<'a, '_> {
             let _ = write!(ids, ";rev={}", segment.revision());
         }
         if let Some(cookie) = &segment.group_cookie
-            && Pairs::cookies(self.decision.facts.raw_headers()).get(cookie.name.as_bytes()) != Some(group)
+            && Pairs::default().cookie(self.decision.facts.raw_headers(), cookie.name.as_bytes())
+                != Some(group)
         {
             set_cookie(response, cookie, group);
         }

@@ -32,8 +32,8 @@ pub struct Facts<'a> {
     now: OnceCell<Timestamp>,
     claims: RefCell<Vec<Claim>>,
     label: OnceCell<Label<'a>>,
-    cookies: OnceCell<Pairs<'a>>,
-    query: OnceCell<Pairs<'a>>,
+    cookies: Pairs<'a>,
+    query: Pairs<'a>,
     target: OnceCell<Target<'a>>,
 }
 
@@ -51,8 +51,8 @@ impl<'a> Facts<'a> {
             now: OnceCell::new(),
             claims: RefCell::default(),
             label: OnceCell::new(),
-            cookies: OnceCell::new(),
-            query: OnceCell::new(),
+            cookies: Pairs::default(),
+            query: Pairs::default(),
             target: OnceCell::new(),
         }
     }
@@ -94,12 +94,12 @@ impl<'a> Facts<'a> {
         if claims.iter().any(|claim| same(claim.as_bytes(), name)) {
             return None;
         }
-        self.cookies.get_or_init(|| Pairs::cookies(self.headers)).get(name)
+        self.cookies.cookie(self.headers, name)
     }
 
     /// The value of a query parameter, as written; the first if it stands several times.
     pub(crate) fn query(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.query.get_or_init(|| Pairs::query(self.target().query)).get(name)
+        self.query.parameter(self.target().query, name)
     }
 
     /// The path without its query.

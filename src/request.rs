@@ -1,5 +1,6 @@
 //! The read-only view of a request that a decision may consult. Bytes, never text: a header may hold any byte.
 
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -233,43 +234,51 @@ fn mark_of(name: &[u8]) -> usize {
     (name.len() * 7 + usize::from(last)) % MARKS
 }
 
-/// Cookies or query parameters, split once. Those beyond [`limits::PAIRS`] are passed over.
+/// Cookies or query parameters. Parts beyond [`limits::PAIRS`] are passed over, and one without an equals sign is no pair.
+///
+/// Most requests are asked for one or two, and these are looked for in the text; whoever asks for more gets a list, which is made
+/// once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pairs<'a> {
-    pairs: Vec<(&'a [u8], &'a [u8])>,
+    asked: Cell<u8>,
+    list: OnceCell<Vec<(&'a [u8], &'a [u8])>>,
 }
 
+/// So often a pair is looked for in the text.
+const SOUGHT: u8 = 2;
+
 impl<'a> Pairs<'a> {
-    /// The cookies of all `cookie` headers, without the spaces that servers pass over (RFC 6265, 5.2).
-    pub(crate) fn cookies(headers: &'a Headers) -> Self {
-        let mut pairs = Pairs::of(headers.all(headers::COOKIE), b';');
-        for (name, value) in &mut pairs.pairs {
-            (*name, *value) = (name.trim_ascii(), value.trim_ascii());
+    /// The value of the first cookie of that name, in all `cookie` headers; without the spaces that servers pass over (RFC 6265, 5.2).
+    pub(crate) fn cookie(&self, headers: &'a Headers, name: &[u8]) -> Option<&'a [u8]> {
+        self.get(name, &mut headers.cookies(), <[u8]>::trim_ascii)
+    }
+
+    /// The value of the first parameter of that name in a query, as written.
+    pub(crate) fn parameter(&self, query: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+        self.get(name, &mut split(query, b'&'), |text| text)
+    }
+
+    /// The value of the first pair of that name among `parts`; names and values are what `trim` leaves of them.
+    fn get(
+        &self,
+        name: &[u8],
+        parts: &mut dyn Iterator<Item = &'a [u8]>,
+        trim: fn(&[u8]) -> &[u8],
+    ) -> Option<&'a [u8]> {
+        let mut parts = parts.take(limits::PAIRS);
+        let asked = self.asked.get();
+        if asked < SOUGHT {
+            self.asked.set(asked + 1);
+            return parts.find_map(|part| {
+                let (found, rest) = part.split_at_checked(name.len())?;
+                // Between a name and its sign there is nothing, or what is trimmed.
+                let is_it = same(found, name) && trim(before(rest, b'=')).is_empty();
+                is_it.then(|| split_once(rest, b'=')).flatten().map(|(_, value)| trim(value))
+            });
         }
-        pairs
-    }
-
-    /// The parameters of a query, as written.
-    pub(crate) fn query(query: &'a [u8]) -> Self {
-        Pairs::of(Some(query).into_iter().filter(|query| !query.is_empty()), b'&')
-    }
-
-    /// The pairs of texts. A part without an equals sign is no pair.
-    fn of(texts: impl Iterator<Item = &'a [u8]>, separator: u8) -> Self {
-        let mut pairs = Vec::new();
-        for text in texts {
-            if pairs.is_empty() {
-                pairs = Vec::with_capacity(8);
-            }
-            let found = split(text, separator).filter_map(|part| split_once(part, b'='));
-            pairs.extend(found.take(limits::PAIRS - pairs.len()));
-        }
-        Pairs { pairs }
-    }
-
-    /// The value of the first of that name.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.pairs.iter().find(|(found, _)| same(found, name)).map(|(_, value)| *value)
+        let pairs = parts.filter_map(|part| split_once(part, b'='));
+        let list = self.list.get_or_init(|| pairs.map(|(name, value)| (trim(name), trim(value))).collect());
+        list.iter().find(|(found, _)| same(found, name)).map(|(_, value)| *value)
     }
 }
 
@@ -300,16 +309,16 @@ mod tests {
     #[test]
     fn finds_a_cookie_in_any_line_and_takes_the_first() {
         let request = headers(&[("cookie", "a=1; b=2;c"), ("cookie", "  d=4=5; a=9")]);
-        assert_eq!(Pairs::cookies(&request).get(b"a"), Some(b"1".as_slice()));
-        assert_eq!(Pairs::cookies(&request).get(b"b"), Some(b"2".as_slice()));
-        assert_eq!(Pairs::cookies(&request).get(b"c"), None);
-        assert_eq!(Pairs::cookies(&request).get(b"d"), Some(b"4=5".as_slice()));
+        assert_eq!(Pairs::default().cookie(&request, b"a"), Some(b"1".as_slice()));
+        assert_eq!(Pairs::default().cookie(&request, b"b"), Some(b"2".as_slice()));
+        assert_eq!(Pairs::default().cookie(&request, b"c"), None);
+        assert_eq!(Pairs::default().cookie(&request, b"d"), Some(b"4=5".as_slice()));
     }
 
     #[test]
     fn spaces_around_a_cookie_hide_it_from_nobody() {
         let request = headers(&[("cookie", "a = 1 ;b=2"), ("cookie", "\ta=3")]);
-        assert_eq!(Pairs::cookies(&request).get(b"a"), Some(b"1".as_slice()));
+        assert_eq!(Pairs::default().cookie(&request, b"a"), Some(b"1".as_slice()));
         let names = [b"a".as_slice()];
         assert_eq!(request.without_cookies(&names.into_iter()).as_deref(), Some(b"b=2".as_slice()));
     }
@@ -323,11 +332,25 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_or_parameter_is_the_same_however_often_it_is_asked_for() {
+        let cookies = ["a=1; aa=2;b = 3 ; =4;c;d=", " ;b=5;;e==6 ", "a =7;f\t=\t8"];
+        let request = headers(&cookies.map(|line| ("cookie", line)));
+        let query = b"a=1&aa=2&b =3&&=4&c&d=&e==5&a=6".as_slice();
+        for name in ["a", "aa", "b", "c", "d", "e", "f", "", "g"].map(str::as_bytes) {
+            let (cookies, parameters) = (Pairs::default(), Pairs::default());
+            let asked: Vec<_> = (0..4).map(|_| cookies.cookie(&request, name)).collect();
+            assert!(asked.iter().all(|found| *found == asked[0]), "{name:?}: {asked:?}");
+            let asked: Vec<_> = (0..4).map(|_| parameters.parameter(query, name)).collect();
+            assert!(asked.iter().all(|found| *found == asked[0]), "{name:?}: {asked:?}");
+        }
+    }
+
+    #[test]
     fn reads_the_query_as_written() {
         let request = headers(&[(":path", "/a/b?x=1&gray_id=u%207&gray_id=2#gray_id=3")]);
         assert_eq!(request.path(), b"/a/b");
-        assert_eq!(Pairs::query(request.target().query).get(b"gray_id"), Some(b"u%207".as_slice()));
-        assert_eq!(Pairs::query(request.target().query).get(b"y"), None);
-        assert_eq!(Pairs::query(headers(&[(":path", "/a")]).target().query).get(b"x"), None);
+        assert_eq!(Pairs::default().parameter(request.target().query, b"gray_id"), Some(b"u%207".as_slice()));
+        assert_eq!(Pairs::default().parameter(request.target().query, b"y"), None);
+        assert_eq!(Pairs::default().parameter(headers(&[(":path", "/a")]).target().query, b"x"), None);
     }
 }
