@@ -2,12 +2,16 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::record::record;
+
 /// A network: an address and how many of its leading bits count. IPv4 is kept as its IPv6-mapped form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network {
     bits: u128,
     mask: u128,
 }
+
+record!(Network { bits: u128, mask: u128 });
 
 impl Network {
     /// Reads `10.0.0.0/8`, `::1/128` or a single address; `None` when it is neither.
@@ -39,10 +43,9 @@ impl Network {
         self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
     }
 
-    /// Whether one of `networks` holds `address`.
-    pub(crate) fn any_contains(networks: &[Network], address: IpAddr) -> bool {
-        let address = bits(address);
-        networks.iter().any(|network| address & network.mask == network.bits)
+    /// Whether it holds `address`.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        bits(address) & self.mask == self.bits
     }
 }
 
@@ -59,7 +62,7 @@ mod tests {
     use super::*;
 
     fn contains(network: &str, address: &str) -> bool {
-        Network::any_contains(&[Network::parse(network).unwrap()], address.parse().unwrap())
+        Network::parse(network).unwrap().contains(address.parse().unwrap())
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Comparisons as people write them: `>=3, <10`. An operator and an operand, several with commas between.
 
+use crate::record::record;
+
 /// How a value is compared with an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -13,6 +15,8 @@ pub(crate) enum Comparison {
     /// Versions alone: major and minor are the same.
     Tilde,
 }
+
+record!(enum Comparison, else Comparison::Equal; Equal, Less, LessOrEqual, Greater, GreaterOrEqual, Caret, Tilde);
 
 /// The comparisons of a text: operator, if one is written, and operand.
 pub(crate) fn comparisons(text: &str) -> impl Iterator<Item = (Option<Comparison>, &str)> {

@@ -21,7 +21,6 @@ mod split;
 mod sticky;
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
@@ -327,7 +326,7 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
     sources
 }
 
-fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>) -> Vec<Arc<Segment>> {
+fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>) -> Vec<Segment> {
     let mut segments = Vec::with_capacity(written.len());
     let mut seen = Seen::default();
     let mut first_uncached = None;
@@ -340,7 +339,7 @@ fn releases(written: &[policy::Release], context: &Context<'_>, at: &mut At<'_>)
             at.key("name").error(Problem::Duplicate, Quoted(name), allowed);
         }
         let before = context.uncached.get();
-        segments.push(Arc::new(release::compile(release, context, at)));
+        segments.push(release::compile(release, context, at));
         if context.uncached.get() > before && before == 0 {
             first_uncached = Some(position);
         }

@@ -20,32 +20,32 @@ mod set;
 mod source;
 
 use crate::address::Network;
-use crate::arena::{Arena, Span, Text, position};
+use crate::arena::{Block, Coded, Kept, List, Text};
 use crate::bytes::same;
-use crate::explain::{Note, Observer, Origin};
+use crate::explain::{Note, Observer, Origins};
 use crate::facts::Facts;
-use crate::number;
-use crate::regex::{Program, Programs};
-use crate::version::{Requirement, Requirements};
+use crate::number::{self, Range};
+use crate::record::record;
+use crate::regex::Program;
+use crate::version::Requirement;
 
 pub(crate) use percent::Buckets;
 pub(crate) use set::Set;
 
-/// The conditions of a release: their tests, and what these compare with.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Conditions {
-    tests: Vec<Test>,
+/// The conditions of a release: their tests, and the block in which these stand with what they compare with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conditions<'b> {
+    pub(crate) block: Block<'b>,
+    pub(crate) tests: List<Test>,
     /// Where each test is written.
-    origins: Vec<Origin>,
-    pub(crate) ranges: Vec<number::Range>,
-    pub(crate) requirements: Requirements,
-    pub(crate) programs: Programs,
-    pub(crate) networks: Vec<Network>,
+    pub(crate) origins: &'b Origins,
 }
 
 /// Where to go on: at the test of this position, or with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Jump(u32);
+pub(crate) struct Jump(pub(crate) u32);
+
+record!(Jump(u32));
 
 impl Jump {
     /// The condition holds.
@@ -56,12 +56,14 @@ impl Jump {
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
-struct Test {
-    subject: Subject,
-    operator: Operator,
-    then: Jump,
-    otherwise: Jump,
+pub(crate) struct Test {
+    pub(crate) subject: Subject,
+    pub(crate) operator: Operator,
+    pub(crate) then: Jump,
+    pub(crate) otherwise: Jump,
 }
+
+record!(Test { subject: Subject, operator: Operator, then: Jump, otherwise: Jump });
 
 /// What of the request is looked at; each has a file of its own that says how.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +80,10 @@ pub(crate) enum Subject {
     Source,
 }
 
-/// What must hold of what was found. Only `Absent` holds of nothing. Numbers are positions in [`Conditions`].
+record!(enum Subject, else Subject::Path;
+    Header(name: Text), Cookie(name: Text), Query(name: Text), Label(key: Text), Claim(name: Text), Path, Method, Host, Id, Source);
+
+/// What must hold of what was found. Only `Absent` holds of nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Operator {
     Exact(Text, Case),
@@ -88,22 +93,26 @@ pub(crate) enum Operator {
     In(Set, Case),
     Present,
     Absent,
-    Number(u32),
-    Remainder {
-        divisor: u64,
-        range: u32,
-    },
+    Number(Kept<Range>),
+    /// What a division by this leaves is in the range.
+    Remainder(u64, Kept<Range>),
     Version(Requirement),
-    Pattern(Program),
+    Pattern(Kept<Program>),
     /// Of a source address: one of these networks holds it.
-    Networks(Span),
+    Networks(List<Network>),
     /// Of a gray id: its bucket is one of these.
     Percent(Buckets),
 }
 
+record!(enum Operator, else Operator::Present;
+    Exact(text: Text, case: Case), Prefix(text: Text, case: Case), Suffix(text: Text, case: Case),
+    Contains(text: Text, case: Case), In(set: Set, case: Case), Present, Absent, Number(range: Kept<Range>),
+    Remainder(divisor: u64, range: Kept<Range>), Version(requirement: Requirement),
+    Pattern(program: Kept<Program>), Networks(networks: List<Network>), Percent(buckets: Buckets));
+
 impl Operator {
     fn is_numeric(self) -> bool {
-        matches!(self, Operator::Number(_) | Operator::Remainder { .. })
+        matches!(self, Operator::Number(_) | Operator::Remainder(..))
     }
 }
 
@@ -113,6 +122,8 @@ pub(crate) enum Case {
     Kept,
     Ignored,
 }
+
+record!(enum Case, else Case::Kept; Kept, Ignored);
 
 impl Case {
     pub(crate) fn same(self, one: &[u8], other: &[u8]) -> bool {
@@ -140,97 +151,74 @@ pub(crate) struct Evidence<'e, 'a> {
     pub(crate) id: Option<&'e [u8]>,
 }
 
-impl Conditions {
-    /// Adds a test and says where it stands. `then` and `otherwise` are answers or tests that were added before.
-    pub(crate) fn push(
-        &mut self,
-        (subject, operator): (Subject, Operator),
-        origin: Origin,
-        then: Jump,
-        otherwise: Jump,
-    ) -> Jump {
-        let jump = Jump(position(self.tests.len()));
-        self.tests.push(Test { subject, operator, then, otherwise });
-        self.origins.push(origin);
-        jump
-    }
-
-    /// The number of tests.
-    pub(crate) fn len(&self) -> usize {
-        self.tests.len()
-    }
-
-    /// Takes back the tests that were added after there were `len`: nothing jumps to them any more.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.tests.truncate(len);
-        self.origins.truncate(len);
-    }
-
-    /// Whether the condition that starts at `at` holds; texts are in `arena`.
-    pub(crate) fn hold(
-        &self,
-        mut at: Jump,
-        arena: &Arena,
-        evidence: Evidence<'_, '_>,
-        observer: &impl Observer,
-    ) -> bool {
-        // A test jumps to an earlier one or to an answer, which no position is: this ends.
-        while let Some(test) = self.tests.get(at.0 as usize) {
-            let holds = self.test(test, arena, evidence);
-            observer.note(|| Note::Test(self.explained(at, arena, evidence, holds)));
-            at = if holds { test.then } else { test.otherwise };
+impl Conditions<'_> {
+    /// Whether the condition that starts at `at` holds.
+    pub(crate) fn hold(self, mut at: Jump, evidence: Evidence<'_, '_>, observer: &impl Observer) -> bool {
+        while let Some(test) = self.block.coded(self.tests, at.0 as usize) {
+            let holds = self.test(test, evidence);
+            observer.note(|| Note::Test(self.explained(at, &test.get(), evidence, holds)));
+            let next = if holds { test.get().then } else { test.get().otherwise };
+            // A test jumps to an earlier one or to an answer: this ends, whatever the bytes say.
+            if next.0 >= at.0 && next != Jump::HOLDS {
+                return false;
+            }
+            at = next;
         }
         at == Jump::HOLDS
     }
 
-    fn test(&self, test: &Test, arena: &Arena, evidence: Evidence<'_, '_>) -> bool {
-        let facts = evidence.facts;
-        let accepts = |found: Option<&[u8]>| self.accepts(test.operator, arena, found);
-        match test.subject {
-            Subject::Header(name) => accepts(header::find(facts, arena.text(name))),
-            Subject::Cookie(name) => accepts(cookie::find(facts, arena.text(name))),
-            Subject::Query(name) => accepts(query::find(facts, arena.text(name))),
-            Subject::Label(key) => accepts(label::find(facts, arena.text(key))),
-            Subject::Claim(name) => match facts.claim(arena.text(name)) {
-                Some(value) => claim::any(&value, test.operator.is_numeric(), |text| accepts(Some(text))),
+    fn test(self, test: Coded<'_, Test>, evidence: Evidence<'_, '_>) -> bool {
+        let (facts, block) = (evidence.facts, self.block);
+        let accepts = |found: Option<&[u8]>| accepts(block, test, found);
+        match test.get().subject {
+            Subject::Header(name) => accepts(header::find(facts, block.text(name))),
+            Subject::Cookie(name) => accepts(cookie::find(facts, block.text(name))),
+            Subject::Query(name) => accepts(query::find(facts, block.text(name))),
+            Subject::Label(key) => accepts(label::find(facts, block.text(key))),
+            Subject::Claim(name) => match facts.claim(block.text(name)) {
+                Some(value) => {
+                    let is_numeric = test.get().operator.is_numeric();
+                    claim::any(&value, is_numeric, |text| accepts(Some(text)))
+                }
                 None => accepts(None),
             },
             Subject::Path => accepts(Some(path::find(facts))),
             Subject::Method => accepts(method::find(facts)),
             Subject::Host => accepts(Some(&host::find(facts))),
             Subject::Id => accepts(id::find(evidence)),
-            Subject::Source => match test.operator {
-                Operator::Networks(networks) => source::holds(facts, networks.of(&self.networks)),
+            Subject::Source => match test.get().operator {
+                Operator::Networks(networks) => source::holds(facts, block.list(networks)),
                 _ => false,
             },
         }
     }
+}
 
-    fn accepts(&self, operator: Operator, arena: &Arena, found: Option<&[u8]>) -> bool {
-        let Some(found) = found else { return matches!(operator, Operator::Absent) };
-        match operator {
-            Operator::Exact(text, case) => case.same(found, arena.text(text)),
-            Operator::Prefix(text, case) => case.has_at(found, arena.text(text), 0),
-            Operator::Suffix(text, case) => {
-                let part = arena.text(text);
-                found.len().checked_sub(part.len()).is_some_and(|at| case.has_at(found, part, at))
-            }
-            Operator::Contains(text, case) => case.has(found, arena.text(text)),
-            Operator::In(set, case) => set.has(arena, found, case),
-            Operator::Present => true,
-            Operator::Number(range) => {
-                self.ranges.get(range as usize).is_some_and(|range| range.holds(found))
-            }
-            Operator::Remainder { divisor, range } => {
-                let range = self.ranges.get(range as usize);
-                let remainder = number::whole(found).and_then(|number| number.checked_rem(divisor));
-                range.zip(remainder).is_some_and(|(range, remainder)| range.holds_whole(remainder))
-            }
-            Operator::Version(requirement) => self.requirements.holds(requirement, arena, found),
-            Operator::Pattern(program) => self.programs.is_match(program, found),
-            Operator::Percent(buckets) => buckets.hold(arena.text(buckets.salt), found),
-            // What was found is not absent, and networks are asked of no text.
-            Operator::Absent | Operator::Networks(_) => false,
+/// Whether the operator of a test accepts what was found.
+fn accepts(block: Block<'_>, coded: Coded<'_, Test>, found: Option<&[u8]>) -> bool {
+    let Some(found) = found else { return matches!(coded.get().operator, Operator::Absent) };
+    match coded.get().operator {
+        Operator::Exact(text, case) => case.same(found, block.text(text)),
+        Operator::Prefix(text, case) => case.has_at(found, block.text(text), 0),
+        Operator::Suffix(text, case) => {
+            let part = block.text(text);
+            found.len().checked_sub(part.len()).is_some_and(|at| case.has_at(found, part, at))
         }
+        Operator::Contains(text, case) => case.has(found, block.text(text)),
+        Operator::In(set, case) => set.has(block, found, case),
+        Operator::Present => true,
+        Operator::Number(range) => block.record(range).is_some_and(|range| range.holds(found)),
+        Operator::Remainder(divisor, range) => {
+            let remainder = number::whole(found).and_then(|number| number.checked_rem(divisor));
+            let range = block.record(range);
+            range.zip(remainder).is_some_and(|(range, remainder)| range.holds_whole(remainder))
+        }
+        Operator::Version(requirement) => requirement.holds(block, found),
+        Operator::Pattern(program) => {
+            block.record(program).is_some_and(|program| program.is_match(block, found))
+        }
+        Operator::Percent(buckets) => buckets.hold(block.text(buckets.salt), found),
+        // What was found is not absent, and networks are asked of no text.
+        Operator::Absent | Operator::Networks(_) => false,
     }
 }

@@ -5,7 +5,7 @@ use crate::arena::LaneId;
 pub use crate::gate::Outside;
 use crate::hash::{Algorithm, Encoding, Reduction};
 use crate::plan::{Plan, Segment};
-use crate::split::{Hasher, Share};
+use crate::split::{Hasher, Share, Slot};
 use crate::time::Timestamp;
 
 /// What draws users: a hash, and the text before and after the id. Draws that are equal put every id at the same point,
@@ -57,12 +57,11 @@ pub struct Room {
 impl Segment {
     /// How the split deals users at a point in time; `None` where the release does not split.
     pub fn deal(&self, now: Timestamp) -> Option<Deal<'_>> {
-        let split = self.split.as_ref()?;
-        let mut filled: Vec<Part> = split
-            .slots
-            .iter()
+        let split = self.head().split?;
+        let mut filled: Vec<Part> = self
+            .slots()
             .map(|slot| {
-                let size = slot.size.min(split.filled(slot, &|| now));
+                let size = slot.size.min(slot.filled(self.block(), &|| now));
                 Part { start: slot.start, end: slot.start.saturating_add(size), lane: Some(slot.lane) }
             })
             .collect();
@@ -72,8 +71,8 @@ impl Segment {
 
     /// The gates of an experiment: why others are outside, and who is in, which the base lane stands for here.
     pub fn gates(&self) -> impl Iterator<Item = (Outside, Deal<'_>)> {
-        self.gates.iter().map(|gate| {
-            let inside = Part { start: gate.from, end: gate.to, lane: Some(self.base) };
+        self.block().list(self.head().gates).map(|gate| {
+            let inside = Part { start: gate.from, end: gate.to, lane: Some(self.base()) };
             (gate.outside, Deal::of(self.draw(&gate.hasher), gate.buckets, &[inside], None))
         })
     }
@@ -81,33 +80,38 @@ impl Segment {
     /// The buckets that lanes may fill in the course of time, each lane's in the order in which it fills them. Whoever is in none
     /// is in the base lane at any time, or at none in the experiment.
     pub fn rooms(&self) -> Vec<Room> {
-        let slots = self.split.iter().flat_map(|split| &split.slots);
-        let room = |slot: &crate::split::Slot| Room {
+        let room = |slot: Slot| Room {
             lane: slot.lane,
             start: slot.start,
             end: slot.start.saturating_add(slot.size),
         };
-        slots.map(room).collect()
+        self.slots().map(room).collect()
     }
 
     /// Whether all shares are from now on what they are now.
     pub fn is_settled(&self, now: Timestamp) -> bool {
-        let Some(split) = &self.split else { return true };
-        split.slots.iter().all(|slot| match slot.share {
+        self.slots().all(|slot| match slot.share {
             Share::Fixed(_) => true,
-            Share::Ramp { points, .. } => points.of(&split.points).last().is_none_or(|last| last.at <= now),
+            Share::Steps(points) | Share::Linear(points) => {
+                self.block().list(points).last().is_none_or(|last| last.at <= now)
+            }
         })
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slots = self.head().split.map(|split| split.slots);
+        self.block().list(slots.unwrap_or_default())
     }
 
     /// The lane that has what the others leave; `None` where that is no part of the experiment.
     pub fn rest(&self) -> Option<LaneId> {
-        let has_holes = self.split.as_ref().is_some_and(|split| split.has_holes);
-        (!has_holes).then_some(self.base)
+        let has_holes = self.head().split.is_some_and(|split| split.has_holes);
+        (!has_holes).then(|| self.base())
     }
 
     /// The lane of whoever nothing else places: stable, control or active.
     pub fn base(&self) -> LaneId {
-        self.base
+        self.head().base
     }
 
     /// The names of the lanes, in the order in which they are written.
@@ -212,12 +216,12 @@ mod tests {
             let segment = plan.release(0).unwrap();
             for now in [0, 60, 200].map(Timestamp::from_seconds) {
                 let deal = segment.deal(now).unwrap();
-                let split = segment.split.as_ref().unwrap();
+                let split = segment.head().split.unwrap();
                 let mut buckets = 0..;
                 for part in &deal.parts {
                     for bucket in buckets.by_ref().take((part.end - part.start) as usize) {
-                        let rest = (!split.has_holes).then_some(segment.base);
-                        let lane = split.lane_of(bucket, || now).or(rest);
+                        let rest = (!split.has_holes).then_some(segment.base());
+                        let lane = split.lane_of(segment.block(), bucket, || now).or(rest);
                         assert_eq!((part.lane, part.start <= bucket), (lane, true), "{bucket} of {mode}");
                     }
                 }

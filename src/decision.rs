@@ -13,7 +13,7 @@ pub use crate::gate::Outside;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
-use crate::plan::{Plan, Rule, Segment};
+use crate::plan::{Allow, Head, Plan, Rule, Segment};
 use crate::policy::{Follow, IdSource, Trust};
 use crate::request::Request;
 use crate::settings::Settings;
@@ -129,12 +129,12 @@ pub fn observe<'a>(
     request: &'a dyn Request,
     observer: &impl Observer,
 ) -> Decision<'a> {
-    let facts = Facts::of(&plan.settings, trust, request);
-    let mut decision = Decision { entries: ArrayVec::new(), id: None, facts };
+    let mut decision =
+        Decision { entries: ArrayVec::new(), id: None, facts: Facts::of(&plan.settings, trust, request) };
     if plan.settings.off || plan.is_empty() {
         return decision;
     }
-    let governing = plan.index.find(decision.facts.host(), decision.facts.path());
+    let governing = plan.index.find(&plan.segments, decision.facts.host(), decision.facts.path());
     let now = || decision.facts.now();
     let is_on = |release: &u32| plan.release(*release).is_some_and(|segment| segment.is_on(now));
     if governing.iter().any(is_on) {
@@ -172,7 +172,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
             outside: None,
         };
         if !self.segment.is_on(|| self.facts.now()) {
-            self.observer.note(|| Note::Off { is_written: self.segment.off });
+            self.observer.note(|| Note::Off { is_written: self.segment.head().off });
             return off;
         }
         let placed =
@@ -189,56 +189,55 @@ impl<O: Observer> Chooser<'_, '_, O> {
         if let Some((rule, lane)) = self.ruled() {
             return Entry { rule: Some(rule), ..placed(lane, Reason::Rule) };
         }
-        let nowhere = placed(self.segment.base, Reason::Default);
+        let nowhere = placed(self.segment.head().base, Reason::Default);
         if let Some(outside) = self.outside() {
             return Entry { outside: Some(outside), ..nowhere };
         }
         if let Some(lane) = self.remembered() {
             return placed(lane, Reason::Sticky);
         }
-        let Some(split) = &self.segment.split else { return nowhere };
+        let Some(split) = self.segment.head().split else { return nowhere };
         let Some(id) = self.id else {
             self.observer.note(|| Note::NotSplit);
             return nowhere;
         };
-        let now = || self.facts.now();
-        let bucket = split.hasher.bucket(&self.segment.arena, id, split.buckets);
+        let (now, block) = (|| self.facts.now(), self.segment.block());
+        let bucket = split.hasher.bucket(block, id, split.buckets);
         self.observer.note(|| Note::Split {
             bucket,
             buckets: split.buckets,
-            parts: split.parts(now).collect(),
+            parts: split.parts(block, now).collect(),
             has_holes: split.has_holes,
         });
-        let entry = match split.lane_of(bucket, now) {
+        let entry = match split.lane_of(block, bucket, now) {
             Some(lane) => placed(lane, Reason::Split),
             None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
-            None => placed(self.segment.base, Reason::Split),
+            None => placed(nowhere.assigned.unwrap_or_default(), Reason::Split),
         };
         Entry { bucket: Some(bucket), ..entry }
     }
 
     /// The lane for which the gray id is listed.
     fn listed(&self) -> Option<(LaneId, Reason)> {
-        let (segment, id) = (self.segment, self.id?);
-        let is_in = |lane: Option<LaneId>, set: &Set| {
-            let is_on = set.has(&segment.arena, id, Case::Kept);
+        let (block, id) = (self.segment.block(), self.id?);
+        let Head { base, deny, allow, .. } = self.segment.head();
+        let is_in = |lane: Option<LaneId>, set: Set| {
+            let is_on = set.has(block, id, Case::Kept);
             self.observer.note(|| Note::List { lane, is_on });
             is_on
         };
-        if segment.deny.as_ref().is_some_and(|set| is_in(None, set)) {
-            return Some((segment.base, Reason::Deny));
+        if deny.is_some_and(|set| is_in(None, set)) {
+            return Some((base, Reason::Deny));
         }
-        segment
-            .allow
-            .iter()
-            .find(|(lane, set)| is_in(Some(*lane), set))
-            .map(|(lane, _)| (*lane, Reason::Allow))
+        let listed = block.list(allow).find(|Allow { lane, ids }| is_in(Some(*lane), *ids));
+        listed.map(|Allow { lane, .. }| (lane, Reason::Allow))
     }
 
     /// Why the request is no part of the experiment.
     fn outside(&self) -> Option<Outside> {
-        let Segment { arena, audience, gates, .. } = self.segment;
-        if let Some(audience) = *audience {
+        let block = self.segment.block();
+        let Head { audience, gates, .. } = self.segment.head();
+        if let Some(audience) = audience {
             let holds = self.holds(audience);
             self.observer.note(|| Note::Audience { holds });
             if !holds {
@@ -247,29 +246,30 @@ impl<O: Observer> Chooser<'_, '_, O> {
         }
         // Whoever has no id takes the default lane anyway, and is counted in no experiment.
         let id = self.id?;
-        let shuts_out = |gate: &&Gate| {
-            let bucket = gate.bucket(arena, id);
-            let Gate { outside, buckets, from, to, .. } = **gate;
+        let shuts_out = |gate: &Gate| {
+            let bucket = gate.bucket(block, id);
+            let Gate { outside, buckets, from, to, .. } = *gate;
             self.observer.note(|| Note::Gate { outside, bucket, buckets, from, to });
             !gate.lets_in(bucket)
         };
-        gates.iter().find(shuts_out).map(|gate| gate.outside)
+        block.list(gates).find(shuts_out).map(|gate| gate.outside)
     }
 
     /// Whether a condition of the release holds.
     fn holds(&self, condition: Jump) -> bool {
         let evidence = Evidence { facts: self.facts, id: self.id };
-        self.segment.conditions.hold(condition, &self.segment.arena, evidence, self.observer)
+        self.segment.conditions().hold(condition, evidence, self.observer)
     }
 
     /// The lane that a cookie remembers, as long as it is open.
     fn remembered(&self) -> Option<LaneId> {
-        let sticky = self.segment.sticky.as_ref()?;
-        let memory = sticky::recall(self.segment, sticky, self.settings, self.facts, self.id);
+        let sticky = self.segment.head().sticky?;
+        let memory = sticky::recall(self.segment, &sticky, self.settings, self.facts, self.id);
         let open = memory.ok().filter(|lane| self.segment.is_open(*lane, || self.facts.now()));
         self.observer.note(|| {
-            let cookie = sticky.cookie.name.to_string();
-            let found = self.facts.cookie(cookie.as_bytes()).map(<[u8]>::to_vec);
+            let name = self.segment.text(sticky.cookie.name);
+            let found = self.facts.cookie(name).map(<[u8]>::to_vec);
+            let cookie = String::from_utf8_lossy(name).into_owned();
             Note::Memory { cookie, found, memory, is_open: open.is_some() }
         });
         open
@@ -278,20 +278,21 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
     /// they are not believed they are not among the facts.
     fn forced(&self) -> Option<LaneId> {
-        let (segment, overrides) = (self.segment, &self.segment.overrides);
+        let (segment, block) = (self.segment, self.segment.block());
+        let Head { overrides, .. } = segment.head();
         let by_header = || {
-            segment.arena.words(overrides.headers).find_map(|name| {
+            block.words(overrides.headers).find_map(|name| {
                 let found = self.facts.header(name);
                 self.forced_by(IdSource::Header, name, found, |lane| segment.lane_named(lane))
             })
         };
         let by_rules = || {
-            let name = segment.text(overrides.rules?);
+            let name = block.text(overrides.rules?);
             let carrier = |rules| self.carrier_of(&Label::parse(rules), false);
             self.forced_by(IdSource::Header, name, self.facts.header(name), carrier)
         };
         let by_cookie = || {
-            segment.arena.words(overrides.cookies).find_map(|name| {
+            block.words(overrides.cookies).find_map(|name| {
                 let found = self.facts.cookie(name);
                 self.forced_by(IdSource::Cookie, name, found, |lane| segment.lane_named(lane))
             })
@@ -318,7 +319,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// The lane whose labels came along.
     fn followed(&self) -> Option<LaneId> {
         let label = self.facts.label();
-        let lane = match self.segment.follow {
+        let lane = match self.segment.head().follow {
             _ if label.is_empty() => None,
             Follow::None => None,
             Follow::Own => self.carrier_of(label, true),
@@ -335,8 +336,8 @@ impl<O: Observer> Chooser<'_, '_, O> {
     fn carrier_of(&self, pairs: &Label<'_>, own_keys: bool) -> Option<LaneId> {
         let mut best: Option<(usize, LaneId)> = None;
         for (id, lane) in self.segment.lanes() {
-            let labels = self.segment.labels_of(lane);
-            let carried = labels.iter().all(|label| {
+            let labels = self.segment.labels_of(&lane);
+            let carried = labels.clone().all(|label| {
                 let key = if own_keys { label.own_key } else { label.key };
                 pairs.get(self.segment.text(key)) == Some(self.segment.text(label.value))
             });
@@ -349,26 +350,28 @@ impl<O: Observer> Chooser<'_, '_, O> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
-        let holds = |(position, rule): &(u16, &Rule)| {
+        let holds = |(position, rule): &(u16, Rule)| {
             let is_its_time = rule.during.is_open(|| self.facts.now());
             let holds = is_its_time && self.holds(rule.when);
             self.observer.note(|| Note::Rule { rule: *position, is_its_time, holds });
             holds
         };
-        let (position, rule) = (0..).zip(&self.segment.rules).find(holds)?;
+        let (position, rule) = (0..).zip(self.segment.rules()).find(holds)?;
         Some((position, rule.lane))
     }
 
     /// The lane that serves in place of `lane`: itself, its first available fallback, the base lane, the base lane's
     /// first available fallback. Where none is available the lane itself, since some lane must serve.
     fn available(&self, lane: LaneId) -> LaneId {
+        let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
+        if is_available(&lane) {
+            return lane;
+        }
         let fallbacks = |id: LaneId| {
             let lane = self.segment.lane(id);
-            lane.map(|lane| lane.fallbacks.of(&self.segment.fallbacks)).unwrap_or_default()
+            self.segment.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
         };
-        let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
-        let base = self.segment.base;
-        let own = [lane].into_iter().chain(fallbacks(lane).iter().copied());
-        own.chain([base]).chain(fallbacks(base).iter().copied()).find(is_available).unwrap_or(lane)
+        let base = self.segment.head().base;
+        fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available).unwrap_or(lane)
     }
 }

@@ -9,7 +9,7 @@ use crate::bytes::{before, split};
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
-use crate::plan::{Cache, Mode, Plan, Segment};
+use crate::plan::{Cache, Head, Mode, Plan, Segment};
 use crate::policy::Follow;
 use crate::request::Pairs;
 use crate::settings::Cookie;
@@ -183,7 +183,9 @@ impl<'a> Writer<'a, '_> {
     /// The headers that routes look at, and the lane for the client.
     fn lane(&self, effects: &mut Effects<'a>) {
         let names = self.plan.names();
-        let Some((segment, _, served)) = self.chosen().find(|(segment, ..)| segment.routes) else { return };
+        let Some((segment, _, served)) = self.chosen().find(|(segment, ..)| segment.head().routes) else {
+            return;
+        };
         let Some(lane) = segment.lane(served) else { return };
         let name = segment.text(lane.name);
         effects.request.push(set(&names.lane, name));
@@ -193,7 +195,7 @@ impl<'a> Writer<'a, '_> {
         if let Some(slot) = lane.weighted_slot {
             effects.request.push(set(&names.slot, slot.to_string().into_bytes()));
         }
-        if segment.respond.lane {
+        if segment.head().respond.lane {
             effects.response.push(set(&names.lane, name));
         }
     }
@@ -205,7 +207,7 @@ impl<'a> Writer<'a, '_> {
             Some(id) => effects.request.push(set(&self.plan.names().id, id.as_bytes())),
         }
         if let (Some(GrayId::Fresh(id)), Some(cookie)) = (&self.decision.id, &self.plan.settings.id_cookie) {
-            set_cookie(&mut effects.response, cookie, id);
+            set_cookie(&mut effects.response, cookie.as_bytes(), id);
         }
     }
 
@@ -217,9 +219,10 @@ impl<'a> Writer<'a, '_> {
         let facts = &self.decision.facts;
         let is_in = |entry: &Entry| entry.outside.is_none();
         let experiments =
-            self.chosen().filter(|(segment, entry, _)| segment.mode == Mode::Ab && is_in(entry));
-        let own = experiments
-            .map(|(segment, entry, _)| (segment, segment.lane_name(entry.assigned.unwrap_or(segment.base))));
+            self.chosen().filter(|(segment, entry, _)| segment.mode() == Mode::Ab && is_in(entry));
+        let own = experiments.map(|(segment, entry, _)| {
+            (segment, segment.lane_name(entry.assigned.unwrap_or(segment.head().base)))
+        });
         let Some((_, first)) = own.clone().next() else { return };
         let bare = Some(first).filter(|_| own.clone().nth(1).is_none());
         let is_own = |element: &[u8]| {
@@ -255,17 +258,17 @@ impl<'a> Writer<'a, '_> {
 
     /// Tells the client its group: `button;group=B;rev=1` among the `ids` of experiments, and the cookie.
     fn tell_client(&self, segment: &Segment, group: &[u8], ids: &mut Vec<u8>, response: &mut Vec<Edit<'a>>) {
-        if segment.respond.experiment {
+        if segment.head().respond.experiment {
             ids.reserve(64);
             extend_list(ids, &[segment.name(), b";group=", group]);
             // Writing into memory does not fail.
             let _ = write!(ids, ";rev={}", segment.revision());
         }
-        if let Some(cookie) = &segment.group_cookie
-            && Pairs::default().cookie(self.decision.facts.raw_headers(), cookie.name.as_bytes())
-                != Some(group)
-        {
-            set_cookie(response, cookie, group);
+        if let Some(cookie) = segment.head().group_cookie {
+            let cookie = segment.block().cookie(cookie);
+            if Pairs::default().cookie(self.decision.facts.raw_headers(), cookie.name) != Some(group) {
+                set_cookie(response, cookie, group);
+            }
         }
     }
 
@@ -275,19 +278,21 @@ impl<'a> Writer<'a, '_> {
         let decision = self.decision;
         let id = decision.id.as_ref().map(GrayId::as_bytes);
         for (segment, entry, _) in self.chosen() {
-            let (Some(sticky), Some(lane)) = (&segment.sticky, entry.assigned) else { continue };
+            let Head { sticky, mode, base, .. } = segment.head();
+            let (Some(sticky), Some(lane)) = (sticky, entry.assigned) else { continue };
             let is_placed = match entry.reason {
                 Reason::Split | Reason::Sticky => entry.outside.is_none(),
-                Reason::Default => segment.mode == Mode::BlueGreen,
+                Reason::Default => mode == Mode::BlueGreen,
                 _ => false,
             };
-            if !is_placed || segment.mode == Mode::Canary && lane == segment.base {
+            if !is_placed || mode == Mode::Canary && lane == base {
                 continue;
             }
-            let value = sticky::remember(segment, sticky, &self.plan.settings, lane, id);
+            let value = sticky::remember(segment, &sticky, &self.plan.settings, lane, id);
             let Some(value) = value else { continue };
-            if decision.facts.cookie(sticky.cookie.name.as_bytes()) != Some(value.as_slice()) {
-                set_cookie(response, &sticky.cookie, &value);
+            let cookie = segment.block().cookie(sticky.cookie);
+            if decision.facts.cookie(cookie.name) != Some(value.as_slice()) {
+                set_cookie(response, cookie, &value);
             }
         }
     }
@@ -295,7 +300,7 @@ impl<'a> Writer<'a, '_> {
     /// What shared caches are told.
     fn caches(&self, effects: &mut Effects<'a>) {
         for (segment, ..) in self.chosen() {
-            match segment.respond.cache {
+            match segment.head().respond.cache {
                 None => {}
                 Some(Cache::Private) => effects.is_private = true,
                 Some(Cache::Vary(names)) => {
@@ -311,9 +316,10 @@ impl<'a> Writer<'a, '_> {
         let label = facts.label();
         let lanes = self.chosen().filter_map(|(segment, _, served)| Some((segment, segment.lane(served)?)));
         let labels = lanes.flat_map(|(segment, lane)| {
-            let written = segment.labels_of(lane).iter().filter(|label| !label.implied);
+            let is_own = segment.head().follow == Follow::Own;
+            let written = segment.labels_of(&lane).filter(|label| !label.implied);
             written.map(move |label| {
-                let key = if segment.follow == Follow::Own { label.own_key } else { label.key };
+                let key = if is_own { label.own_key } else { label.key };
                 (segment.text(key), segment.text(label.value))
             })
         });
@@ -349,11 +355,9 @@ impl<'a> Writer<'a, '_> {
 }
 
 /// Sets a cookie, unless the response sets one of that name already.
-fn set_cookie(response: &mut Vec<Edit<'_>>, cookie: &Cookie, value: &[u8]) {
+fn set_cookie(response: &mut Vec<Edit<'_>>, cookie: Cookie<&[u8]>, value: &[u8]) {
     let is_same = |edit: &Edit<'_>| match &edit.change {
-        Change::Append(set) => {
-            set.strip_prefix(cookie.name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
-        }
+        Change::Append(set) => set.strip_prefix(cookie.name).is_some_and(|rest| rest.starts_with(b"=")),
         _ => false,
     };
     if !response.iter().any(|edit| edit.name == headers::SET_COOKIE && is_same(edit)) {

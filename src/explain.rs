@@ -7,8 +7,11 @@
 #[cfg(feature = "tools")]
 use std::cell::RefCell;
 use std::net::IpAddr;
+#[cfg(feature = "tools")]
+use std::sync::Arc;
 
 use crate::arena::LaneId;
+use crate::condition::Jump;
 use crate::gate::Outside;
 use crate::policy::{Absent, IdSource};
 pub use crate::sticky::Doubt;
@@ -166,6 +169,36 @@ pub struct Origin {
     /// What it asks for, as JSON: `{"semver":">=3.2, <4"}`.
     #[cfg(feature = "tools")]
     pub demand: String,
+}
+
+/// The origins of all tests of a release, by their positions. Only tools keep them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origins(#[cfg(feature = "tools")] Arc<[Origin]>);
+
+impl From<Vec<Origin>> for Origins {
+    #[cfg(feature = "tools")]
+    fn from(origins: Vec<Origin>) -> Self {
+        Origins(origins.into())
+    }
+
+    #[cfg(not(feature = "tools"))]
+    fn from(_: Vec<Origin>) -> Self {
+        Origins()
+    }
+}
+
+impl Origins {
+    /// The origin of the test at `at`.
+    #[cfg(feature = "tools")]
+    pub(crate) fn of(&self, at: Jump) -> Origin {
+        self.0.get(at.0 as usize).cloned().unwrap_or_default()
+    }
+
+    /// Without tools nobody asks.
+    #[cfg(not(feature = "tools"))]
+    pub(crate) fn of(&self, _: Jump) -> Origin {
+        Origin::default()
+    }
 }
 
 /// What a test found in the request.

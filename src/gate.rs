@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::arena::Arena;
+use crate::arena::Block;
+use crate::record::record;
 use crate::split::Hasher;
 
 /// A part of all users that an experiment may take.
@@ -21,10 +22,12 @@ pub(crate) struct Gate {
     pub(crate) outside: Outside,
 }
 
+record!(Gate { hasher: Hasher, buckets: u32, from: u32, to: u32, outside: Outside });
+
 impl Gate {
     /// The bucket of an id.
-    pub(crate) fn bucket(&self, arena: &Arena, id: &[u8]) -> u32 {
-        self.hasher.bucket(arena, id, self.buckets)
+    pub(crate) fn bucket(&self, block: Block<'_>, id: &[u8]) -> u32 {
+        self.hasher.bucket(block, id, self.buckets)
     }
 
     /// Whether ids of this bucket are in.
@@ -45,6 +48,8 @@ pub enum Outside {
     /// The request is none of the audience.
     Audience,
 }
+
+record!(enum Outside, else Outside::Traffic; Holdout, Layer, Traffic, Audience);
 
 impl Outside {
     /// The reason as a word for logs and headers.

@@ -31,6 +31,7 @@ pub use format::{Expanded, Format, FormatError};
 pub use preset::{Layout, Preset};
 
 use crate::bucket;
+use crate::record::record;
 
 /// How text becomes a bucket. Plain values, to be kept in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,14 @@ pub struct Scheme {
     /// The number of buckets.
     pub buckets: Buckets,
 }
+
+record!(Scheme {
+    algorithm: Algorithm,
+    seed: u32,
+    encoding: Encoding,
+    reduction: Reduction,
+    buckets: Buckets,
+});
 
 impl Scheme {
     /// The scheme of [`bucket`]: what a release has that says nothing.
@@ -81,6 +90,8 @@ pub enum Buckets {
     SumOfWeights,
 }
 
+record!(enum Buckets, else Buckets::SumOfWeights; Count(count: u32), SumOfWeights);
+
 impl Buckets {
     /// The largest number of buckets: with 2^31 - 1, hash times count fits into 64 bits.
     pub const MAX: u32 = (1 << 31) - 1;
@@ -106,6 +117,8 @@ pub enum Reduction {
     /// `hash mod buckets`: another count deals everybody anew.
     Modulo,
 }
+
+record!(enum Reduction, else Reduction::Modulo; MultiplyShift, Modulo);
 
 impl Reduction {
     /// All reductions, by the names that a policy gives them.

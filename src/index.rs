@@ -8,10 +8,12 @@
 
 use arrayvec::ArrayVec;
 
+use crate::arena::position;
 use crate::bytes::same;
 use crate::fnv::{START, hash, step};
 use crate::limits;
-use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, depth};
+use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, Place, depth};
+use crate::plan::Segment;
 use crate::table::Table;
 
 /// The releases of a request, best match first: positions in the policy.
@@ -28,9 +30,21 @@ pub(crate) struct Index {
     has_any: bool,
 }
 
+/// Releases of about as many bytes as a core has cache of its own.
+const LARGE: usize = 512;
+
+/// A pattern that stands in a segment, where a request reads on anyway.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    /// The release, by its position in the policy.
+    release: u32,
+    /// The position of the pattern in its list.
+    at: u32,
+}
+
 #[derive(Debug, Clone)]
 struct HostEntry {
-    pattern: HostPattern,
+    pattern: Written,
     /// The releases of any path.
     any_path: Releases,
     has_exact: bool,
@@ -41,7 +55,7 @@ struct HostEntry {
 #[derive(Debug, Clone)]
 struct PathEntry {
     host: u32,
-    pattern: PathPattern,
+    pattern: Written,
     releases: Releases,
 }
 
@@ -75,57 +89,91 @@ pub(crate) enum Conflict {
     TooManyGroups,
 }
 
-impl Index {
-    /// Adds a release under one host and one path pattern.
-    pub(crate) fn add(
-        &mut self,
-        host: &HostPattern,
-        path: &PathPattern,
-        release: u32,
-        routes: bool,
-    ) -> Result<(), Conflict> {
-        self.has_ports |= host.port != 0;
-        self.has_suffixes |= host.kind == HostKind::Suffix;
-        self.has_any |= host.kind == HostKind::Any;
-        let host_at = self.host_entry(host);
-        if let Some(entry) = self.hosts.entries.get_mut(host_at as usize) {
-            match path.kind {
-                PathKind::Prefix if path.path.is_empty() => return entry.any_path.add(release, routes),
-                PathKind::Prefix => entry.depths |= 1 << depth(&path.path),
-                PathKind::Exact => entry.has_exact = true,
-            }
+impl Written {
+    /// Has the release at hand whose pattern it is: as a rule it governs the request.
+    fn touch(self, segments: &[Segment]) {
+        if let Some(segment) = segments.get(self.release as usize) {
+            segment.block().touch();
         }
-        self.path_entry(host_at, path).releases.add(release, routes)
     }
 
-    fn host_entry(&mut self, pattern: &HostPattern) -> u32 {
+    fn host(self, segments: &[Segment]) -> Option<HostPattern<&[u8]>> {
+        let segment = segments.get(self.release as usize)?;
+        segment.head().matches.host(segment.block(), self.at)
+    }
+
+    fn path(self, segments: &[Segment]) -> Option<PathPattern<&[u8]>> {
+        let segment = segments.get(self.release as usize)?;
+        segment.head().matches.path(segment.block(), self.at)
+    }
+}
+
+impl Index {
+    /// Adds the release at that position among `segments`, under each of its places. Where that is not possible, the first place that
+    /// it is not possible at.
+    pub(crate) fn add<'s>(
+        &mut self,
+        segments: &'s [Segment],
+        release: u32,
+    ) -> Result<(), (Place<'s>, Conflict)> {
+        let Some(segment) = segments.get(release as usize) else { return Ok(()) };
+        let routes = segment.head().routes;
+        let paths = segment.head().matches.paths.len();
+        for (number, place) in segment.places().enumerate() {
+            let [host, path] = [number.checked_div(paths), number.checked_rem(paths)]
+                .map(|at| Written { release, at: position(at.unwrap_or_default()) });
+            let host = self.host_entry(segments, host, &place.host);
+            self.releases(segments, host, path, &place.path)
+                .add(release, routes)
+                .map_err(|conflict| (place, conflict))?;
+        }
+        Ok(())
+    }
+
+    fn host_entry(&mut self, segments: &[Segment], written: Written, pattern: &HostPattern<&[u8]>) -> u32 {
+        self.has_ports |= pattern.port != 0;
+        self.has_suffixes |= pattern.kind == HostKind::Suffix;
+        self.has_any |= pattern.kind == HostKind::Any;
         let hash = match pattern.kind {
-            HostKind::Exact => host_hash(&pattern.host),
-            HostKind::Suffix | HostKind::Any => reverse_hash(&pattern.host),
+            HostKind::Exact => host_hash(pattern.host),
+            HostKind::Suffix | HostKind::Any => reverse_hash(pattern.host),
         };
         let hash = mix(hash, pattern.kind as u32, u32::from(pattern.port));
         let new = || {
             let any_path = Releases::default();
-            HostEntry { pattern: pattern.clone(), any_path, has_exact: false, depths: 0 }
+            HostEntry { pattern: written, any_path, has_exact: false, depths: 0 }
         };
-        self.hosts.find_or_insert(hash, |entry| entry.pattern == *pattern, new)
+        self.hosts.find_or_insert(hash, |entry| entry.pattern.host(segments) == Some(*pattern), new)
     }
 
+    /// The releases of a host and a path.
     #[expect(
         clippy::indexing_slicing,
-        reason = "compile time, not the request path: the entry was just inserted"
+        reason = "compile time, not the request path: the entries were just found or inserted"
     )]
-    fn path_entry(&mut self, host: u32, pattern: &PathPattern) -> &mut PathEntry {
-        let hash = mix(hash_of(&pattern.path), pattern.kind as u32, host);
-        let new = || PathEntry { host, pattern: pattern.clone(), releases: Releases::default() };
-        let at =
-            self.paths.find_or_insert(hash, |entry| entry.host == host && entry.pattern == *pattern, new);
-        &mut self.paths.entries[at as usize]
+    fn releases(
+        &mut self,
+        segments: &[Segment],
+        host: u32,
+        written: Written,
+        pattern: &PathPattern<&[u8]>,
+    ) -> &mut Releases {
+        let entry = &mut self.hosts.entries[host as usize];
+        match pattern.kind {
+            PathKind::Prefix if pattern.path.is_empty() => return &mut entry.any_path,
+            PathKind::Prefix => entry.depths |= 1 << depth(pattern.path),
+            PathKind::Exact => entry.has_exact = true,
+        }
+        let hash = mix(hash_of(pattern.path), pattern.kind as u32, host);
+        let is_it = |entry: &PathEntry| entry.host == host && entry.pattern.path(segments) == Some(*pattern);
+        let new = || PathEntry { host, pattern: written, releases: Releases::default() };
+        let at = self.paths.find_or_insert(hash, is_it, new);
+        &mut self.paths.entries[at as usize].releases
     }
 
     /// The releases that govern a request to `host` (as the client wrote it) and `path` (without query).
-    pub(crate) fn find(&self, host: &[u8], path: &[u8]) -> Governing {
-        let mut found = Search { index: self, path, router: None, groups: Governing::new() };
+    pub(crate) fn find(&self, segments: &[Segment], host: &[u8], path: &[u8]) -> Governing {
+        let mut found = Search { index: self, segments, path, router: None, groups: Governing::new() };
         let (host, port) = split_port(host);
         found.host(HostKind::Exact, host, host_hash(host), port);
         if self.has_suffixes {
@@ -150,6 +198,7 @@ struct Boundary {
 
 struct Search<'a> {
     index: &'a Index,
+    segments: &'a [Segment],
     path: &'a [u8],
     router: Option<u32>,
     groups: Governing,
@@ -164,9 +213,14 @@ impl Search<'_> {
     }
 
     fn host_with_port(&mut self, kind: HostKind, host: &[u8], hash: u32, port: u16) {
-        let same = |entry: &HostEntry| {
-            let pattern = &entry.pattern;
+        let is_it = |pattern: HostPattern<&[u8]>| {
             pattern.kind == kind && pattern.port == port && pattern.host.eq_ignore_ascii_case(host)
+        };
+        let same = |entry: &HostEntry| {
+            if self.segments.len() > LARGE {
+                entry.pattern.touch(self.segments);
+            }
+            entry.pattern.host(self.segments).is_some_and(is_it)
         };
         if let Some((position, entry)) = self.index.hosts.find(mix(hash, kind as u32, u32::from(port)), same)
         {
@@ -191,9 +245,9 @@ impl Search<'_> {
     }
 
     fn path(&mut self, host: u32, kind: PathKind, path: &[u8], hash: u32) {
-        let same = |entry: &PathEntry| {
-            entry.host == host && entry.pattern.kind == kind && same(&entry.pattern.path, path)
-        };
+        let is_it = |pattern: PathPattern<&[u8]>| pattern.kind == kind && same(pattern.path, path);
+        let same =
+            |entry: &PathEntry| entry.host == host && entry.pattern.path(self.segments).is_some_and(is_it);
         if let Some((_, entry)) = self.index.paths.find(mix(hash, kind as u32, host), same) {
             self.take(&entry.releases);
         }

@@ -83,6 +83,7 @@ mod hex;
 mod index;
 mod number;
 mod pattern;
+mod record;
 mod regex;
 mod split;
 mod sticky;

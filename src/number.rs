@@ -1,6 +1,7 @@
 //! Ranges of decimal numbers: `">=100, <200"`, `"7"`, `">-1.5"`. Exact: a number is kept in units of 10^-9.
 
 use crate::compare::{Comparison, comparisons};
+use crate::record::record;
 
 /// What a range must look like, for messages.
 pub(crate) const EXPECTED: &str = "numbers with =, <, <=, > or >= before them and commas between, like \">=100, <200\"; \
@@ -19,6 +20,8 @@ pub(crate) struct Range {
     from: Units,
     to: Units,
 }
+
+record!(Range { from: Units, to: Units });
 
 impl Range {
     /// Reads comparisons that must all hold; `None` when the text is something else.

@@ -2,22 +2,34 @@
 
 use std::fmt;
 
+use crate::arena::{Block, List, Text};
+use crate::record::record;
+
 /// A pattern of hosts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HostPattern {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostPattern<T> {
     /// Lower case, without port and `*.`; empty for any host.
-    pub(crate) host: Box<[u8]>,
+    pub(crate) host: T,
     pub(crate) kind: HostKind,
     /// 0 for any port.
     pub(crate) port: u16,
 }
 
+record!(HostPattern<Text> { host: Text, kind: HostKind, port: u16 });
+
+impl HostPattern<Text> {
+    fn of(self, block: Block<'_>) -> HostPattern<&[u8]> {
+        let HostPattern { host, kind, port } = self;
+        HostPattern { host: block.text(host), kind, port }
+    }
+}
+
 #[cfg(feature = "tools")]
-impl HostPattern {
+impl HostPattern<&[u8]> {
     /// Whether it matches a host without its port; decisions ask the index instead.
     pub(crate) fn is_match(&self, host: &[u8], port: u16) -> bool {
         let is_port = self.port == 0 || self.port == port;
-        let ends_here = |host: &[u8]| host.eq_ignore_ascii_case(&self.host);
+        let ends_here = |host: &[u8]| host.eq_ignore_ascii_case(self.host);
         is_port
             && match self.kind {
                 HostKind::Any => true,
@@ -39,12 +51,22 @@ pub(crate) enum HostKind {
     Exact,
 }
 
+record!(enum HostKind, else HostKind::Exact; Any, Suffix, Exact);
+
 /// A pattern of paths.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PathPattern {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PathPattern<T> {
     /// Empty for any path; a prefix has no slash at its end.
-    pub(crate) path: Box<[u8]>,
+    pub(crate) path: T,
     pub(crate) kind: PathKind,
+}
+
+record!(PathPattern<Text> { path: Text, kind: PathKind });
+
+impl PathPattern<Text> {
+    fn of(self, block: Block<'_>) -> PathPattern<&[u8]> {
+        PathPattern { path: block.text(self.path), kind: self.kind }
+    }
 }
 
 /// How a path pattern matches.
@@ -55,17 +77,43 @@ pub(crate) enum PathKind {
     Exact,
 }
 
+record!(enum PathKind, else PathKind::Exact; Prefix, Exact);
+
 /// The hosts and paths that a release governs, each host with each path.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Matches {
-    pub(crate) hosts: Box<[HostPattern]>,
-    pub(crate) paths: Box<[PathPattern]>,
+    pub(crate) hosts: List<HostPattern<Text>>,
+    pub(crate) paths: List<PathPattern<Text>>,
 }
 
+record!(Matches { hosts: List<HostPattern<Text>>, paths: List<PathPattern<Text>> });
+
 impl Matches {
+    /// The patterns of hosts.
+    pub(crate) fn hosts(self, block: Block<'_>) -> impl Iterator<Item = HostPattern<&[u8]>> {
+        block.list(self.hosts).map(move |host| host.of(block))
+    }
+
+    /// The patterns of paths.
+    #[cfg(feature = "tools")]
+    pub(crate) fn paths(self, block: Block<'_>) -> impl Iterator<Item = PathPattern<&[u8]>> {
+        block.list(self.paths).map(move |path| path.of(block))
+    }
+
     /// Every pair of a host and a path.
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&HostPattern, &PathPattern)> {
-        self.hosts.iter().flat_map(|host| self.paths.iter().map(move |path| (host, path)))
+    pub(crate) fn pairs(self, block: Block<'_>) -> impl Iterator<Item = Place<'_>> {
+        let paths = move || block.list(self.paths).map(move |path| path.of(block));
+        self.hosts(block).flat_map(move |host| paths().map(move |path| Place { host, path }))
+    }
+
+    /// The host at a position.
+    pub(crate) fn host(self, block: Block<'_>, position: u32) -> Option<HostPattern<&[u8]>> {
+        block.at(self.hosts, position as usize).map(|host| host.of(block))
+    }
+
+    /// The path at a position.
+    pub(crate) fn path(self, block: Block<'_>, position: u32) -> Option<PathPattern<&[u8]>> {
+        block.at(self.paths, position as usize).map(|path| path.of(block))
     }
 }
 
@@ -75,14 +123,15 @@ pub(crate) fn depth(prefix: &[u8]) -> usize {
 }
 
 /// A host and path as a person would write them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
-    pub(crate) host: &'a HostPattern,
-    pub(crate) path: &'a PathPattern,
+    pub(crate) host: HostPattern<&'a [u8]>,
+    pub(crate) path: PathPattern<&'a [u8]>,
 }
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = String::from_utf8_lossy(&self.host.host);
+        let host = String::from_utf8_lossy(self.host.host);
         match self.host.kind {
             HostKind::Any => out.write_str("*")?,
             HostKind::Suffix => write!(out, "*.{host}")?,
@@ -91,7 +140,7 @@ impl fmt::Display for Place<'_> {
         if self.host.port != 0 {
             write!(out, ":{}", self.host.port)?;
         }
-        let path = String::from_utf8_lossy(&self.path.path);
+        let path = String::from_utf8_lossy(self.path.path);
         match self.path.kind {
             PathKind::Exact => out.write_str(&path),
             PathKind::Prefix => write!(out, "{path}/…"),

@@ -1,18 +1,20 @@
 //! The compiled form of a policy: what runs per request.
 //!
-//! A plan is an index and one [`Segment`] per release. A segment is a few flat lists of small records that refer
-//! to each other and to one block of text by position: no closures, no pointers. So a segment can be
-//! replaced while the others stay, and a plan can be written as bytes and taken over without its policy.
-//! Everything in a plan was checked by [`compile`](mod@crate::compile); nothing here can fail.
+//! A plan is an index and one [`Segment`] per release. A segment is one block of bytes: small records and texts that
+//! refer to each other by position, no closures, no pointers. So a segment can be replaced while the others stay, and
+//! be taken over from whoever compiled it. Everything in a plan was checked by
+//! [`compile`](mod@crate::compile); nothing here can fail.
 
 use std::sync::Arc;
 
-use crate::arena::{Arena, LaneId, Span, Text};
-use crate::condition::{Conditions, Jump, Set};
+use crate::arena::{Arena, Block, LaneId, List, Records, Text};
+use crate::condition::{Conditions, Jump, Set, Test};
+use crate::explain::Origins;
 use crate::gate::Gate;
 use crate::index::Index;
-use crate::pattern::Matches;
+use crate::pattern::{Matches, Place};
 use crate::policy::Follow;
+use crate::record::record;
 #[cfg(feature = "tools")]
 use crate::settings::Claims;
 use crate::settings::{Cookie, Names, Settings};
@@ -31,12 +33,14 @@ pub enum Mode {
     BlueGreen,
 }
 
+record!(enum Mode, else Mode::BlueGreen; Ab, Canary, BlueGreen);
+
 /// The compiled form of a policy.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     pub(crate) settings: Settings,
     pub(crate) index: Index,
-    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Plan {
@@ -82,16 +86,21 @@ impl Plan {
 
     /// The release at `position` in the policy.
     pub fn release(&self, position: u32) -> Option<&Segment> {
-        self.segments.get(position as usize).map(AsRef::as_ref)
+        self.segments.get(position as usize)
     }
 }
 
 /// One release, compiled.
 #[derive(Debug, Clone)]
 pub struct Segment {
-    /// The texts and words of all records.
-    pub(crate) arena: Arena,
-    pub(crate) matches: Matches,
+    /// A block that begins with a [`Head`].
+    bytes: Arc<[u8]>,
+    origins: Origins,
+}
+
+/// What a segment is, and where in its block the rest stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
     pub(crate) name: Text,
     pub(crate) revision: u32,
     pub(crate) off: bool,
@@ -103,10 +112,15 @@ pub struct Segment {
     pub(crate) follow: Follow,
     /// The lane of whoever nothing else places: stable, control or active.
     pub(crate) base: LaneId,
+    pub(crate) lanes: List<Lane>,
+    pub(crate) overrides: Overrides,
+    pub(crate) rules: List<Rule>,
+    /// The tests of all conditions.
+    pub(crate) tests: List<Test>,
     /// How users are split; blue-green does not.
     pub(crate) split: Option<Split>,
     /// Who is part of the experiment at all: whoever every gate lets in,
-    pub(crate) gates: Box<[Gate]>,
+    pub(crate) gates: List<Gate>,
     /// and for whom this condition holds.
     pub(crate) audience: Option<Jump>,
     /// The layer of the experiment, by its position in the policy.
@@ -114,20 +128,47 @@ pub struct Segment {
     /// Until when the idle lane keeps the users that it has.
     pub(crate) drain: Option<Timestamp>,
     pub(crate) deny: Option<Set>,
-    pub(crate) allow: Box<[(LaneId, Set)]>,
+    pub(crate) allow: List<Allow>,
     pub(crate) sticky: Option<Sticky>,
-    pub(crate) lanes: Box<[Lane]>,
-    pub(crate) rules: Box<[Rule]>,
-    pub(crate) overrides: Overrides,
-    pub(crate) group_cookie: Option<Cookie>,
+    pub(crate) group_cookie: Option<Cookie<Text>>,
     pub(crate) respond: Respond,
-    /// The labels of all lanes.
-    pub(crate) labels: Box<[LanePair]>,
-    /// The fallbacks of all lanes.
-    pub(crate) fallbacks: Box<[LaneId]>,
-    /// All its conditions.
-    pub(crate) conditions: Conditions,
+    pub(crate) matches: Matches,
 }
+
+record!(Head {
+    name: Text,
+    revision: u32,
+    off: bool,
+    during: Window,
+    mode: Mode,
+    routes: bool,
+    follow: Follow,
+    base: LaneId,
+    lanes: List<Lane>,
+    overrides: Overrides,
+    rules: List<Rule>,
+    tests: List<Test>,
+    split: Option<Split>,
+    gates: List<Gate>,
+    audience: Option<Jump>,
+    layer: Option<u32>,
+    drain: Option<Timestamp>,
+    deny: Option<Set>,
+    allow: List<Allow>,
+    sticky: Option<Sticky>,
+    group_cookie: Option<Cookie<Text>>,
+    respond: Respond,
+    matches: Matches,
+});
+
+/// The gray ids that are always in a lane.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allow {
+    pub(crate) lane: LaneId,
+    pub(crate) ids: Set,
+}
+
+record!(Allow { lane: LaneId, ids: Set });
 
 /// What the client is told.
 #[derive(Debug, Clone, Copy)]
@@ -137,6 +178,8 @@ pub(crate) struct Respond {
     pub(crate) cache: Option<Cache>,
 }
 
+record!(Respond { lane: bool, experiment: bool, cache: Option<Cache> });
+
 /// What shared caches are told.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Cache {
@@ -144,6 +187,8 @@ pub(crate) enum Cache {
     /// The names of request headers, as one list.
     Vary(Text),
 }
+
+record!(enum Cache, else Cache::Private; Private, Vary(names: Text));
 
 /// What makes a sticky cookie believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,13 +201,17 @@ pub(crate) enum Proof {
     UnknownKey,
 }
 
+record!(enum Proof, else Proof::UnknownKey; None, Key(position: u32), UnknownKey);
+
 /// A cookie that remembers the lane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Sticky {
-    pub(crate) cookie: Cookie,
+    pub(crate) cookie: Cookie<Text>,
     pub(crate) proof: Proof,
     pub(crate) any_revision: bool,
 }
+
+record!(Sticky { cookie: Cookie<Text>, proof: Proof, any_revision: bool });
 
 /// A lane, compiled.
 #[derive(Debug, Clone, Copy)]
@@ -171,10 +220,19 @@ pub(crate) struct Lane {
     /// Empty when the lane names none.
     pub(crate) cluster: Text,
     pub(crate) weighted_slot: Option<u32>,
-    pub(crate) labels: Span,
+    pub(crate) labels: List<LanePair>,
     pub(crate) unavailable: bool,
-    pub(crate) fallbacks: Span,
+    pub(crate) fallbacks: List<LaneId>,
 }
+
+record!(Lane {
+    name: Text,
+    cluster: Text,
+    weighted_slot: Option<u32>,
+    labels: List<LanePair>,
+    unavailable: bool,
+    fallbacks: List<LaneId>,
+});
 
 /// One label of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -187,6 +245,8 @@ pub(crate) struct LanePair {
     pub(crate) implied: bool,
 }
 
+record!(LanePair { key: Text, own_key: Text, value: Text, implied: bool });
+
 /// A rule, compiled: where its condition starts, and the lane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
@@ -196,28 +256,52 @@ pub(crate) struct Rule {
     pub(crate) during: Window,
 }
 
-/// What may force a lane; spans are over the arena's words.
+record!(Rule { name: Text, when: Jump, lane: LaneId, during: Window });
+
+/// What may force a lane.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Overrides {
-    pub(crate) headers: Span,
+    pub(crate) headers: List<Text>,
     pub(crate) rules: Option<Text>,
-    pub(crate) cookies: Span,
+    pub(crate) cookies: List<Text>,
 }
 
+record!(Overrides { headers: List<Text>, rules: Option<Text>, cookies: List<Text> });
+
+record!(enum Follow, else Follow::None; Chain, Own, None);
+
 impl Segment {
+    /// A segment of what stands in `arena`, which began with room for a [`Head`].
+    pub(crate) fn new(arena: Arena, head: &Head, origins: Origins) -> Self {
+        Segment { bytes: arena.finish(*head).into(), origins }
+    }
+
+    /// The block in which everything stands.
+    #[inline]
+    pub(crate) fn block(&self) -> Block<'_> {
+        Block(&self.bytes)
+    }
+
+    /// What it is. Whoever wants a field of it reads that field alone.
+    #[expect(clippy::inline_always, reason = "a head is large, and its readers want little of it")]
+    #[inline(always)]
+    pub(crate) fn head(&self) -> Head {
+        self.block().first()
+    }
+
     /// The name of the release.
     pub fn name(&self) -> &[u8] {
-        self.text(self.name)
+        self.text(self.head().name)
     }
 
     /// The mode of the release.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.head().mode
     }
 
     /// The revision of the release.
     pub fn revision(&self) -> u32 {
-        self.revision
+        self.head().revision
     }
 
     /// The name of a lane.
@@ -233,51 +317,140 @@ impl Segment {
     /// Whether it picks the lane of a request; otherwise it only names a group.
     #[cfg(feature = "tools")]
     pub fn routes(&self) -> bool {
-        self.routes
+        self.head().routes
     }
 
     /// Whether the release matches requests to a host, as a client writes it, on some path.
     #[cfg(feature = "tools")]
     pub fn has_host(&self, host: &[u8]) -> bool {
         let (host, port) = crate::index::split_port(host);
-        self.matches.hosts.iter().any(|pattern| pattern.is_match(host, port))
+        self.head().matches.hosts(self.block()).any(|pattern| pattern.is_match(host, port))
     }
 
     /// The name of a rule, by its position.
     pub fn rule_name(&self, rule: u16) -> &[u8] {
-        self.rules.get(usize::from(rule)).map_or(&[], |rule| self.text(rule.name))
+        let rule = self.block().at(self.head().rules, rule.into());
+        rule.map_or(&[], |rule| self.text(rule.name))
     }
 
     pub(crate) fn text(&self, text: Text) -> &[u8] {
-        self.arena.text(text)
+        self.block().text(text)
     }
 
-    pub(crate) fn lane(&self, lane: LaneId) -> Option<&Lane> {
-        self.lanes.get(usize::from(lane.0))
+    pub(crate) fn lane(&self, lane: LaneId) -> Option<Lane> {
+        self.block().at(self.head().lanes, lane.0.into())
     }
 
     /// The lanes with their ids.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
-        (0..=u8::MAX).map(LaneId).zip(self.lanes.iter())
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, Lane)> {
+        (0..=u8::MAX).map(LaneId).zip(self.block().list(self.head().lanes))
+    }
+
+    /// The rules, in order.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.block().list(self.head().rules)
+    }
+
+    /// The conditions of rules and audience.
+    pub(crate) fn conditions(&self) -> Conditions<'_> {
+        Conditions { block: self.block(), tests: self.head().tests, origins: &self.origins }
+    }
+
+    /// The hosts and paths that it governs.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.head().matches.pairs(self.block())
     }
 
     /// Whether the release is on.
     pub(crate) fn is_on(&self, now: impl Fn() -> Timestamp) -> bool {
-        !self.off && self.during.is_open(now)
+        let Head { off, during, .. } = self.head();
+        !off && during.is_open(now)
     }
 
     /// Whether `lane` may keep users whom a cookie remembers in it: it is the base lane, or has a share, or is being drained.
     pub(crate) fn is_open(&self, lane: LaneId, now: impl Fn() -> Timestamp) -> bool {
-        lane == self.base
-            || self.split.as_ref().is_some_and(|split| split.is_open(lane, &now))
-            || self.drain.is_some_and(|until| now() < until)
+        let Head { base, split, drain, .. } = self.head();
+        lane == base
+            || split.is_some_and(|split| split.is_open(self.block(), lane, &now))
+            || drain.is_some_and(|until| now() < until)
     }
 
     pub(crate) fn lane_named(&self, name: &[u8]) -> Option<LaneId> {
         self.lanes().find(|(_, lane)| self.text(lane.name) == name).map(|(id, _)| id)
     }
 
-    pub(crate) fn labels_of(&self, lane: &Lane) -> &[LanePair] {
-        lane.labels.of(&self.labels)
+    pub(crate) fn labels_of(&self, lane: &Lane) -> Records<'_, LanePair> {
+        self.block().list(lane.labels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use proptest::test_runner::Config;
+    use serde_json::json;
+
+    use super::*;
+    use crate::given::Given;
+    use crate::policy::Trust;
+
+    /// A plan whose release has a record of each kind.
+    fn plan() -> Plan {
+        let policy = json!({"language": 1, "releases": [{
+            "name": "shop",
+            "match": {"hosts": ["shop.example.com", "*.example.com"], "paths": [{"prefix": "/a"}]},
+            "lanes": [{"name": "A", "cluster": "a", "fallback": ["B"]}, {"name": "B", "labels": {"version": "2"}, "weightedSlot": 1}],
+            "ab": {
+                "salt": "s", "groups": [{"lane": "A", "weight": 50}, {"lane": "B", "weight": 50}], "holdout": 5,
+                "audience": {"not": {"header": {"user-agent": {"regex": "a+b|c.*"}}}}, "cookie": {"name": "group"}},
+            "deny": ["u-1"], "allow": {"B": ["u-2", "u-3"]}, "sticky": {}, "respond": {"cache": "private"},
+            "overrides": {"headers": ["x-lane"], "rules": "x-rules", "cookies": ["lane"]},
+            "rules": [
+                {"name": "one", "lane": "B", "during": {"until": "2030-01-01T00:00:00Z"}, "when": {"any": [
+                    {"header": {"x-version": {"semver": ">=3.2, <4"}}}, {"query": {"n": {"mod": {"divisor": 7, "remainder": "<3"}}}},
+                    {"cookie": {"theme": {"in": ["dark", "light"]}}}, {"path": {"glob": "/a/*"}}]}},
+                {"name": "two", "lane": "B", "when": {"source": ["10.0.0.0/8"], "percent": {"salt": "p", "to": 50}, "query": {"n": {"number": ">=1"}}}},
+            ],
+        }]});
+        crate::compile_node(&serde_json::from_str(&policy.to_string()).unwrap()).unwrap()
+    }
+
+    fn request() -> Given {
+        let headers = [
+            (":authority", "shop.example.com"),
+            (":path", "/a/b?n=9"),
+            ("x-gray-id", "u-4"),
+            ("x-lane", "C"),
+            ("x-rules", "version=3"),
+            ("x-version", "3.1"),
+            ("user-agent", "aaab"),
+            ("cookie", "theme=blue; gray_shop=shop~B~1; lane=D"),
+            ("x-traffic-label", "version=1;shop.version=4"),
+        ];
+        Given {
+            headers: headers.into_iter().collect(),
+            source_address: Some([10, 1, 2, 3].into()),
+            ..Given::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn a_block_of_any_bytes_decides_something(changes in vec((any::<Index>(), any::<u8>()), 1..60)) {
+            let (mut plan, request) = (plan(), request());
+            let segment = plan.segments.first_mut().unwrap();
+            let mut bytes = segment.bytes.to_vec();
+            for (at, byte) in changes {
+                *at.get_mut(&mut bytes) = byte;
+            }
+            segment.bytes = bytes.into();
+            let decision = crate::decide(&plan, Trust::Mesh, &request);
+            crate::effects(&plan, &decision);
+            crate::effect::summary(&plan, &decision);
+        }
     }
 }

@@ -32,19 +32,21 @@ use std::fmt;
 
 use memchr::memchr;
 
-use crate::arena::position;
+use crate::arena::{Arena, Block, List, Text};
 use crate::limits;
+use crate::record::record;
 use automaton::{Automaton, Fragment};
 use set::Set;
 
-/// One compiled expression: where it stands in the [`Programs`] that compiled it, and what is known of it.
+/// One compiled expression: where it stands in the block in which it was compiled, and what is known of it. With another block it
+/// matches or not, and nothing worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// First of its words. In sets of [`width`] words each: first, last, chain, loops, branches, one for each class
-    /// of bytes, one for each position (its follow).
-    words: u32,
-    /// First of its 256 bytes: the class of each byte.
-    bytes: u32,
+    /// Sets of [`width`] words each: first, last, chain, loops, branches, one for each class of bytes, one for each
+    /// position (its follow).
+    sets: List<u64>,
+    /// 256 bytes: the class of each byte.
+    map: Text,
     positions: u16,
     classes: u16,
     /// Whether it matches the empty text.
@@ -55,7 +57,64 @@ pub(crate) struct Program {
     always: bool,
 }
 
+record!(Program {
+    sets: List<u64>,
+    map: Text,
+    positions: u16,
+    classes: u16,
+    nullable: bool,
+    needs: Option<u8>,
+    never: bool,
+    always: bool,
+});
+
 impl Program {
+    /// Compiles a regular expression; its lists are kept in `arena`.
+    ///
+    /// # Errors
+    /// The first byte that is not understood and what is allowed there, or the limit that is passed.
+    pub(crate) fn compile(text: &str, arena: &mut Arena) -> Result<Self, RegexError> {
+        let (automaton, whole) = expression::parse(text)?;
+        Ok(Program::keep(&automaton, whole, arena))
+    }
+
+    /// Compiles a glob: `*` is any run of bytes without the separator, `**` any run, `?` one byte but the separator,
+    /// `\` takes the next byte as it is, and all else stands for itself. Without a separator, `*` and `**` are the same.
+    ///
+    /// # Errors
+    /// A `\` at the end, or the limit that is passed.
+    pub(crate) fn compile_glob(
+        text: &str,
+        separator: Option<u8>,
+        arena: &mut Arena,
+    ) -> Result<Self, RegexError> {
+        let (automaton, whole) = glob::parse(text, separator)?;
+        Ok(Program::keep(&automaton, whole, arena))
+    }
+
+    fn keep(automaton: &Automaton, whole: Fragment, arena: &mut Arena) -> Self {
+        let (map, classes) = automaton.classes();
+        let follow = automaton.follow();
+        let shape = automaton.shape();
+        let reached = automaton.reached(whole.first, shape.possible);
+        // At most 256 of each.
+        let positions = u16::try_from(follow.len()).unwrap_or_default();
+        let class_count = u16::try_from(classes.len()).unwrap_or_default();
+        let known = [whole.first, whole.last, shape.chain, shape.loops, shape.branches];
+        let sets = known.into_iter().chain(classes).chain(follow);
+        let width = width(positions);
+        Program {
+            sets: arena.list(sets.flat_map(|set| set.0.into_iter().take(width))),
+            map: arena.keep(map),
+            positions,
+            classes: class_count,
+            nullable: whole.nullable,
+            needs: whole.needs,
+            never: !whole.nullable && (reached & whole.last).is_empty(),
+            always: whole.nullable && !(whole.first & whole.last & shape.everything).is_empty(),
+        }
+    }
+
     /// Whether no text can match: `[^\x00-\xff]`. Exact.
     pub(crate) fn never(self) -> bool {
         self.never
@@ -65,89 +124,34 @@ impl Program {
     pub(crate) fn always(self) -> bool {
         self.always
     }
-}
-
-/// Compiled expressions, in flat lists. A [`Program`] means something only to the list that compiled it; with another
-/// it matches or not, and nothing worse.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Programs {
-    words: Vec<u64>,
-    bytes: Vec<u8>,
-}
-
-impl Programs {
-    /// Compiles a regular expression.
-    ///
-    /// # Errors
-    /// The first byte that is not understood and what is allowed there, or the limit that is passed.
-    pub(crate) fn compile(&mut self, text: &str) -> Result<Program, RegexError> {
-        let (automaton, whole) = expression::parse(text)?;
-        Ok(self.keep(&automaton, whole))
-    }
-
-    /// Compiles a glob: `*` is any run of bytes without the separator, `**` any run, `?` one byte but the separator,
-    /// `\` takes the next byte as it is, and all else stands for itself. Without a separator, `*` and `**` are the same.
-    ///
-    /// # Errors
-    /// A `\` at the end, or the limit that is passed.
-    pub(crate) fn compile_glob(&mut self, text: &str, separator: Option<u8>) -> Result<Program, RegexError> {
-        let (automaton, whole) = glob::parse(text, separator)?;
-        Ok(self.keep(&automaton, whole))
-    }
-
-    fn keep(&mut self, automaton: &Automaton, whole: Fragment) -> Program {
-        let (map, classes) = automaton.classes();
-        let follow = automaton.follow();
-        let shape = automaton.shape();
-        let reached = automaton.reached(whole.first, shape.possible);
-        let program = Program {
-            words: position(self.words.len()),
-            bytes: position(self.bytes.len()),
-            // At most 256 of each.
-            positions: u16::try_from(follow.len()).unwrap_or_default(),
-            classes: u16::try_from(classes.len()).unwrap_or_default(),
-            nullable: whole.nullable,
-            needs: whole.needs,
-            never: !whole.nullable && (reached & whole.last).is_empty(),
-            always: whole.nullable && !(whole.first & whole.last & shape.everything).is_empty(),
-        };
-        let width = width(program.positions);
-        let mut sets = vec![whole.first, whole.last, shape.chain, shape.loops, shape.branches];
-        sets.extend(classes);
-        sets.extend(follow);
-        for set in sets {
-            self.words.extend(set.0.iter().take(width));
-        }
-        self.bytes.extend_from_slice(&map);
-        program
-    }
 
     /// Whether the expression matches the whole of `text`. At most a few operations for each byte and each position
     /// that is reached; no allocation.
-    pub(crate) fn is_match(&self, program: Program, text: &[u8]) -> bool {
-        let Some((first, rest)) = text.split_first() else { return program.nullable };
-        if program.needs.is_some_and(|byte| memchr(byte, text).is_none()) {
+    pub(crate) fn is_match(self, block: Block<'_>, text: &[u8]) -> bool {
+        let Some((first, rest)) = text.split_first() else { return self.nullable };
+        if self.needs.is_some_and(|byte| memchr(byte, text).is_none()) {
             return false;
         }
-        let walked = match width(program.positions) {
-            1 => self.walk::<1>(program, *first, rest),
-            _ => self.walk::<4>(program, *first, rest),
+        let walked = match width(self.positions) {
+            1 => self.walk::<1>(block, *first, rest),
+            _ => self.walk::<4>(block, *first, rest),
         };
         walked.unwrap_or(false)
     }
 
     /// `None` where nothing is reached any more.
-    fn walk<const W: usize>(&self, program: Program, byte: u8, rest: &[u8]) -> Option<bool> {
-        let words = self.words.get(program.words as usize..)?.as_chunks::<W>().0;
-        let map = self.bytes.get(program.bytes as usize..)?.first_chunk::<256>()?;
-        let ([first, last, chain, loops, branches], sets) = words.split_first_chunk()?;
-        let (classes, follow) = sets.split_at_checked(usize::from(program.classes))?;
+    fn walk<const W: usize>(self, block: Block<'_>, byte: u8, rest: &[u8]) -> Option<bool> {
+        let sets = block.from(self.sets).as_chunks::<8>().0.as_chunks::<W>().0;
+        let map = block.text(self.map).first_chunk::<256>()?;
+        let (known, sets) = sets.split_first_chunk()?;
+        let [first, last, chain, loops, branches] = known.each_ref().map(Set::of_bytes);
+        let (classes, follow) = sets.split_at_checked(usize::from(self.classes))?;
         let takes = |byte: u8| {
             let class = *map.get(usize::from(byte))?;
-            classes.get(usize::from(class)).copied().map(Set)
+            classes.get(usize::from(class)).map(Set::of_bytes)
         };
         let (mut from, mut next) = (Set::EMPTY, Set::EMPTY);
-        let mut reached = Set(*first) & takes(byte)?;
+        let mut reached = first & takes(byte)?;
         for byte in rest {
             if reached.is_empty() {
                 return None;
@@ -156,17 +160,17 @@ impl Programs {
             if reached != from {
                 from = reached;
                 // Most positions are followed by the next one, by themselves, or by both: one shift for all of them.
-                next = (reached & Set(*chain)).successors() | (reached & Set(*loops));
-                for (start, mut word) in (0..).step_by(64).zip((reached & Set(*branches)).0) {
+                next = (reached & chain).successors() | (reached & loops);
+                for (start, mut word) in (0..).step_by(64).zip((reached & branches).0) {
                     while word != 0 {
-                        next = next | Set(*follow.get(start + word.trailing_zeros() as usize)?);
+                        next = next | Set::of_bytes(follow.get(start + word.trailing_zeros() as usize)?);
                         word &= word - 1;
                     }
                 }
             }
             reached = next & takes(*byte)?;
         }
-        Some(!(reached & Set(*last)).is_empty())
+        Some(!(reached & last).is_empty())
     }
 }
 

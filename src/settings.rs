@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::address::Network;
+use crate::arena::Text;
 use crate::headers;
 use crate::plan::Proof;
 use crate::policy::{Absent, IdSource, Normalize};
+use crate::record::record;
 
 /// Envoy's JWT filter.
 pub(crate) const JWT_FILTER: &str = "envoy.filters.http.jwt_authn";
@@ -119,16 +121,24 @@ impl From<&Source> for IdSource {
 }
 
 /// A cookie to be set: its name, and its attributes as they follow the value (`; Path=/; …`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cookie {
-    pub(crate) name: Box<str>,
-    pub(crate) attributes: Box<str>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cookie<T = Box<str>> {
+    pub(crate) name: T,
+    pub(crate) attributes: T,
 }
 
+record!(Cookie<Text> { name: Text, attributes: Text });
+
 impl Cookie {
+    pub(crate) fn as_bytes(&self) -> Cookie<&[u8]> {
+        Cookie { name: self.name.as_bytes(), attributes: self.attributes.as_bytes() }
+    }
+}
+
+impl Cookie<&[u8]> {
     /// The value of a `set-cookie` header that sets it to `value`.
     pub(crate) fn set(&self, value: &[u8]) -> Vec<u8> {
-        [self.name.as_bytes(), b"=", value, self.attributes.as_bytes()].concat()
+        [self.name, b"=", value, self.attributes].concat()
     }
 }
 

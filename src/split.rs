@@ -6,9 +6,10 @@
 //! current weight, as most systems do it, the second lane would move whenever the first one grows. (Who has to agree with such a
 //! system can have it: then slots are as wide as shares.)
 
-use crate::arena::{Arena, LaneId, Span, Text};
+use crate::arena::{Block, LaneId, List, Text};
 use crate::explain::Part;
 use crate::hash::Scheme;
+use crate::record::record;
 use crate::time::Timestamp;
 
 /// How an id becomes a bucket: a scheme, and the text before and after the id.
@@ -19,24 +20,26 @@ pub(crate) struct Hasher {
     pub(crate) after: Text,
 }
 
+record!(Hasher { scheme: Scheme, before: Text, after: Text });
+
 impl Hasher {
     /// The bucket of `id` among `buckets`.
-    pub(crate) fn bucket(&self, arena: &Arena, id: &[u8], buckets: u32) -> u32 {
-        self.scheme.bucket(arena.text(self.before), id, arena.text(self.after), buckets)
+    pub(crate) fn bucket(&self, block: Block<'_>, id: &[u8], buckets: u32) -> u32 {
+        self.scheme.bucket(block.text(self.before), id, block.text(self.after), buckets)
     }
 }
 
 /// How users are split among lanes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Split {
     pub(crate) hasher: Hasher,
     pub(crate) buckets: u32,
-    pub(crate) slots: Box<[Slot]>,
-    /// The points of all ramps.
-    pub(crate) points: Box<[Point]>,
+    pub(crate) slots: List<Slot>,
     /// Whether buckets that are in no slot are no part of the experiment, rather than the base lane's.
     pub(crate) has_holes: bool,
 }
+
+record!(Split { hasher: Hasher, buckets: u32, slots: List<Slot>, has_holes: bool });
 
 /// A part of the bucket space that a lane owns, in buckets.
 #[derive(Debug, Clone, Copy)]
@@ -53,16 +56,20 @@ pub(crate) struct Slot {
     pub(crate) share: Share,
 }
 
+record!(Slot { lane: LaneId, start: u32, size: u32, offset: u32, share: Share });
+
 /// How many buckets a lane fills.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Share {
     Fixed(u32),
-    /// It follows these points in time.
-    Ramp {
-        points: Span,
-        is_linear: bool,
-    },
+    /// It follows these points in time, in steps.
+    Steps(List<Point>),
+    /// It follows these points in time, on the lines between them.
+    Linear(List<Point>),
 }
+
+record!(enum Share, else Share::Fixed(0);
+    Fixed(fill: u32), Steps(points: List<Point>), Linear(points: List<Point>));
 
 /// A share at a point in time, in buckets.
 #[derive(Debug, Clone, Copy)]
@@ -71,47 +78,64 @@ pub(crate) struct Point {
     pub(crate) fill: u32,
 }
 
+record!(Point { at: Timestamp, fill: u32 });
+
 impl Split {
     /// The lane of `bucket`: the owner of the filled part it lies in.
-    pub(crate) fn lane_of(&self, bucket: u32, now: impl Fn() -> Timestamp) -> Option<LaneId> {
-        let filled = |slot: &&Slot| {
+    pub(crate) fn lane_of(
+        &self,
+        block: Block<'_>,
+        bucket: u32,
+        now: impl Fn() -> Timestamp,
+    ) -> Option<LaneId> {
+        let filled = |slot: &Slot| {
             let offset = bucket.checked_sub(slot.start);
-            offset.is_some_and(|offset| offset < slot.size && offset < self.filled(slot, &now))
+            offset.is_some_and(|offset| offset < slot.size && offset < slot.filled(block, &now))
         };
-        self.slots.iter().find(filled).map(|slot| slot.lane)
+        block.list(self.slots).find(filled).map(|slot| slot.lane)
     }
 
     /// The buckets that lanes fill now.
-    pub(crate) fn parts(&self, now: impl Fn() -> Timestamp) -> impl Iterator<Item = Part> {
-        let part = move |slot: &Slot| {
-            let size = self.filled(slot, &now).min(slot.size);
+    pub(crate) fn parts(&self, block: Block<'_>, now: impl Fn() -> Timestamp) -> impl Iterator<Item = Part> {
+        block.list(self.slots).filter_map(move |slot| {
+            let size = slot.filled(block, &now).min(slot.size);
             let (lane, from) = (slot.lane, slot.start);
             (size > 0).then(|| Part { lane, from, to: from.saturating_add(size) })
-        };
-        self.slots.iter().filter_map(part)
+        })
     }
 
     /// Whether `lane` has a share now.
-    pub(crate) fn is_open(&self, lane: LaneId, now: impl Fn() -> Timestamp) -> bool {
-        self.slots.iter().any(|slot| slot.lane == lane && self.filled(slot, &now) > 0)
+    pub(crate) fn is_open(&self, block: Block<'_>, lane: LaneId, now: impl Fn() -> Timestamp) -> bool {
+        block.list(self.slots).any(|slot| slot.lane == lane && slot.filled(block, &now) > 0)
     }
+}
 
-    /// How many buckets of a slot are filled, counted from its start; more than it has where the lane fills others too.
-    pub(crate) fn filled(&self, slot: &Slot, now: &impl Fn() -> Timestamp) -> u32 {
-        let fill = match slot.share {
+impl Slot {
+    /// How many of its buckets are filled, counted from its start; more than it has where the lane fills others too.
+    pub(crate) fn filled(&self, block: Block<'_>, now: &impl Fn() -> Timestamp) -> u32 {
+        let fill = match self.share {
             Share::Fixed(fill) => fill,
-            Share::Ramp { points, is_linear } => fill_at(points.of(&self.points), is_linear, now()),
+            Share::Steps(points) => fill_at(block.list(points), false, now()),
+            Share::Linear(points) => fill_at(block.list(points), true, now()),
         };
-        fill.saturating_sub(slot.offset)
+        fill.saturating_sub(self.offset)
     }
 }
 
 /// The share at a point in time: none before the first point, the last one's after it; between two points that of the
 /// earlier, or the one on the line between them.
-pub(crate) fn fill_at(points: &[Point], is_linear: bool, now: Timestamp) -> u32 {
-    let later = points.iter().position(|point| point.at > now).unwrap_or(points.len());
-    let Some(from) = later.checked_sub(1).and_then(|at| points.get(at)) else { return 0 };
-    let Some(to) = points.get(later).filter(|_| is_linear) else { return from.fill };
+pub(crate) fn fill_at(points: impl Iterator<Item = Point>, is_linear: bool, now: Timestamp) -> u32 {
+    let mut from = None;
+    let mut later = None;
+    for point in points {
+        if point.at > now {
+            later = Some(point);
+            break;
+        }
+        from = Some(point);
+    }
+    let Some(from) = from else { return 0 };
+    let Some(to) = later.filter(|_| is_linear) else { return from.fill };
     let whole = i128::from(to.at.seconds()) - i128::from(from.at.seconds());
     let passed = i128::from(now.seconds()) - i128::from(from.at.seconds());
     let way = i128::from(to.fill) - i128::from(from.fill);
@@ -176,7 +200,7 @@ mod tests {
     fn a_ramp_holds_or_grows_between_its_points() {
         let point = |(at, fill)| Point { at: Timestamp::from_seconds(at), fill };
         let points = [(100, 500), (200, 1_000), (400, 200)].map(point);
-        let at = |is_linear, now| fill_at(&points, is_linear, Timestamp::from_seconds(now));
+        let at = |is_linear, now| fill_at(points.into_iter(), is_linear, Timestamp::from_seconds(now));
         for (now, steps, linear) in [
             (0, 0, 0),
             (99, 0, 0),
@@ -190,6 +214,6 @@ mod tests {
         ] {
             assert_eq!((at(false, now), at(true, now)), (steps, linear), "at {now}");
         }
-        assert_eq!(fill_at(&[], true, Timestamp::default()), 0);
+        assert_eq!(fill_at(std::iter::empty(), true, Timestamp::default()), 0);
     }
 }

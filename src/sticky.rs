@@ -41,7 +41,7 @@ pub(crate) fn recall(
     facts: &Facts<'_>,
     id: Option<&[u8]>,
 ) -> Result<LaneId, Doubt> {
-    let value = facts.cookie(sticky.cookie.name.as_bytes()).ok_or(Doubt::Absent)?;
+    let value = facts.cookie(segment.text(sticky.cookie.name)).ok_or(Doubt::Absent)?;
     let mut parts = split(value, b'~');
     let (first, lane, revision) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let Some((lane, revision)) = lane.zip(revision) else {

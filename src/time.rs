@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use crate::record::record;
+
 /// A point in time: whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+record!(Timestamp(i64));
 
 /// What a timestamp must look like, for messages.
 pub(crate) const EXPECTED: &str =

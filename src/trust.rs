@@ -8,7 +8,6 @@
 
 use std::net::IpAddr;
 
-use crate::address::Network;
 use crate::baggage;
 use crate::bytes::same;
 use crate::limits;
@@ -95,7 +94,8 @@ pub(crate) fn admit<'a>(
         // Asking the host for the address costs; without a list of trusted sources nobody asks.
         Trust::Edge => {
             !settings.trusted.is_empty()
-                && source_address().is_some_and(|address| Network::any_contains(&settings.trusted, address))
+                && source_address()
+                    .is_some_and(|from| settings.trusted.iter().any(|network| network.contains(from)))
         }
     };
     let removed = Removed::of(settings, believed, headers);

@@ -9,10 +9,11 @@
 
 use std::cmp::Ordering;
 
-use crate::arena::{Arena, Span, Text};
+use crate::arena::{Arena, Block, List, Text};
 use crate::bytes::{split, split_once};
 use crate::compare::{Comparison, comparisons};
 use crate::number::whole;
+use crate::record::record;
 
 /// What a requirement must look like, for messages.
 pub(crate) const EXPECTED: &str =
@@ -21,15 +22,13 @@ pub(crate) const EXPECTED: &str =
 /// Major, minor and patch.
 type Core = [u64; 3];
 
-/// A requirement: its comparisons in [`Requirements`].
+/// A requirement: comparisons that must all hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Requirement(Span);
-
-/// The comparisons of all requirements of a release.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Requirements {
-    terms: Vec<Term>,
+pub(crate) struct Requirement {
+    terms: List<Term>,
 }
+
+record!(Requirement { terms: List<Term> });
 
 /// One comparison.
 #[derive(Debug, Clone, Copy)]
@@ -44,24 +43,25 @@ struct Term {
     pre: Option<Text>,
 }
 
-impl Requirements {
-    /// Takes in comparisons that must all hold; `None` when the text is something else. Texts are kept in `arena`.
-    pub(crate) fn compile(&mut self, text: &str, arena: &mut Arena) -> Option<Requirement> {
+record!(Term { comparison: Comparison, same: u8, given: u8, core: Core, pre: Option<Text> });
+
+impl Requirement {
+    /// Takes in comparisons that must all hold; `None` when the text is something else. They are kept in `arena`.
+    pub(crate) fn compile(text: &str, arena: &mut Arena) -> Option<Requirement> {
         let mut terms = Vec::new();
         if !is_wildcard(text.trim_ascii().as_bytes()) {
             for (comparison, operand) in comparisons(text) {
                 terms.push(Term::parse(comparison, operand, arena)?);
             }
         }
-        Some(Requirement(Span::append(&mut self.terms, terms)))
+        Some(Requirement { terms: arena.list(terms) })
     }
 
     /// Whether it is certain that no version holds. Exact where no pre-release is named.
-    pub(crate) fn is_empty(&self, requirement: Requirement) -> bool {
-        let terms = requirement.0.of(&self.terms);
-        let names_pre = terms.iter().any(|term| term.pre.is_some());
+    pub(crate) fn is_empty(self, block: Block<'_>) -> bool {
+        let names_pre = block.list(self.terms).any(|term| term.pre.is_some());
         let (mut from, mut to) = ([0; 3], None);
-        for term in terms {
+        for term in block.list(self.terms) {
             let Some(start) = term.start() else { return true };
             from = from.max(start);
             to = to.into_iter().chain(term.end(names_pre)).min();
@@ -70,12 +70,11 @@ impl Requirements {
     }
 
     /// Whether `text` is a version for which all comparisons hold.
-    pub(crate) fn holds(&self, requirement: Requirement, arena: &Arena, text: &[u8]) -> bool {
+    pub(crate) fn holds(self, block: Block<'_>, text: &[u8]) -> bool {
         let Some(version) = Version::parse(text) else { return false };
-        let terms = requirement.0.of(&self.terms);
-        let names_it = |term: &Term| term.pre.is_some() && term.core == version.core;
-        (version.pre.is_empty() || terms.iter().any(names_it))
-            && terms.iter().all(|term| term.holds(arena, &version))
+        let names_it = |term: Term| term.pre.is_some() && term.core == version.core;
+        (version.pre.is_empty() || block.list(self.terms).any(names_it))
+            && block.list(self.terms).all(|term| term.holds(block, &version))
     }
 }
 
@@ -110,7 +109,7 @@ impl Term {
         Some(Term { comparison, same, given, core, pre })
     }
 
-    fn holds(&self, arena: &Arena, version: &Version<'_>) -> bool {
+    fn holds(&self, block: Block<'_>, version: &Version<'_>) -> bool {
         let compare = |count: u8| {
             let count = usize::from(count);
             version.core.iter().take(count).cmp(self.core.iter().take(count))
@@ -118,7 +117,7 @@ impl Term {
         let is_whole = self.given == 3;
         let mut order = compare(self.given);
         if is_whole && order.is_eq() {
-            order = compare_pre(version.pre, self.pre.map_or(&[], |pre| arena.text(pre)));
+            order = compare_pre(version.pre, self.pre.map_or(&[], |pre| block.text(pre)));
         }
         // 3.2.1-rc.1 is neither 3.2 nor after it.
         let is_equal = order.is_eq() && (is_whole || version.pre.is_empty());
@@ -232,24 +231,24 @@ mod tests {
 
     use super::*;
 
-    /// A requirement and the lists that it stands in.
-    struct Taken(Requirements, Arena, Requirement);
+    /// A requirement and the block that it stands in.
+    struct Taken(Arena, Requirement);
 
     impl Taken {
         fn parse(text: &str) -> Option<Self> {
-            let (mut requirements, mut arena) = (Requirements::default(), Arena::default());
+            let mut arena = Arena::default();
             // Others stand before it.
-            requirements.compile("=1.0.0-other", &mut arena)?;
-            let requirement = requirements.compile(text, &mut arena)?;
-            Some(Taken(requirements, arena, requirement))
+            Requirement::compile("=1.0.0-other", &mut arena)?;
+            let requirement = Requirement::compile(text, &mut arena)?;
+            Some(Taken(arena, requirement))
         }
 
         fn holds(&self, version: &[u8]) -> bool {
-            self.0.holds(self.2, &self.1, version)
+            self.1.holds(self.0.block(), version)
         }
 
         fn is_empty(&self) -> bool {
-            self.0.is_empty(self.2)
+            self.1.is_empty(self.0.block())
         }
     }
 

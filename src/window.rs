@@ -1,5 +1,6 @@
 //! A time from one point to another.
 
+use crate::record::record;
 use crate::time::Timestamp;
 
 /// A time from one point to another: `from` is in, `until` is not.
@@ -10,6 +11,8 @@ pub(crate) struct Window {
     /// `None` for ever.
     pub(crate) until: Option<Timestamp>,
 }
+
+record!(Window { from: Option<Timestamp>, until: Option<Timestamp> });
 
 impl Window {
     /// All of time.

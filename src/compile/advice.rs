@@ -16,7 +16,6 @@ mod share;
 mod text;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::error::At;
 use crate::limits;
@@ -57,7 +56,7 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         at.key("off").warning("no release counts while this stands; remove it, and they do");
     }
     let faulty: BTreeSet<usize> = at.key("releases").faulty();
-    let each = policy.releases.iter().zip(plan.segments.iter().map(Arc::as_ref)).enumerate();
+    let each = policy.releases.iter().zip(&plan.segments).enumerate();
     let good: Vec<Good<'_>> = each
         .filter(|(position, _)| !faulty.contains(position))
         .map(|(position, (written, segment))| Good { position, written, segment })
@@ -76,6 +75,6 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
     nested::warn(&good, all_are_good, steps, at);
     // Where one is not, what the index finds is not certain.
     if all_are_good {
-        shadow::warn(&plan.index, &good, steps, at);
+        shadow::warn(plan, &good, steps, at);
     }
 }

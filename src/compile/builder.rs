@@ -1,32 +1,66 @@
 //! Collects the records of a segment while its release is compiled.
 
-use crate::arena::{Arena, LaneId, Span};
-use crate::condition::Conditions;
+use crate::arena::{Arena, LaneId, position};
+use crate::condition::{Jump, Operator, Subject, Test};
 use crate::error::{At, OneOf, Problem, Quoted};
-use crate::plan::LanePair;
+use crate::explain::{Origin, Origins};
+use crate::plan::Head;
 
 /// Collects the records of a segment.
-#[derive(Default)]
 pub(super) struct Builder {
     pub(super) arena: Arena,
     /// The names of the lanes, for whatever names one.
     pub(super) lane_names: Vec<String>,
-    pub(super) labels: Vec<LanePair>,
-    pub(super) fallbacks: Vec<LaneId>,
-    pub(super) conditions: Conditions,
+    pub(super) tests: Tests,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder { arena: Arena::beginning_with::<Head>(), lane_names: Vec::new(), tests: Tests::default() }
+    }
+}
+
+/// The tests of all conditions of a release.
+#[derive(Default)]
+pub(super) struct Tests {
+    tests: Vec<Test>,
+    /// Where each test is written.
+    origins: Vec<Origin>,
+}
+
+impl Tests {
+    /// Adds a test and says where it stands. `then` and `otherwise` are answers or tests that were added before.
+    pub(super) fn push(
+        &mut self,
+        (subject, operator): (Subject, Operator),
+        origin: Origin,
+        then: Jump,
+        otherwise: Jump,
+    ) -> Jump {
+        let jump = Jump(position(self.tests.len()));
+        self.tests.push(Test { subject, operator, then, otherwise });
+        self.origins.push(origin);
+        jump
+    }
+
+    /// The number of tests.
+    pub(super) fn len(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Takes back the tests that were added after there were `len`: nothing jumps to them any more.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.tests.truncate(len);
+        self.origins.truncate(len);
+    }
+
+    /// The tests, and where each is written.
+    pub(super) fn into_parts(self) -> (Vec<Test>, Origins) {
+        (self.tests, self.origins.into())
+    }
 }
 
 impl Builder {
-    /// Keeps a run of labels.
-    pub(super) fn labels(&mut self, labels: Vec<LanePair>) -> Span {
-        Span::append(&mut self.labels, labels)
-    }
-
-    /// Keeps a run of fallbacks.
-    pub(super) fn fallbacks(&mut self, fallbacks: Vec<LaneId>) -> Span {
-        Span::append(&mut self.fallbacks, fallbacks)
-    }
-
     /// The lane of that name; `at` is where it is named.
     pub(super) fn lane(&self, name: Option<&str>, at: &mut At<'_>) -> Option<LaneId> {
         let Some(name) = name else {

@@ -1,12 +1,12 @@
 //! Written conditions -> tests that jump.
 
-use super::builder::Builder;
+use super::builder::{Builder, Tests};
 use super::check;
 use super::split::{percent_of, percent_shown};
 use crate::address::Network;
-use crate::arena::{Arena, Span, Text, position};
+use crate::arena::{Arena, Kept, Text};
 use crate::bucket;
-use crate::condition::{self, Case, Conditions, Jump, Operator, Set, Subject};
+use crate::condition::{self, Case, Jump, Operator, Set, Subject};
 use crate::error::{At, OneOf, Problem, Quoted};
 use crate::explain::Origin;
 use crate::hash::Buckets;
@@ -14,7 +14,7 @@ use crate::limits;
 use crate::number::{self, Range};
 use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
 use crate::regex::{Program, RegexError};
-use crate::version;
+use crate::version::{self, Requirement};
 
 /// Compiles the condition that stands at `at`, and says with which test it begins.
 pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &mut At<'_>) -> Jump {
@@ -22,10 +22,10 @@ pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &m
         at.error(Problem::Required, "", "a condition");
         return Jump::FAILS;
     };
-    let Builder { arena, conditions, .. } = builder;
+    let Builder { arena, tests, .. } = builder;
     let before = at.warnings();
-    let tree = Compiler { arena, conditions }.condition(written, 1, at);
-    let start = lay(&tree, Jump::HOLDS, Jump::FAILS, conditions);
+    let tree = Compiler { arena }.condition(written, 1, at);
+    let start = lay(&tree, Jump::HOLDS, Jump::FAILS, tests);
     match start {
         // The part of it that is known has been named already.
         _ if at.warnings() > before => {}
@@ -33,10 +33,10 @@ pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &m
         Jump::FAILS => at.warning("this can never hold"),
         _ => {}
     }
-    if conditions.len() > limits::TESTS {
+    if tests.len() > limits::TESTS {
         let allowed = format_args!("at most {} tests in the conditions of a release", limits::TESTS);
-        at.error(Problem::TooMany, conditions.len(), allowed);
-        conditions.truncate(0);
+        at.error(Problem::TooMany, tests.len(), allowed);
+        tests.truncate(0);
     }
     start
 }
@@ -78,26 +78,23 @@ impl Tree {
 
 /// Lays the tests of `tree`, the last one first, so that each knows where to go on; says where the first one stands. What
 /// is known is folded: the tree begins at `then` or `otherwise` itself.
-fn lay(tree: &Tree, then: Jump, otherwise: Jump, conditions: &mut Conditions) -> Jump {
+fn lay(tree: &Tree, then: Jump, otherwise: Jump, tests: &mut Tests) -> Jump {
     match tree {
         Tree::Test(subject, operator, origin) => {
-            conditions.push((*subject, *operator), origin.clone(), then, otherwise)
+            tests.push((*subject, *operator), origin.clone(), then, otherwise)
         }
         Tree::Known(true) => then,
         Tree::Known(false) => otherwise,
-        Tree::Not(tree) => lay(tree, otherwise, then, conditions),
+        Tree::Not(tree) => lay(tree, otherwise, then, tests),
         Tree::All(trees) | Tree::Any(trees) => {
-            let before = conditions.len();
+            let before = tests.len();
             let is_all = matches!(tree, Tree::All(_));
             let (empty, ended) = if is_all { (then, otherwise) } else { (otherwise, then) };
             trees.iter().rev().fold(empty, |next, tree| {
-                let start = if is_all {
-                    lay(tree, next, otherwise, conditions)
-                } else {
-                    lay(tree, then, next, conditions)
-                };
+                let start =
+                    if is_all { lay(tree, next, otherwise, tests) } else { lay(tree, then, next, tests) };
                 if start == ended {
-                    conditions.truncate(before);
+                    tests.truncate(before);
                 }
                 start
             })
@@ -107,7 +104,6 @@ fn lay(tree: &Tree, then: Jump, otherwise: Jump, conditions: &mut Conditions) ->
 
 struct Compiler<'b> {
     arena: &'b mut Arena,
-    conditions: &'b mut Conditions,
 }
 
 impl Compiler<'_> {
@@ -188,7 +184,7 @@ impl Compiler<'_> {
         if networks.iter().any(Network::is_everything) {
             at.warning("this holds every address of its kind");
         }
-        let networks = Span::append(&mut self.conditions.networks, networks);
+        let networks = self.arena.list(networks);
         Tree::test(Subject::Source, Operator::Networks(networks))
     }
 
@@ -277,8 +273,8 @@ impl Compiler<'_> {
             tests.push(self.version(text, subject, &mut at.key("semver")));
         }
         if let Some(text) = regex {
-            let compiled = self.conditions.programs.compile(text);
-            tests.push(pattern(text, compiled, subject, &mut at.key("regex")));
+            let compiled = Program::compile(text, self.arena);
+            tests.push(self.pattern(text, compiled, subject, &mut at.key("regex")));
         }
         if let Some(text) = glob {
             let separator = match subject {
@@ -286,8 +282,8 @@ impl Compiler<'_> {
                 Subject::Host => Some(b'.'),
                 _ => None,
             };
-            let compiled = self.conditions.programs.compile_glob(text, separator);
-            tests.push(pattern(text, compiled, subject, &mut at.key("glob")));
+            let compiled = Program::compile_glob(text, separator, self.arena);
+            tests.push(self.pattern(text, compiled, subject, &mut at.key("glob")));
         }
         if let (Some(tree), 0) = (tests.pop(), tests.len()) {
             return tree;
@@ -322,7 +318,7 @@ impl Compiler<'_> {
             return Tree::Known(false);
         };
         self.range(text, Some(divisor), &mut at.key("remainder"), |range| {
-            Tree::test(subject, Operator::Remainder { divisor, range })
+            Tree::test(subject, Operator::Remainder(divisor, range))
         })
     }
 
@@ -332,15 +328,12 @@ impl Compiler<'_> {
         text: &str,
         divisor: Option<u64>,
         at: &mut At<'_>,
-        then: impl FnOnce(u32) -> Tree,
+        then: impl FnOnce(Kept<Range>) -> Tree,
     ) -> Tree {
         let possible = |range: Range| divisor.map_or(range, |divisor| range.of_remainders(divisor));
         match Range::parse(text) {
             Some(range) if possible(range).is_empty() => known(false, at),
-            Some(range) => {
-                self.conditions.ranges.push(range);
-                then(position(self.conditions.ranges.len() - 1))
-            }
+            Some(range) => then(self.arena.record(range)),
             None => {
                 at.error(Problem::Invalid, Quoted(text), number::EXPECTED);
                 Tree::Known(false)
@@ -349,12 +342,34 @@ impl Compiler<'_> {
     }
 
     fn version(&mut self, text: &str, subject: Subject, at: &mut At<'_>) -> Tree {
-        let requirements = &mut self.conditions.requirements;
-        match requirements.compile(text, self.arena) {
-            Some(requirement) if requirements.is_empty(requirement) => known(false, at),
+        match Requirement::compile(text, self.arena) {
+            Some(requirement) if requirement.is_empty(self.arena.block()) => known(false, at),
             Some(requirement) => Tree::test(subject, Operator::Version(requirement)),
             None => {
                 at.error(Problem::Invalid, Quoted(text), version::EXPECTED);
+                Tree::Known(false)
+            }
+        }
+    }
+
+    /// A test by an expression.
+    fn pattern(
+        &mut self,
+        text: &str,
+        compiled: Result<Program, RegexError>,
+        subject: Subject,
+        at: &mut At<'_>,
+    ) -> Tree {
+        match compiled {
+            Ok(program) if program.never() => known(false, at),
+            Ok(program) => {
+                if program.always() {
+                    at.warning("this holds of every text; present says so");
+                }
+                Tree::test(subject, Operator::Pattern(self.arena.record(program)))
+            }
+            Err(fault) => {
+                at.error(Problem::Invalid, Quoted(text), fault);
                 Tree::Known(false)
             }
         }
@@ -365,23 +380,6 @@ impl Compiler<'_> {
 fn known(holds: bool, at: &mut At<'_>) -> Tree {
     at.warning(if holds { "this always holds" } else { "this can never hold" });
     Tree::Known(holds)
-}
-
-/// A test by an expression.
-fn pattern(text: &str, compiled: Result<Program, RegexError>, subject: Subject, at: &mut At<'_>) -> Tree {
-    match compiled {
-        Ok(program) if program.never() => known(false, at),
-        Ok(program) => {
-            if program.always() {
-                at.warning("this holds of every text; present says so");
-            }
-            Tree::test(subject, Operator::Pattern(program))
-        }
-        Err(fault) => {
-            at.error(Problem::Invalid, Quoted(text), fault);
-            Tree::Known(false)
-        }
-    }
 }
 
 /// Networks of source addresses.

@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::check;
-use crate::arena::Span;
+use crate::arena::{LaneId, List};
 use crate::error::{At, Problem, Quoted};
 use crate::limits;
 use crate::plan::{Lane, LanePair};
@@ -92,7 +92,7 @@ fn compile_lane(
     }
 }
 
-fn labels(lane: &policy::Lane, release: &str, builder: &mut Builder, at: &mut At<'_>) -> Span {
+fn labels(lane: &policy::Lane, release: &str, builder: &mut Builder, at: &mut At<'_>) -> List<LanePair> {
     for (key, value) in lane.labels.iter() {
         let at = &mut at.key(key);
         let own_len = release.len() + 1 + key.len();
@@ -109,15 +109,15 @@ fn labels(lane: &policy::Lane, release: &str, builder: &mut Builder, at: &mut At
     let implied = lane.labels.is_empty();
     let pairs = answers_to(lane).into_iter().map(|(key, value)| LanePair {
         key: builder.arena.keep(key),
-        own_key: builder.arena.keep(&format!("{release}.{key}")),
+        own_key: builder.arena.keep(format!("{release}.{key}")),
         value: builder.arena.keep(value),
         implied,
     });
     let pairs: Vec<LanePair> = pairs.collect();
-    builder.labels(pairs)
+    builder.arena.list(pairs)
 }
 
-fn fallbacks(lane: &policy::Lane, index: usize, builder: &mut Builder, at: &mut At<'_>) -> Span {
+fn fallbacks(lane: &policy::Lane, index: usize, builder: &mut Builder, at: &mut At<'_>) -> List<LaneId> {
     let mut found = Vec::with_capacity(lane.fallback.len());
     for (position, name) in lane.fallback.iter().enumerate() {
         let at = &mut at.index(position);
@@ -130,5 +130,5 @@ fn fallbacks(lane: &policy::Lane, index: usize, builder: &mut Builder, at: &mut 
         }
         found.push(fallback);
     }
-    builder.fallbacks(found)
+    builder.arena.list(found)
 }

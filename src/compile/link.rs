@@ -3,19 +3,18 @@
 //! A release is compiled without knowing of the others; only here do they meet. A release that is replaced needs a
 //! new link, not a new compilation of the others.
 
-use std::sync::Arc;
-
 use super::split::percent_shown;
+use crate::arena::position;
 use crate::error::{At, Problem, Quoted};
 use crate::gate::{Gate, Outside};
 use crate::index::{Conflict, Index};
 use crate::limits;
 use crate::pattern::Place;
-use crate::plan::{Plan, Segment};
+use crate::plan::{Head, Plan, Segment};
 use crate::settings::{Claims, Settings};
 
 /// Links the segments of a policy; `at` is the list of its releases.
-pub(super) fn link(mut settings: Settings, segments: Vec<Arc<Segment>>, at: &mut At<'_>) -> Plan {
+pub(super) fn link(mut settings: Settings, segments: Vec<Segment>, at: &mut At<'_>) -> Plan {
     let claims = claims(&settings, &segments);
     let count = claims.len() - settings.claims.len();
     if count > limits::OVERRIDE_NAMES {
@@ -29,37 +28,35 @@ pub(super) fn link(mut settings: Settings, segments: Vec<Arc<Segment>>, at: &mut
     sticky_is_no_override(&settings, &segments, at);
     layers_do_not_overlap(&segments, at);
     let mut index = Index::default();
-    for (position, segment) in (0_u32..).zip(&segments) {
-        let conflict = segment.matches.pairs().find_map(|(host, path)| {
-            let conflict = index.add(host, path, position, segment.routes).err()?;
-            Some((Place { host, path }, conflict))
-        });
+    for release in 0..position(segments.len()) {
         // One message a release: the others would say the same.
-        if let Some((place, conflict)) = conflict {
-            report(&place, conflict, &segments, at.index(position as usize).key("match"));
+        if let Err((place, conflict)) = index.add(&segments, release) {
+            report(&place, conflict, &segments, at.index(release as usize).key("match"));
         }
     }
     Plan { settings, index, segments }
 }
 
 /// A cookie that overrides is removed at an edge, so it cannot remember.
-fn sticky_is_no_override(settings: &Settings, segments: &[Arc<Segment>], at: &mut At<'_>) {
+fn sticky_is_no_override(settings: &Settings, segments: &[Segment], at: &mut At<'_>) {
     for (position, segment) in segments.iter().enumerate() {
-        let Some(sticky) = &segment.sticky else { continue };
-        if settings.claims.cookies.contains(&sticky.cookie.name) {
+        let Some(sticky) = segment.head().sticky else { continue };
+        let name = String::from_utf8_lossy(segment.text(sticky.cookie.name));
+        if settings.claims.cookies.iter().any(|claim| **claim == *name) {
             let mut at = at.index(position);
             let mut at = at.key("sticky");
             let allowed = "a release has this cookie as an override; a cookie remembers or forces, not both";
-            at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&sticky.cookie.name), allowed);
+            at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&name), allowed);
         }
     }
 }
 
 /// Experiments of one layer never share a user, unless they are never on at the same time.
-fn layers_do_not_overlap(segments: &[Arc<Segment>], at: &mut At<'_>) {
+fn layers_do_not_overlap(segments: &[Segment], at: &mut At<'_>) {
     let part_of = |segment: &Segment| {
-        let gate = segment.gates.iter().find(|gate| gate.outside == Outside::Layer)?;
-        Some((segment.layer?, *gate))
+        let Head { gates, layer, .. } = segment.head();
+        let gate = segment.block().list(gates).find(|gate| gate.outside == Outside::Layer)?;
+        Some((layer?, gate))
     };
     let parts: Vec<_> = segments
         .iter()
@@ -67,11 +64,11 @@ fn layers_do_not_overlap(segments: &[Arc<Segment>], at: &mut At<'_>) {
         .filter_map(|(position, segment)| Some((position, segment, part_of(segment)?)))
         .collect();
     for (index, (position, segment, (layer, gate))) in parts.iter().enumerate() {
-        let meets = |(_, other, (other_layer, other_gate)): &&(usize, &Arc<Segment>, (u32, Gate))| {
+        let meets = |(_, other, (other_layer, other_gate)): &&(usize, &Segment, (u32, Gate))| {
             layer == other_layer
                 && gate.from < other_gate.to
                 && other_gate.from < gate.to
-                && segment.during.meets(&other.during)
+                && segment.head().during.meets(&other.head().during)
         };
         if let Some((other, other_segment, _)) = parts.iter().take(index).find(meets) {
             let name = String::from_utf8_lossy(other_segment.name());
@@ -89,16 +86,16 @@ fn layers_do_not_overlap(segments: &[Arc<Segment>], at: &mut At<'_>) {
 }
 
 /// What requests may claim: the settings' own, and the overrides of all releases.
-fn claims(settings: &Settings, segments: &[Arc<Segment>]) -> Claims {
+fn claims(settings: &Settings, segments: &[Segment]) -> Claims {
     let headers = segments.iter().flat_map(|segment| {
-        let rules = segment.overrides.rules.map(|name| segment.text(name));
-        segment.arena.words(segment.overrides.headers).chain(rules)
+        let (block, Head { overrides, .. }) = (segment.block(), segment.head());
+        block.words(overrides.headers).chain(overrides.rules.map(|name| block.text(name)))
     });
-    let cookies = segments.iter().flat_map(|segment| segment.arena.words(segment.overrides.cookies));
+    let cookies = segments.iter().flat_map(|segment| segment.block().words(segment.head().overrides.cookies));
     Claims::new(&settings.names, &settings.sources, headers, cookies)
 }
 
-fn report(place: &Place<'_>, conflict: Conflict, segments: &[Arc<Segment>], mut at: At<'_>) {
+fn report(place: &Place<'_>, conflict: Conflict, segments: &[Segment], mut at: At<'_>) {
     match conflict {
         Conflict::Routed(other) => {
             let name = segments.get(other as usize).map_or(&[][..], |segment| segment.name());

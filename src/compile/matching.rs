@@ -1,30 +1,31 @@
 //! Written hosts and paths -> patterns.
 
+use crate::arena::{Arena, List, Text};
 use crate::error::{At, Problem, Quoted};
 use crate::limits;
 use crate::pattern::{HostKind, HostPattern, Matches, PathKind, PathPattern, depth};
 use crate::policy::{self, PathMatch};
 
 /// The hosts and paths of a release.
-pub(super) fn matches(written: Option<&policy::Match>, at: &mut At<'_>) -> Matches {
+pub(super) fn matches(written: Option<&policy::Match>, arena: &mut Arena, at: &mut At<'_>) -> Matches {
     let Some(written) = written else {
         at.error(Problem::Required, "", "hosts, paths or both; {} for every request");
         return Matches::default();
     };
-    let hosts = hosts(&written.hosts, &mut at.key("hosts"));
-    let paths = paths(&written.paths, &mut at.key("paths"));
-    Matches { hosts: hosts.into(), paths: paths.into() }
+    let hosts = hosts(&written.hosts, arena, &mut at.key("hosts"));
+    let paths = paths(&written.paths, arena, &mut at.key("paths"));
+    Matches { hosts, paths }
 }
 
-fn hosts(written: &[String], at: &mut At<'_>) -> Vec<HostPattern> {
+fn hosts(written: &[String], arena: &mut Arena, at: &mut At<'_>) -> List<HostPattern<Text>> {
     if at.is_unreadable() {
-        return Vec::new();
+        return List::default();
     }
     if written.is_empty() {
-        return vec![HostPattern { host: Box::default(), kind: HostKind::Any, port: 0 }];
+        return arena.list([HostPattern { host: Text::default(), kind: HostKind::Any, port: 0 }]);
     }
     let mut host = |(index, text): (usize, &String)| {
-        let pattern = host_pattern(text);
+        let pattern = host_pattern(text, arena);
         if pattern.is_none() {
             let allowed =
                 "a host like shop.example.com, *.example.com, shop.example.com:8443, or * for every host";
@@ -32,10 +33,11 @@ fn hosts(written: &[String], at: &mut At<'_>) -> Vec<HostPattern> {
         }
         pattern
     };
-    written.iter().enumerate().filter_map(&mut host).collect()
+    let hosts: Vec<_> = written.iter().enumerate().filter_map(&mut host).collect();
+    arena.list(hosts)
 }
 
-fn host_pattern(text: &str) -> Option<HostPattern> {
+fn host_pattern(text: &str, arena: &mut Arena) -> Option<HostPattern<Text>> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, digits)) if !digits.contains(']') && !host.contains(':') || host.ends_with(']') => {
             let port = digits
@@ -57,7 +59,7 @@ fn host_pattern(text: &str) -> Option<HostPattern> {
         HostKind::Suffix => is_domain(&host),
         HostKind::Exact => is_domain(&host) || is_ipv6(&host),
     };
-    good.then(|| HostPattern { host: host.into(), kind, port })
+    good.then(|| HostPattern { host: arena.keep(host), kind, port })
 }
 
 fn is_domain(host: &[u8]) -> bool {
@@ -75,12 +77,12 @@ fn is_ipv6(host: &[u8]) -> bool {
         .is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
-fn paths(written: &[PathMatch], at: &mut At<'_>) -> Vec<PathPattern> {
+fn paths(written: &[PathMatch], arena: &mut Arena, at: &mut At<'_>) -> List<PathPattern<Text>> {
     if at.is_unreadable() {
-        return Vec::new();
+        return List::default();
     }
     if written.is_empty() {
-        return vec![PathPattern { path: Box::default(), kind: PathKind::Prefix }];
+        return arena.list([PathPattern { path: Text::default(), kind: PathKind::Prefix }]);
     }
     let mut pattern = |(index, written): (usize, &PathMatch)| {
         let (text, kind, key) = match written {
@@ -99,7 +101,8 @@ fn paths(written: &[PathMatch], at: &mut At<'_>) -> Vec<PathPattern> {
             at.error(Problem::TooLong, Quoted(text), allowed);
             return None;
         }
-        Some(PathPattern { path: trimmed.as_bytes().into(), kind })
+        Some(PathPattern { path: arena.keep(trimmed), kind })
     };
-    written.iter().enumerate().filter_map(&mut pattern).collect()
+    let paths: Vec<_> = written.iter().enumerate().filter_map(&mut pattern).collect();
+    arena.list(paths)
 }

@@ -6,7 +6,7 @@ use super::hash::{hash, is_salted};
 use super::schedule::timestamp;
 use super::split::{Asked, percent_of, percent_shown, split};
 use super::{Context, check, condition};
-use crate::arena::LaneId;
+use crate::arena::{Block, LaneId};
 use crate::condition::Jump;
 use crate::error::{At, OneOf, Problem, Quoted};
 use crate::gate::Gate;
@@ -86,7 +86,7 @@ fn canary_mode(canary: &Canary, name: &str, builder: &mut Builder, at: &mut At<'
     // Without a place for it in the text the default is not missed.
     let salt = canary.salt.as_deref().or(is_salted(canary.hash.as_ref()).then_some(name));
     let hash = hash(canary.hash.as_ref(), 0, salt, &mut builder.arena, at);
-    let split = split(&asked, &hash, "percent", &mut at.key("candidates"));
+    let split = split(&asked, &hash, "percent", &mut builder.arena, &mut at.key("candidates"));
     CompiledMode { split: Some(split), ..CompiledMode::new(Mode::Canary, stable.unwrap_or_default()) }
 }
 
@@ -125,9 +125,9 @@ fn ab_mode(ab: &Ab, context: &Context<'_>, builder: &mut Builder, at: &mut At<'_
     }
     let hash = hash(ab.hash.as_ref(), 0, ab.salt.as_deref(), &mut builder.arena, at);
     let layout = hash.layout;
-    let split = split(&asked, &hash, "weight", &mut at.key("groups"));
+    let split = split(&asked, &hash, "weight", &mut builder.arena, &mut at.key("groups"));
     if layout == Layout::Slots {
-        weights_add_up(ab, control, &split, &mut at.key("groups"));
+        weights_add_up(ab, control, &split, builder.arena.block(), &mut at.key("groups"));
     }
     let (gates, layer) = gates(ab, context, builder, at);
     let audience = ab
@@ -145,14 +145,14 @@ fn ab_mode(ab: &Ab, context: &Context<'_>, builder: &mut Builder, at: &mut At<'_
 }
 
 /// The control group has what the others leave; if it says a weight, it must be that.
-fn weights_add_up(ab: &Ab, control: usize, split: &Split, at: &mut At<'_>) {
+fn weights_add_up(ab: &Ab, control: usize, split: &Split, block: Block<'_>, at: &mut At<'_>) {
     let Some(group) = ab.groups.get(control).filter(|group| group.slots.is_empty()) else { return };
     let Some(written) = group.weight else { return };
     let at = &mut at.index(control);
     let at = &mut at.key("weight");
     let Some(weight) = percent_of(Some(written), split.buckets, at) else { return };
     // Slots of one lane share its weight.
-    let firsts = split.slots.iter().filter(|slot| slot.offset == 0);
+    let firsts = block.list(split.slots).filter(|slot| slot.offset == 0);
     let weights = firsts.map(|slot| if let Share::Fixed(fill) = slot.share { fill } else { 0 });
     let lanes = weights.clone().count();
     let rest = split.buckets.saturating_sub(weights.sum());

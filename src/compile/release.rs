@@ -12,7 +12,7 @@ use crate::condition::{Case, Set};
 use crate::error::{At, Problem, Quoted};
 use crate::identity;
 use crate::limits;
-use crate::plan::{Mode, Overrides, Respond, Rule, Segment};
+use crate::plan::{Allow, Head, Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
 use crate::settings::{Cookie, Names, Settings};
 use crate::table::Seen;
@@ -23,7 +23,7 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     let settings = context.settings;
     let mut builder = Builder::default();
     let name = check::name(release.name.as_ref(), &mut at.key("name")).unwrap_or_default();
-    let matches = matching::matches(release.matches.as_ref(), &mut at.key("match"));
+    let matches = matching::matches(release.matches.as_ref(), &mut builder.arena, &mut at.key("match"));
     let lanes = lanes(&release.lanes, name, &mut builder, &mut at.key("lanes"));
     told_apart(release, &mut at.key("lanes"));
     let mode = mode(release, name, context, &mut builder, at);
@@ -31,7 +31,8 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     let rules = rules(&release.rules, &mut builder, &mut at.key("rules"));
     let overrides = overrides(&release.overrides, &settings.names, &mut builder, &mut at.key("overrides"));
     let group_cookie = group_cookie(release, settings, &mut at.key("ab").key("cookie"));
-    let sticky = sticky(release, name, group_cookie.as_ref(), context, &mut at.key("sticky"));
+    let arena = &mut builder.arena;
+    let sticky = sticky(release, name, group_cookie.as_ref(), context, arena, &mut at.key("sticky"));
     let (deny, allow) = lists(release, &mut builder, at);
     let during = window(release.during.as_ref(), &mut at.key("during"));
     let cache = cache(release, context, sticky.as_ref(), &mut builder, &mut at.key("respond"));
@@ -43,8 +44,10 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     if !mode.routes {
         names_no_target(release, at);
     }
-    Segment {
-        name: builder.arena.keep(name),
+    let Builder { mut arena, tests, .. } = builder;
+    let (tests, origins) = tests.into_parts();
+    let head = Head {
+        name: arena.keep(name),
         revision: release.revision.unwrap_or(1),
         off: release.off,
         during,
@@ -52,29 +55,27 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
         routes: mode.routes,
         follow: release.follow.unwrap_or_default(),
         base: mode.base,
+        lanes: arena.list(lanes),
+        overrides,
+        rules: arena.list(preview.into_iter().chain(rules)),
+        tests: arena.list(tests),
         split: mode.split,
-        gates: mode.gates.into(),
+        gates: arena.list(mode.gates),
         audience: mode.audience,
         layer: mode.layer,
         drain: mode.drain,
         deny,
-        allow,
+        allow: arena.list(allow),
         sticky,
-        lanes: lanes.into(),
-        rules: preview.into_iter().chain(rules).collect(),
-        overrides,
-        group_cookie,
+        group_cookie: group_cookie.map(|cookie| arena.cookie(&cookie)),
         respond: Respond {
             lane: release.respond.lane,
             experiment: release.respond.experiment.unwrap_or(is_ab),
             cache,
         },
-        labels: builder.labels.into(),
-        fallbacks: builder.fallbacks.into(),
-        conditions: builder.conditions,
-        arena: builder.arena,
         matches,
-    }
+    };
+    Segment::new(arena, &head, origins)
 }
 
 fn group_cookie(release: &Release, settings: &Settings, at: &mut At<'_>) -> Option<Cookie> {
@@ -142,11 +143,7 @@ fn rules(written: &[policy::Rule], builder: &mut Builder, at: &mut At<'_>) -> Ve
 }
 
 /// The lists of gray ids that are never, and always, in a lane.
-fn lists<'r>(
-    release: &'r Release,
-    builder: &mut Builder,
-    at: &mut At<'_>,
-) -> (Option<Set>, Box<[(LaneId, Set)]>) {
+fn lists<'r>(release: &'r Release, builder: &mut Builder, at: &mut At<'_>) -> (Option<Set>, Vec<Allow>) {
     let mut seen = Seen::default();
     let place_of = |list: usize| list.checked_sub(1).and_then(|at| release.allow.iter().nth(at));
     let mut set = |list: usize, ids: &'r [String], arena: &mut Arena, at: &mut At<'_>| {
@@ -170,10 +167,10 @@ fn lists<'r>(
         let at = &mut at.key(name);
         let ids = set(list + 1, ids, &mut builder.arena, at);
         if let Some(lane) = builder.lane(Some(name), at) {
-            allow.push((lane, ids));
+            allow.push(Allow { lane, ids });
         }
     }
-    (Some(deny).filter(|_| !release.deny.is_empty()), allow.into())
+    (Some(deny).filter(|_| !release.deny.is_empty()), allow)
 }
 
 fn overrides(
@@ -201,8 +198,8 @@ fn overrides(
         listed.filter_map(|(index, name)| check::token(name, &mut at.index(index))).collect()
     };
     Overrides {
-        headers: builder.arena.keep_words(headers.iter().map(String::as_str)),
-        rules: rules.map(|name| builder.arena.keep(&name)),
-        cookies: builder.arena.keep_words(cookies),
+        headers: builder.arena.words(headers.iter().map(String::as_str)),
+        rules: rules.map(|name| builder.arena.keep(name)),
+        cookies: builder.arena.words(cookies),
     }
 }

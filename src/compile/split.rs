@@ -1,7 +1,7 @@
 //! Shares and slots of a mode -> the slots of a split.
 
 use super::schedule::timestamp;
-use crate::arena::{LaneId, Span};
+use crate::arena::{Arena, LaneId, List};
 use crate::error::{At, Decimal, Problem};
 use crate::hash::Buckets;
 use crate::policy::{self, Layout, Ramp};
@@ -22,27 +22,34 @@ pub(super) struct Asked<'a> {
 }
 
 /// The split of the lanes of the list at `at`; `key` is what their share is called there.
-pub(super) fn split(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, at: &mut At<'_>) -> Split {
+pub(super) fn split(
+    asked: &[Asked<'_>],
+    hash: &CompiledHash,
+    key: &str,
+    arena: &mut Arena,
+    at: &mut At<'_>,
+) -> Split {
     let CompiledHash { hasher, buckets, layout, .. } = *hash;
     match layout {
         Layout::Slots => {
             let Buckets::Count(buckets) = buckets else { return none(hasher) };
-            let mut layer = Layer { buckets, key, slots: Vec::new(), points: Vec::new(), taken: Vec::new() };
+            let mut layer = Layer { buckets, key, slots: Vec::new(), arena, taken: Vec::new() };
             let has_holes = asked.iter().any(|asked| asked.is_base && !asked.slots.is_empty());
             layer.lay(asked, at);
-            Split { hasher, buckets, slots: layer.slots.into(), points: layer.points.into(), has_holes }
+            let slots = layer.slots;
+            Split { hasher, buckets, slots: arena.list(slots), has_holes }
         }
-        Layout::Stacked => stacked(asked, hash, key, at),
+        Layout::Stacked => stacked(asked, hash, key, arena, at),
     }
 }
 
 /// Stands in for a split that could not be read.
 fn none(hasher: crate::split::Hasher) -> Split {
-    Split { hasher, buckets: 1, slots: Box::default(), points: Box::default(), has_holes: false }
+    Split { hasher, buckets: 1, slots: List::default(), has_holes: false }
 }
 
 /// Lanes end to end, as wide as their weights.
-fn stacked(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, at: &mut At<'_>) -> Split {
+fn stacked(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, arena: &mut Arena, at: &mut At<'_>) -> Split {
     let mut slots = Vec::with_capacity(asked.len());
     let (mut start, mut sum) = (0_u32, 0_u32);
     for asked in asked {
@@ -73,7 +80,7 @@ fn stacked(asked: &[Asked<'_>], hash: &CompiledHash, key: &str, at: &mut At<'_>)
         };
         at.error(Problem::Invalid, sum, allowed);
     }
-    Split { hasher: hash.hasher, buckets, slots: slots.into(), points: Box::default(), has_holes: false }
+    Split { hasher: hash.hasher, buckets, slots: arena.list(slots), has_holes: false }
 }
 
 /// A required weight: a whole number.
@@ -97,7 +104,8 @@ struct Layer<'a> {
     /// What a share is called.
     key: &'a str,
     slots: Vec<Slot>,
-    points: Vec<Point>,
+    /// Keeps the points of ramps.
+    arena: &'a mut Arena,
     /// The parts that are taken, and by which of the list.
     taken: Vec<(usize, u32, u32)>,
 }
@@ -188,7 +196,8 @@ impl Layer<'_> {
             }
             points.push(Point { at: time, fill });
         }
-        Some(Share::Ramp { points: Span::append(&mut self.points, points), is_linear })
+        let points = self.arena.list(points);
+        Some(if is_linear { Share::Linear(points) } else { Share::Steps(points) })
     }
 
     fn fits(&self, fill: u32, size: u32, at: &mut At<'_>) {

@@ -1,7 +1,7 @@
 //! The written sticky cookie of a release -> what it remembers.
 
 use super::{Context, check};
-use crate::arena::position;
+use crate::arena::{Arena, position};
 use crate::error::{At, OneOf, Problem, Quoted, may_be_secret, shown_id};
 use crate::plan::{Proof, Sticky};
 use crate::policy::{Release, Revisions};
@@ -13,6 +13,7 @@ pub(super) fn sticky(
     name: &str,
     group_cookie: Option<&Cookie>,
     context: &Context<'_>,
+    arena: &mut Arena,
     at: &mut At<'_>,
 ) -> Option<Sticky> {
     let written = release.sticky.as_ref()?;
@@ -33,6 +34,7 @@ pub(super) fn sticky(
         }
         known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
     });
+    let cookie = arena.cookie(&cookie);
     Some(Sticky { cookie, proof, any_revision: written.revisions == Some(Revisions::Any) })
 }
 

@@ -5,6 +5,6 @@ use crate::address::Network;
 use crate::facts::Facts;
 
 /// Whether the address is known and lies in one of the networks.
-pub(super) fn holds(facts: &Facts<'_>, networks: &[Network]) -> bool {
-    facts.source_address().is_some_and(|address| Network::any_contains(networks, address))
+pub(super) fn holds(facts: &Facts<'_>, mut networks: impl Iterator<Item = Network>) -> bool {
+    facts.source_address().is_some_and(|address| networks.any(|network| network.contains(address)))
 }

@@ -4,6 +4,7 @@ use core::hash::Hasher;
 use twox_hash::XxHash64;
 
 use crate::bucket::murmur3_x86_32;
+use crate::record::record;
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +41,9 @@ pub enum Algorithm {
     #[cfg(feature = "systems")]
     Murmur3X64High,
 }
+
+// Only what a policy may name gets into a plan.
+record!(enum Algorithm, else Algorithm::Murmur3X86_32; Murmur3X86_32, Xxh64, Fnv1a32, Fnv1a32Twice);
 
 impl Algorithm {
     /// The algorithms that a policy may name, by name.

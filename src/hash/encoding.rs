@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::{Algorithm, Format};
+use crate::record::record;
 
 /// What the hashed bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Encoding {
     /// fits the format `{salt}{id}` alone, which makes it the pair of salt and id.
     CborPair,
 }
+
+record!(enum Encoding, else Encoding::Raw; Raw, CborText, CborPair);
 
 /// The head of a CBOR array of two items: RFC 8949, section 3.1, major type 4.
 const PAIR: &[u8] = &[0x82];

@@ -6,7 +6,8 @@ use proptest::sample::select;
 use proptest::test_runner::Config;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{Allowed, Programs};
+use super::{Allowed, Program};
+use crate::arena::Arena;
 
 /// The same expression in the engine that it is held against.
 fn oracle(expression: &str) -> Regex {
@@ -86,24 +87,24 @@ proptest! {
         expression in expression(),
         texts in texts(b"aabbAB01_-. \n\xc3", 8),
     ) {
-        let mut programs = Programs::default();
-        // Programs share their lists: the next one must not change those before.
-        let before = programs.compile("a+b").expect("a good expression");
-        let program = match programs.compile(&expression) {
+        let mut arena = Arena::default();
+        // Programs share a block: the next one must not change those before.
+        let before = Program::compile("a+b", &mut arena).expect("a good expression");
+        let program = match Program::compile(&expression, &mut arena) {
             Ok(program) => program,
             Err(error) => {
                 prop_assert_eq!(error.allowed, Allowed::Positions, "{}", expression);
                 return Ok(());
             }
         };
-        let after = programs.compile("a+b").expect("a good expression");
+        let after = Program::compile("a+b", &mut arena).expect("a good expression");
         let (oracle, other) = (oracle(&expression), oracle("a+b"));
         for text in texts {
-            let found = programs.is_match(program, &text);
+            let found = program.is_match(arena.block(), &text);
             prop_assert_eq!(found, oracle.is_match(&text), "{} {:?}", expression, text);
             prop_assert!(!(found && program.never()), "{}", expression);
             prop_assert!(found || !program.always() || text.contains(&b'\n'), "{}", expression);
-            let others = [before, after].map(|other| programs.is_match(other, &text));
+            let others = [before, after].map(|other| other.is_match(arena.block(), &text));
             prop_assert_eq!(others, [other.is_match(&text); 2], "{} {:?}", expression, text);
         }
     }
@@ -115,12 +116,12 @@ proptest! {
     ) {
         let part = |(atom, least, more): &(&str, usize, usize)| format!("(?:{atom}|a){{{least},{}}}", least + more);
         let expression = parts.iter().map(part).collect::<Vec<_>>().concat();
-        let mut programs = Programs::default();
-        let Ok(program) = programs.compile(&expression) else { return Ok(()) };
+        let mut arena = Arena::default();
+        let Ok(program) = Program::compile(&expression, &mut arena) else { return Ok(()) };
         let oracle = oracle(&expression);
         let least = parts.iter().map(|(_, least, _)| least).sum();
         for text in texts.into_iter().chain([vec![b'a'; least], vec![b'a'; least + 1]]) {
-            prop_assert_eq!(programs.is_match(program, &text), oracle.is_match(&text), "{} {:?}", expression, text);
+            prop_assert_eq!(program.is_match(arena.block(), &text), oracle.is_match(&text), "{} {:?}", expression, text);
         }
     }
 
@@ -131,10 +132,10 @@ proptest! {
         texts in texts(b"aab//.*\\\n[\xc3\xa9", 8),
     ) {
         let glob = parts.concat();
-        let mut programs = Programs::default();
-        let program = programs.compile_glob(&glob, separator).expect("a good glob");
+        let mut arena = Arena::default();
+        let program = Program::compile_glob(&glob, separator, &mut arena).expect("a good glob");
         for text in texts {
-            let found = programs.is_match(program, &text);
+            let found = program.is_match(arena.block(), &text);
             prop_assert_eq!(found, tried(glob.as_bytes(), separator, &text), "{} {:?}", glob, text);
         }
     }
@@ -145,20 +146,20 @@ proptest! {
         text in prop_oneof!["[ab(|)?*+{},:0-3\\[\\]^$.\\\\-]{0,14}", any::<String>()],
         texts in prop_oneof![texts(b"ab0123", 4), vec(any::<Vec<u8>>(), 4)],
     ) {
-        let mut programs = Programs::default();
-        let compiled = programs.compile(&text);
-        let glob = programs.compile_glob(&text, Some(b'/'));
+        let mut arena = Arena::default();
+        let compiled = Program::compile(&text, &mut arena);
+        let glob = Program::compile_glob(&text, Some(b'/'), &mut arena);
         // In a class of the other engine, these take away or cut.
         let is_plain = !["--", "&&", "~~"].iter().any(|sign| text.contains(sign));
         let other = is_plain.then(|| Regex::new(&format!(r"(?-u)\A(?:{text})\z")).ok()).flatten();
         for subject in texts {
             if let Ok(program) = compiled {
-                let found = programs.is_match(program, &subject);
+                let found = program.is_match(arena.block(), &subject);
                 let agrees = other.as_ref().is_none_or(|other| other.is_match(&subject) == found);
                 prop_assert!(agrees, "{:?} {:?}", text, subject);
             }
             if let Ok(program) = glob {
-                programs.is_match(program, &subject);
+                program.is_match(arena.block(), &subject);
             }
         }
         if let Err(error) = compiled {

@@ -9,6 +9,12 @@ pub(super) struct Set<const W: usize>(pub(super) [u64; W]);
 impl<const W: usize> Set<W> {
     pub(super) const EMPTY: Self = Set([0; W]);
 
+    /// The set whose words are these, little-endian.
+    #[inline]
+    pub(super) fn of_bytes(words: &[[u8; 8]; W]) -> Self {
+        Set(words.map(u64::from_le_bytes))
+    }
+
     pub(super) fn insert(&mut self, number: usize) {
         self.put(number, true);
     }

@@ -1,24 +1,25 @@
 use super::*;
 
-fn compiled(text: &str) -> (Programs, Program) {
-    let mut programs = Programs::default();
-    let program = programs.compile(text).unwrap_or_else(|error| panic!("{text} is refused: {error}"));
-    (programs, program)
+fn compiled(text: &str) -> (Arena, Program) {
+    let mut arena = Arena::default();
+    let program =
+        Program::compile(text, &mut arena).unwrap_or_else(|error| panic!("{text} is refused: {error}"));
+    (arena, program)
 }
 
 fn matches(expression: &str, text: &str) -> bool {
-    let (programs, program) = compiled(expression);
-    programs.is_match(program, text.as_bytes())
+    let (arena, program) = compiled(expression);
+    program.is_match(arena.block(), text.as_bytes())
 }
 
 fn globbed(glob: &str, separator: Option<u8>, text: &str) -> bool {
-    let mut programs = Programs::default();
-    let program = programs.compile_glob(glob, separator).expect("a good glob");
-    programs.is_match(program, text.as_bytes())
+    let mut arena = Arena::default();
+    let program = Program::compile_glob(glob, separator, &mut arena).expect("a good glob");
+    program.is_match(arena.block(), text.as_bytes())
 }
 
 fn error(expression: &str) -> String {
-    Programs::default().compile(expression).expect_err(expression).to_string()
+    Program::compile(expression, &mut Arena::default()).expect_err(expression).to_string()
 }
 
 #[test]
@@ -54,26 +55,26 @@ fn the_whole_text_must_match() {
 
 #[test]
 fn an_escape_in_hex_is_one_byte_of_any_value() {
-    let (programs, program) = compiled(r"[\x80-\xff]\xfe");
-    assert!(programs.is_match(program, b"\x80\xfe"));
-    assert!(!programs.is_match(program, b"\x7f\xfe"));
+    let (arena, program) = compiled(r"[\x80-\xff]\xfe");
+    assert!(program.is_match(arena.block(), b"\x80\xfe"));
+    assert!(!program.is_match(arena.block(), b"\x7f\xfe"));
 }
 
 #[test]
-fn programs_of_every_width_stand_in_one_list() {
-    let mut programs = Programs::default();
+fn programs_of_every_width_stand_in_one_block() {
+    let mut arena = Arena::default();
     let mut keep = |count: usize| {
-        let program = programs.compile(&format!("a{{{count}}}b?")).expect("a good expression");
+        let program = Program::compile(&format!("a{{{count}}}b?"), &mut arena).expect("a good expression");
         (count, program)
     };
     let kept = [0, 1, 63, 64, 127, 128, 192, 255].map(&mut keep);
     for (count, program) in kept {
         let mut text = vec![b'a'; count];
-        assert!(programs.is_match(program, &text), "{count}");
+        assert!(program.is_match(arena.block(), &text), "{count}");
         text.push(b'b');
-        assert!(programs.is_match(program, &text), "{count}");
+        assert!(program.is_match(arena.block(), &text), "{count}");
         text.push(b'b');
-        assert!(!programs.is_match(program, &text), "{count}");
+        assert!(!program.is_match(arena.block(), &text), "{count}");
     }
 }
 
@@ -158,7 +159,7 @@ fn limits_are_told_by_name_and_hold_at_their_edge() {
 
     assert!(matches(&"a".repeat(limits::POSITIONS), &"a".repeat(limits::POSITIONS)));
     assert!(error(&"a".repeat(limits::POSITIONS + 1)).starts_with("at byte 256: at most 256"));
-    let glob = Programs::default().compile_glob(&"?".repeat(limits::POSITIONS + 1), None);
+    let glob = Program::compile_glob(&"?".repeat(limits::POSITIONS + 1), None, &mut Arena::default());
     assert!(glob.expect_err("too long").to_string().starts_with("at byte 256: at most 256"));
 }
 
@@ -186,15 +187,15 @@ fn a_star_of_a_glob_stops_at_the_separator_and_two_do_not() {
         assert!(globbed(glob, separator, yes), "{glob} {yes}");
         assert!(!globbed(glob, separator, no), "{glob} {no}");
     }
-    let mut programs = Programs::default();
-    assert!(programs.compile_glob("*", None).is_ok_and(Program::always));
-    assert!(!programs.compile_glob("*", slash).is_ok_and(Program::always));
-    let error = programs.compile_glob(r"a\", None).expect_err("nothing to escape");
+    let mut arena = Arena::default();
+    assert!(Program::compile_glob("*", None, &mut arena).is_ok_and(Program::always));
+    assert!(!Program::compile_glob("*", slash, &mut arena).is_ok_and(Program::always));
+    let error = Program::compile_glob(r"a\", None, &mut arena).expect_err("nothing to escape");
     assert!(error.to_string().starts_with("at byte 1: "), "{error}");
 }
 
 #[test]
-fn a_program_of_another_list_matches_nothing_worse() {
+fn a_program_of_another_block_matches_nothing_worse() {
     let (_, program) = compiled("a{200}");
-    assert!(!Programs::default().is_match(program, b"aaa"));
+    assert!(!program.is_match(Block(&[]), b"aaa"));
 }

@@ -9,7 +9,7 @@ use crate::compile::gate::HOLDOUT_SEED;
 use crate::error::At;
 use crate::gate::Outside;
 use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
-use crate::plan::Mode;
+use crate::plan::{Head, Mode};
 use crate::policy::Policy;
 use crate::split::Hasher;
 
@@ -34,7 +34,7 @@ const COMPARED: usize = 8;
 pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
     let mut groups: Vec<Vec<Draw<'_, '_>>> = Vec::new();
     let mut by_text: HashMap<Text<'_>, Vec<usize>> = HashMap::new();
-    for (text, draw) in good.iter().filter(|release| !release.segment.off).flat_map(draws) {
+    for (text, draw) in good.iter().filter(|release| !release.segment.head().off).flat_map(draws) {
         let alike = by_text.entry(text).or_default();
         let scheme_of =
             |group: &usize| groups.get(*group).and_then(|group| group.first()).map(|draw| draw.scheme);
@@ -55,13 +55,13 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
 
 /// What a release draws, each with its text. A gate that lets everybody in draws nobody.
 fn draws<'g, 'p>(release: &'g Good<'p>) -> impl Iterator<Item = (Text<'p>, Draw<'g, 'p>)> {
-    let arena = &release.segment.arena;
-    let split = release.segment.split.iter().map(|split| (&split.hasher, split.buckets, None));
-    let gates = release.segment.gates.iter().filter(|gate| gate.to.saturating_sub(gate.from) < gate.buckets);
-    let gates = gates.map(|gate| (&gate.hasher, gate.buckets, Some(gate.outside)));
-    split.chain(gates).map(move |(hasher, buckets, gate)| {
-        let text = (arena.text(hasher.before), arena.text(hasher.after));
-        (text, Draw { release, scheme: kind(hasher, buckets), seed: hasher.scheme.seed, gate })
+    let (block, Head { split, gates, .. }) = (release.segment.block(), release.segment.head());
+    let split = split.map(|split| (split.hasher, split.buckets, None));
+    let gates = block.list(gates).filter(|gate| gate.to.saturating_sub(gate.from) < gate.buckets);
+    let gates = gates.map(|gate| (gate.hasher, gate.buckets, Some(gate.outside)));
+    split.into_iter().chain(gates).map(move |(hasher, buckets, gate)| {
+        let text = (block.text(hasher.before), block.text(hasher.after));
+        (text, Draw { release, scheme: kind(&hasher, buckets), seed: hasher.scheme.seed, gate })
     })
 }
 
@@ -78,13 +78,13 @@ fn kind(hasher: &Hasher, buckets: u32) -> Scheme {
 
 /// Whether there is a time at which two releases are on, neither of which is off.
 fn are_on_together(one: &Draw<'_, '_>, other: &Draw<'_, '_>) -> bool {
-    one.release.segment.during.meets(&other.release.segment.during)
+    one.release.segment.head().during.meets(&other.release.segment.head().during)
 }
 
 /// Said once for all that are alike. Canaries that go hand in hand are a choice that people make.
 fn splits_alike(splits: &[&Draw<'_, '_>], at: &mut At<'_>) {
     let mix = |one: &Draw<'_, '_>, other: &Draw<'_, '_>| {
-        let (own, others) = (one.release.segment, other.release.segment);
+        let (own, others) = (one.release.segment.head(), other.release.segment.head());
         let share_no_user = own.layer.is_some() && own.layer == others.layer;
         let is_experiment = own.mode == Mode::Ab || others.mode == Mode::Ab;
         is_experiment && !share_no_user && are_on_together(one, other)
@@ -128,7 +128,7 @@ fn gates_alike(policy: &Policy, gates: &[&Draw<'_, '_>], splits: &[&Draw<'_, '_>
     let mut told = HashSet::new();
     for gate in gates {
         let release = gate.release;
-        let layer = release.segment.layer.filter(|_| gate.gate == Some(Outside::Layer));
+        let layer = release.segment.head().layer.filter(|_| gate.gate == Some(Outside::Layer));
         // Both holdouts are drawn by the native hash; the seed of the experiment's own is another.
         let is_own = gate.gate == Some(Outside::Holdout) && gate.seed == HOLDOUT_SEED;
         if told.contains(&(gate.gate, is_own, layer)) {

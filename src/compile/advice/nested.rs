@@ -8,14 +8,16 @@ use std::collections::HashMap;
 
 use super::{Good, Steps};
 use crate::error::At;
-use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern};
+use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, Place};
+
+pub(super) type Host<'p> = HostPattern<&'p [u8]>;
+pub(super) type Path<'p> = PathPattern<&'p [u8]>;
 
 /// A place that a release has.
 #[derive(Clone, Copy)]
 pub(super) struct Owned<'p> {
     pub(super) release: &'p Good<'p>,
-    pub(super) host: &'p HostPattern,
-    pub(super) path: &'p PathPattern,
+    pub(super) place: Place<'p>,
 }
 
 /// All places, by the host without its port.
@@ -29,29 +31,29 @@ impl<'p> Places<'p> {
     pub(super) fn of(releases: impl Iterator<Item = &'p Good<'p>>) -> Self {
         let mut places = Places::default();
         for release in releases {
-            for (host, path) in release.segment.matches.pairs() {
-                let key = (host.kind as u8, &*host.host);
-                places.by_host.entry(key).or_default().push(Owned { release, host, path });
+            for place in release.segment.places() {
+                let key = (place.host.kind as u8, place.host.host);
+                places.by_host.entry(key).or_default().push(Owned { release, place });
             }
         }
         places
     }
 
     /// The places whose host may be one of `host`, and is not more specific; `None` where they are too many to look at.
-    pub(super) fn around(&self, host: &HostPattern, steps: &mut Steps) -> Option<Vec<Owned<'p>>> {
-        let hosts = std::iter::once((host.kind, &*host.host)).chain(wider(host));
+    pub(super) fn around(&self, host: Host<'_>, steps: &mut Steps) -> Option<Vec<Owned<'p>>> {
+        let hosts = std::iter::once((host.kind, host.host)).chain(wider(host));
         let found: Vec<&Vec<Owned<'p>>> =
             hosts.filter_map(|(kind, text)| self.by_host.get(&(kind as u8, text))).collect();
         steps.take(found.iter().map(|places| places.len()).sum()).then(|| {
             let places = found.into_iter().flatten();
-            places.filter(|other| host_meets(other.host, host)).copied().collect()
+            places.filter(|other| host_meets(other.place.host, host)).copied().collect()
         })
     }
 }
 
 /// Kind and text of the hosts that hold a host, from the most to the least specific, without itself.
-fn wider(host: &HostPattern) -> impl Iterator<Item = (HostKind, &[u8])> {
-    let text = &*host.host;
+fn wider(host: Host<'_>) -> impl Iterator<Item = (HostKind, &[u8])> {
+    let text = host.host;
     let dots = text.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at + 1);
     let suffixes = dots.filter_map(|at| text.get(at..)).map(|suffix| (HostKind::Suffix, suffix));
     let is_any = host.kind == HostKind::Any;
@@ -64,41 +66,41 @@ fn shorter(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     slashes.filter_map(|(at, _)| path.get(..at))
 }
 
-fn host_meets(one: &HostPattern, other: &HostPattern) -> bool {
+fn host_meets(one: Host<'_>, other: Host<'_>) -> bool {
     one.port == 0 || other.port == 0 || one.port == other.port
 }
 
 /// Whether every host of `inner` is one of `outer`.
-pub(super) fn host_holds(outer: &HostPattern, inner: &HostPattern) -> bool {
-    let same = (outer.kind, &outer.host) == (inner.kind, &inner.host);
-    let is_around = same || wider(inner).any(|(kind, text)| outer.kind == kind && *outer.host == *text);
+pub(super) fn host_holds(outer: Host<'_>, inner: Host<'_>) -> bool {
+    let same = (outer.kind, outer.host) == (inner.kind, inner.host);
+    let is_around = same || wider(inner).any(|(kind, text)| outer.kind == kind && outer.host == text);
     is_around && (outer.port == 0 || outer.port == inner.port)
 }
 
 /// Whether every path of `inner` is one of `outer`.
-pub(super) fn path_holds(outer: &PathPattern, inner: &PathPattern) -> bool {
+pub(super) fn path_holds(outer: Path<'_>, inner: Path<'_>) -> bool {
     match (outer.kind, inner.kind) {
         (PathKind::Exact, PathKind::Exact) => outer.path == inner.path,
         (PathKind::Exact, PathKind::Prefix) => false,
         (PathKind::Prefix, _) => {
-            let rest = inner.path.strip_prefix(&*outer.path);
+            let rest = inner.path.strip_prefix(outer.path);
             rest.is_some_and(|rest| outer.path.is_empty() || rest.is_empty() || rest.starts_with(b"/"))
         }
     }
 }
 
 /// Whether there is a request of both places.
-pub(super) fn meets(one: (&HostPattern, &PathPattern), other: (&HostPattern, &PathPattern)) -> bool {
-    let is_around = |one: &HostPattern, other: &HostPattern| {
-        host_holds(&HostPattern { port: 0, ..one.clone() }, &HostPattern { port: 0, ..other.clone() })
+pub(super) fn meets(one: Place<'_>, other: Place<'_>) -> bool {
+    let is_around = |one: Host<'_>, other: Host<'_>| {
+        host_holds(HostPattern { port: 0, ..one }, HostPattern { port: 0, ..other })
     };
-    (is_around(one.0, other.0) || is_around(other.0, one.0))
-        && host_meets(one.0, other.0)
-        && (path_holds(one.1, other.1) || path_holds(other.1, one.1))
+    (is_around(one.host, other.host) || is_around(other.host, one.host))
+        && host_meets(one.host, other.host)
+        && (path_holds(one.path, other.path) || path_holds(other.path, one.path))
 }
 
 /// How specific a place is: the larger, the earlier it is asked.
-fn rank(host: &HostPattern, path: &PathPattern) -> impl Ord + use<> {
+fn rank(Place { host, path }: Place<'_>) -> impl Ord + use<> {
     (host.kind as u8, host.host.len(), host.port != 0, path.kind == PathKind::Exact, path.path.len())
 }
 
@@ -115,27 +117,34 @@ pub(super) fn warn(good: &[Good<'_>], all_are_good: bool, steps: &mut Steps, at:
     }
 }
 
+/// The hosts and the paths of a release.
+fn own<'p>(release: &Good<'p>) -> (Vec<Host<'p>>, Vec<Path<'p>>) {
+    let (block, matches) = (release.segment.block(), release.segment.head().matches);
+    (matches.hosts(block).collect(), matches.paths(block).collect())
+}
+
 fn hosts(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at: &mut At<'_>) {
-    let matches = &release.segment.matches;
+    let (hosts, paths) = own(release);
     let mut own: HashMap<(u8, &[u8], u16), usize> = HashMap::new();
-    for (index, host) in matches.hosts.iter().enumerate() {
-        own.entry((host.kind as u8, &*host.host, host.port)).or_insert(index);
+    for (index, host) in hosts.iter().enumerate() {
+        own.entry((host.kind as u8, host.host, host.port)).or_insert(index);
     }
-    for (index, host) in matches.hosts.iter().enumerate() {
+    for (index, host) in hosts.iter().enumerate() {
         let find = |kind: HostKind, text, port| own.get(&(kind as u8, text, port)).copied();
-        let first = find(host.kind, &host.host, host.port);
+        let first = find(host.kind, host.host, host.port);
         if let Some(first) = first.filter(|first| *first != index) {
             at.index(index)
                 .warning(format_args!("stands twice: it is hosts[{first}] as well; once is enough"));
             continue;
         }
         let Some(places) = places else { continue };
-        let without_port = find(host.kind, &host.host, 0).filter(|_| host.port != 0);
+        let without_port = find(host.kind, host.host, 0).filter(|_| host.port != 0);
         let mut around =
-            wider(host).flat_map(|(kind, text)| [find(kind, text, host.port), find(kind, text, 0)]);
+            wider(*host).flat_map(|(kind, text)| [find(kind, text, host.port), find(kind, text, 0)]);
         let Some(outer) = without_port.or_else(|| around.find_map(|found| found)) else { continue };
-        let Some(outer_host) = matches.hosts.get(outer) else { continue };
-        let mut pairs = matches.paths.iter().map(|path| ((outer_host, path), (host, path)));
+        let Some(outer_host) = hosts.get(outer) else { continue };
+        let place = |host, path| Place { host, path };
+        let mut pairs = paths.iter().map(|path| (place(*outer_host, *path), place(*host, *path)));
         if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
             at.index(index).warning(format_args!("adds nothing: hosts[{outer}] holds it; remove it"));
         }
@@ -143,25 +152,26 @@ fn hosts(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at:
 }
 
 fn paths(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at: &mut At<'_>) {
-    let matches = &release.segment.matches;
+    let (hosts, paths) = own(release);
     let mut own: HashMap<(u8, &[u8]), usize> = HashMap::new();
-    for (index, path) in matches.paths.iter().enumerate() {
-        own.entry((path.kind as u8, &*path.path)).or_insert(index);
+    for (index, path) in paths.iter().enumerate() {
+        own.entry((path.kind as u8, path.path)).or_insert(index);
     }
-    for (index, path) in matches.paths.iter().enumerate() {
+    for (index, path) in paths.iter().enumerate() {
         let find = |kind: PathKind, text: &[u8]| own.get(&(kind as u8, text)).copied();
-        let first = find(path.kind, &path.path);
+        let first = find(path.kind, path.path);
         if let Some(first) = first.filter(|first| *first != index) {
             at.index(index)
                 .warning(format_args!("stands twice: it is paths[{first}] as well; once is enough"));
             continue;
         }
         let Some(places) = places else { continue };
-        let whole = find(PathKind::Prefix, &path.path).filter(|_| path.kind == PathKind::Exact);
-        let around = || shorter(&path.path).find_map(|prefix| find(PathKind::Prefix, prefix));
+        let whole = find(PathKind::Prefix, path.path).filter(|_| path.kind == PathKind::Exact);
+        let around = || shorter(path.path).find_map(|prefix| find(PathKind::Prefix, prefix));
         let Some(outer) = whole.or_else(around) else { continue };
-        let Some(outer_path) = matches.paths.get(outer) else { continue };
-        let mut pairs = matches.hosts.iter().map(|host| ((host, outer_path), (host, path)));
+        let Some(outer_path) = paths.get(outer) else { continue };
+        let place = |host, path| Place { host, path };
+        let mut pairs = hosts.iter().map(|host| (place(*host, *outer_path), place(*host, *path)));
         if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
             at.index(index).warning(format_args!("adds nothing: paths[{outer}] holds it; remove it"));
         }
@@ -171,19 +181,19 @@ fn paths(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at:
 /// Whether it is certain that no other release of the kind would govern a request of `inner` if the release had only `outer`.
 fn nothing_between(
     release: &Good<'_>,
-    outer: (&HostPattern, &PathPattern),
-    inner: (&HostPattern, &PathPattern),
+    outer: Place<'_>,
+    inner: Place<'_>,
     places: &Places<'_>,
     steps: &mut Steps,
 ) -> bool {
-    let Some(others) = places.around(inner.0, steps) else { return false };
+    let Some(others) = places.around(inner.host, steps) else { return false };
     let is_between = |other: &Owned<'_>| {
-        let rank_of_other = rank(other.host, other.path);
+        let rank_of_other = rank(other.place);
         other.release.position != release.position
-            && other.release.segment.routes == release.segment.routes
-            && meets((other.host, other.path), inner)
-            && rank(outer.0, outer.1) <= rank_of_other
-            && rank_of_other <= rank(inner.0, inner.1)
+            && other.release.segment.routes() == release.segment.routes()
+            && meets(other.place, inner)
+            && rank(outer) <= rank_of_other
+            && rank_of_other <= rank(inner)
     };
     !others.iter().any(is_between)
 }

@@ -15,7 +15,7 @@ struct Written<'p> {
     /// Where it stands, for messages.
     shown: String,
     form: Form<'p>,
-    rule: &'p Rule,
+    rule: Rule,
     /// When it counts: its time as far as it is the release's.
     during: Window,
 }
@@ -121,10 +121,10 @@ fn rules<'p>(release: &Good<'p>) -> Vec<Written<'p>> {
         let name = rule.name.as_deref().unwrap_or_default();
         Some((format!("rules[{index}] ({name})"), rule.when.as_ref()?))
     });
-    let compiled = release.segment.rules.iter();
-    let during = |rule: &Rule| meet(&rule.during, &release.segment.during);
+    let compiled = release.segment.rules();
+    let during = |rule: &Rule| meet(&rule.during, &release.segment.head().during);
     let all = preview.into_iter().chain(written).zip(compiled);
-    all.map(|((shown, when), rule)| Written { shown, form: Form::of(when), rule, during: during(rule) })
+    all.map(|((shown, when), rule)| Written { shown, form: Form::of(when), during: during(&rule), rule })
         .collect()
 }
 
@@ -141,11 +141,11 @@ fn earlier<'p>(release: &Good<'p>) -> Vec<Earlier<'p>> {
         }));
     }
     let follow = written.follow.unwrap_or_default();
-    for lane in &release.segment.lanes {
-        let pairs = release.segment.labels_of(lane);
+    for (_, lane) in release.segment.lanes() {
+        let pairs = release.segment.labels_of(&lane);
         // To which lane is not told: to another, where that has more labels that the traffic carries.
         let carried = |key: fn(&LanePair) -> Text| Earlier {
-            form: Form::All(pairs.iter().map(|pair| labelled(release, key(pair), pair.value)).collect()),
+            form: Form::All(pairs.clone().map(|pair| labelled(release, key(&pair), pair.value)).collect()),
             why:
                 "wherever it holds, the traffic label leads to a lane, and comes first; remove it, or write \
                   follow: none"

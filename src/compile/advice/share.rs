@@ -45,7 +45,7 @@ fn experiment(ab: &Ab, at: &mut At<'_>) {
 
 /// Lanes that share fewer buckets than they are.
 fn no_room(release: &Good<'_>, written: Option<&Hash>, lanes: usize, slots: usize, at: &mut At<'_>) {
-    let Some(split) = release.segment.split.as_ref().filter(|_| slots == 0) else { return };
+    let Some(split) = release.segment.head().split.filter(|_| slots == 0) else { return };
     let has_room = equal_parts(lanes, split.buckets).next().is_none_or(|(_, size)| size > 0);
     if !has_room && layout(written) == Layout::Slots {
         let buckets = split.buckets;

@@ -15,8 +15,8 @@ use crate::arena::Arena;
 use crate::bucket::Bucket;
 use crate::condition::Case;
 use crate::number::{self, Range};
-use crate::regex::Programs;
-use crate::version::Requirements;
+use crate::regex::Program;
+use crate::version::Requirement;
 
 /// What must hold of a text, or of what else a subject is.
 pub(super) enum Operator<'p> {
@@ -205,19 +205,19 @@ impl Operator<'_> {
                 Some(remainder.is_some_and(|remainder| range.holds_whole(remainder)))
             }
             Version(written) => {
-                let (mut requirements, mut arena) = (Requirements::default(), Arena::default());
-                let requirement = requirements.compile(written, &mut arena)?;
-                Some(requirements.holds(requirement, &arena, bytes))
+                let mut arena = Arena::default();
+                let requirement = Requirement::compile(written, &mut arena)?;
+                Some(requirement.holds(arena.block(), bytes))
             }
             Regex(expression) => {
-                let mut programs = Programs::default();
-                let program = programs.compile(expression).ok()?;
-                Some(programs.is_match(program, bytes))
+                let mut arena = Arena::default();
+                let program = Program::compile(expression, &mut arena).ok()?;
+                Some(program.is_match(arena.block(), bytes))
             }
             Glob(expression, separator) => {
-                let mut programs = Programs::default();
-                let program = programs.compile_glob(expression, *separator).ok()?;
-                Some(programs.is_match(program, bytes))
+                let mut arena = Arena::default();
+                let program = Program::compile_glob(expression, *separator, &mut arena).ok()?;
+                Some(program.is_match(arena.block(), bytes))
             }
             Percent { salt, from, to } => {
                 let bucket = u32::from(Bucket::of(salt.as_bytes(), bytes).get());
