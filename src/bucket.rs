@@ -35,7 +35,7 @@ impl Bucket {
 }
 
 /// The hash of a text that comes in pieces; where it is cut does not matter. Of our own since every request is hashed, and pieces are
-/// short: a crate that reads from a stream takes three times as long.
+/// short: through the reader of a crate it takes a third more instructions.
 pub fn murmur3_x86_32(pieces: &[&[u8]], seed: u32) -> u32 {
     let scramble = |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     let (mut hash, mut len) = (seed, 0_u32);
