@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::record::record;
 
-/// A network: an address and how many of its leading bits count. IPv4 is kept as its IPv6-mapped form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
-    bits: u128,
-    mask: u128,
+record! {
+    /// A network: an address and how many of its leading bits count. IPv4 is kept as its IPv6-mapped form.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Network {
+        bits: u128,
+        mask: u128,
+    }
 }
-
-record!(Network { bits: u128, mask: u128 });
 
 impl Network {
     /// Reads `10.0.0.0/8`, `::1/128` or a single address; `None` when it is neither.

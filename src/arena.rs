@@ -14,14 +14,14 @@ use std::marker::PhantomData;
 use crate::record::{Record, record};
 use crate::settings::Cookie;
 
-/// A text of a block.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    start: u32,
-    len: u32,
+record! {
+    /// A text of a block.
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub(crate) struct Text {
+        start: u32,
+        len: u32,
+    }
 }
-
-record!(Text { start: u32, len: u32 });
 
 impl Text {
     /// No text at all, which even the empty one is not.
@@ -312,13 +312,13 @@ impl<T: Record> Iterator for Records<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        let (own, rest) = self.bytes.split_at_checked(T::SIZE).filter(|(own, _)| !own.is_empty())?;
+        let (own, rest) = self.bytes.split_at_checked(T::SIZE)?;
         self.bytes = rest;
         Some(T::get(own))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let len = self.bytes.len() / T::SIZE.max(1);
+        let len = self.bytes.len() / T::SIZE;
         (len, Some(len))
     }
 }

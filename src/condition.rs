@@ -54,16 +54,16 @@ impl Jump {
     pub(crate) const FAILS: Jump = Jump(u32::MAX - 1);
 }
 
-/// One test.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Test {
-    pub(crate) subject: Subject,
-    pub(crate) operator: Operator,
-    pub(crate) then: Jump,
-    pub(crate) otherwise: Jump,
+record! {
+    /// One test.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Test {
+        pub(crate) subject: Subject,
+        pub(crate) operator: Operator,
+        pub(crate) then: Jump,
+        pub(crate) otherwise: Jump,
+    }
 }
-
-record!(Test { subject: Subject, operator: Operator, then: Jump, otherwise: Jump });
 
 /// What of the request is looked at; each has a file of its own that says how.
 #[derive(Debug, Clone, Copy)]

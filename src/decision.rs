@@ -189,14 +189,15 @@ impl<O: Observer> Chooser<'_, '_, O> {
         if let Some((rule, lane)) = self.ruled() {
             return Entry { rule: Some(rule), ..placed(lane, Reason::Rule) };
         }
-        let nowhere = placed(self.segment.head().base, Reason::Default);
+        let Head { base, split, .. } = self.segment.head();
+        let nowhere = placed(base, Reason::Default);
         if let Some(outside) = self.outside() {
             return Entry { outside: Some(outside), ..nowhere };
         }
         if let Some(lane) = self.remembered() {
             return placed(lane, Reason::Sticky);
         }
-        let Some(split) = self.segment.head().split else { return nowhere };
+        let Some(split) = split else { return nowhere };
         let Some(id) = self.id else {
             self.observer.note(|| Note::NotSplit);
             return nowhere;
@@ -212,7 +213,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
         let entry = match split.lane_of(block, bucket, now) {
             Some(lane) => placed(lane, Reason::Split),
             None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
-            None => placed(nowhere.assigned.unwrap_or_default(), Reason::Split),
+            None => placed(base, Reason::Split),
         };
         Entry { bucket: Some(bucket), ..entry }
     }

@@ -9,20 +9,20 @@ use crate::arena::Block;
 use crate::record::record;
 use crate::split::Hasher;
 
-/// A part of all users that an experiment may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Gate {
-    pub(crate) hasher: Hasher,
-    pub(crate) buckets: u32,
-    /// The first bucket that is in.
-    pub(crate) from: u32,
-    /// The first bucket behind it that is not.
-    pub(crate) to: u32,
-    /// Why others are out.
-    pub(crate) outside: Outside,
+record! {
+    /// A part of all users that an experiment may take.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Gate {
+        pub(crate) hasher: Hasher,
+        pub(crate) buckets: u32,
+        /// The first bucket that is in.
+        pub(crate) from: u32,
+        /// The first bucket behind it that is not.
+        pub(crate) to: u32,
+        /// Why others are out.
+        pub(crate) outside: Outside,
+    }
 }
-
-record!(Gate { hasher: Hasher, buckets: u32, from: u32, to: u32, outside: Outside });
 
 impl Gate {
     /// The bucket of an id.

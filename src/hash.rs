@@ -33,29 +33,23 @@ pub use preset::{Layout, Preset};
 use crate::bucket;
 use crate::record::record;
 
-/// How text becomes a bucket. Plain values, to be kept in a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scheme {
-    /// The hash function.
-    pub algorithm: Algorithm,
-    /// The seed of the hash function; ignored by those that have none. A negative seed is written as its 32
-    /// bits.
-    pub seed: u32,
-    /// What the hashed bytes are.
-    pub encoding: Encoding,
-    /// How a hash becomes a bucket.
-    pub reduction: Reduction,
-    /// The number of buckets.
-    pub buckets: Buckets,
+record! {
+    /// How text becomes a bucket. Plain values, to be kept in a plan.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Scheme {
+        /// The hash function.
+        pub algorithm: Algorithm,
+        /// The seed of the hash function; ignored by those that have none. A negative seed is written as its 32
+        /// bits.
+        pub seed: u32,
+        /// What the hashed bytes are.
+        pub encoding: Encoding,
+        /// How a hash becomes a bucket.
+        pub reduction: Reduction,
+        /// The number of buckets.
+        pub buckets: Buckets,
+    }
 }
-
-record!(Scheme {
-    algorithm: Algorithm,
-    seed: u32,
-    encoding: Encoding,
-    reduction: Reduction,
-    buckets: Buckets,
-});
 
 impl Scheme {
     /// The scheme of [`bucket`]: what a release has that says nothing.

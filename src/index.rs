@@ -8,12 +8,11 @@
 
 use arrayvec::ArrayVec;
 
-use crate::arena::position;
 use crate::bytes::same;
 use crate::fnv::{START, hash, step};
 use crate::limits;
 use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, Place, depth};
-use crate::plan::Segment;
+use crate::plan::{Head, Segment};
 use crate::table::Table;
 
 /// The releases of a request, best match first: positions in the policy.
@@ -117,15 +116,14 @@ impl Index {
         release: u32,
     ) -> Result<(), (Place<'s>, Conflict)> {
         let Some(segment) = segments.get(release as usize) else { return Ok(()) };
-        let routes = segment.head().routes;
-        let paths = segment.head().matches.paths.len();
-        for (number, place) in segment.places().enumerate() {
-            let [host, path] = [number.checked_div(paths), number.checked_rem(paths)]
-                .map(|at| Written { release, at: position(at.unwrap_or_default()) });
-            let host = self.host_entry(segments, host, &place.host);
-            self.releases(segments, host, path, &place.path)
-                .add(release, routes)
-                .map_err(|conflict| (place, conflict))?;
+        let (block, Head { routes, matches, .. }) = (segment.block(), segment.head());
+        for (at, host) in (0..).zip(matches.hosts(block)) {
+            let entry = self.host_entry(segments, Written { release, at }, &host);
+            for (at, path) in (0..).zip(matches.paths(block)) {
+                self.releases(segments, entry, Written { release, at }, &path)
+                    .add(release, routes)
+                    .map_err(|conflict| (Place { host, path }, conflict))?;
+            }
         }
         Ok(())
     }

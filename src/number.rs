@@ -14,14 +14,14 @@ const FRACTION_DIGITS: usize = 9;
 /// Numbers are smaller, in both directions: 18 digits before the point.
 const BOUND: u64 = 10_u64.pow(18);
 
-/// A range of numbers, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Range {
-    from: Units,
-    to: Units,
+record! {
+    /// A range of numbers, both ends included.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Range {
+        from: Units,
+        to: Units,
+    }
 }
-
-record!(Range { from: Units, to: Units });
 
 impl Range {
     /// Reads comparisons that must all hold; `None` when the text is something else.

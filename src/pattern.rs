@@ -79,14 +79,14 @@ pub(crate) enum PathKind {
 
 record!(enum PathKind, else PathKind::Exact; Prefix, Exact);
 
-/// The hosts and paths that a release governs, each host with each path.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Matches {
-    pub(crate) hosts: List<HostPattern<Text>>,
-    pub(crate) paths: List<PathPattern<Text>>,
+record! {
+    /// The hosts and paths that a release governs, each host with each path.
+    #[derive(Debug, Clone, Copy, Default)]
+    pub(crate) struct Matches {
+        pub(crate) hosts: List<HostPattern<Text>>,
+        pub(crate) paths: List<PathPattern<Text>>,
+    }
 }
-
-record!(Matches { hosts: List<HostPattern<Text>>, paths: List<PathPattern<Text>> });
 
 impl Matches {
     /// The patterns of hosts.
@@ -95,15 +95,14 @@ impl Matches {
     }
 
     /// The patterns of paths.
-    #[cfg(feature = "tools")]
     pub(crate) fn paths(self, block: Block<'_>) -> impl Iterator<Item = PathPattern<&[u8]>> {
         block.list(self.paths).map(move |path| path.of(block))
     }
 
     /// Every pair of a host and a path.
+    #[cfg(feature = "tools")]
     pub(crate) fn pairs(self, block: Block<'_>) -> impl Iterator<Item = Place<'_>> {
-        let paths = move || block.list(self.paths).map(move |path| path.of(block));
-        self.hosts(block).flat_map(move |host| paths().map(move |path| Place { host, path }))
+        self.hosts(block).flat_map(move |host| self.paths(block).map(move |path| Place { host, path }))
     }
 
     /// The host at a position.

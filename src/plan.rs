@@ -12,7 +12,9 @@ use crate::condition::{Conditions, Jump, Set, Test};
 use crate::explain::Origins;
 use crate::gate::Gate;
 use crate::index::Index;
-use crate::pattern::{Matches, Place};
+use crate::pattern::Matches;
+#[cfg(feature = "tools")]
+use crate::pattern::Place;
 use crate::policy::Follow;
 use crate::record::record;
 #[cfg(feature = "tools")]
@@ -98,87 +100,63 @@ pub struct Segment {
     origins: Origins,
 }
 
-/// What a segment is, and where in its block the rest stands.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head {
-    pub(crate) name: Text,
-    pub(crate) revision: u32,
-    pub(crate) off: bool,
-    /// When it is on, unless it is off.
-    pub(crate) during: Window,
-    pub(crate) mode: Mode,
-    /// Whether it picks the lane of the request; otherwise it only names a group.
-    pub(crate) routes: bool,
-    pub(crate) follow: Follow,
-    /// The lane of whoever nothing else places: stable, control or active.
-    pub(crate) base: LaneId,
-    pub(crate) lanes: List<Lane>,
-    pub(crate) overrides: Overrides,
-    pub(crate) rules: List<Rule>,
-    /// The tests of all conditions.
-    pub(crate) tests: List<Test>,
-    /// How users are split; blue-green does not.
-    pub(crate) split: Option<Split>,
-    /// Who is part of the experiment at all: whoever every gate lets in,
-    pub(crate) gates: List<Gate>,
-    /// and for whom this condition holds.
-    pub(crate) audience: Option<Jump>,
-    /// The layer of the experiment, by its position in the policy.
-    pub(crate) layer: Option<u32>,
-    /// Until when the idle lane keeps the users that it has.
-    pub(crate) drain: Option<Timestamp>,
-    pub(crate) deny: Option<Set>,
-    pub(crate) allow: List<Allow>,
-    pub(crate) sticky: Option<Sticky>,
-    pub(crate) group_cookie: Option<Cookie<Text>>,
-    pub(crate) respond: Respond,
-    pub(crate) matches: Matches,
+record! {
+    /// What a segment is, and where in its block the rest stands.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Head {
+        pub(crate) name: Text,
+        pub(crate) revision: u32,
+        pub(crate) off: bool,
+        /// When it is on, unless it is off.
+        pub(crate) during: Window,
+        pub(crate) mode: Mode,
+        /// Whether it picks the lane of the request; otherwise it only names a group.
+        pub(crate) routes: bool,
+        pub(crate) follow: Follow,
+        /// The lane of whoever nothing else places: stable, control or active.
+        pub(crate) base: LaneId,
+        pub(crate) lanes: List<Lane>,
+        pub(crate) overrides: Overrides,
+        pub(crate) rules: List<Rule>,
+        /// The tests of all conditions.
+        pub(crate) tests: List<Test>,
+        /// How users are split; blue-green does not.
+        pub(crate) split: Option<Split>,
+        /// Who is part of the experiment at all: whoever every gate lets in,
+        pub(crate) gates: List<Gate>,
+        /// and for whom this condition holds.
+        pub(crate) audience: Option<Jump>,
+        /// The layer of the experiment, by its position in the policy.
+        pub(crate) layer: Option<u32>,
+        /// Until when the idle lane keeps the users that it has.
+        pub(crate) drain: Option<Timestamp>,
+        pub(crate) deny: Option<Set>,
+        pub(crate) allow: List<Allow>,
+        pub(crate) sticky: Option<Sticky>,
+        pub(crate) group_cookie: Option<Cookie<Text>>,
+        pub(crate) respond: Respond,
+        pub(crate) matches: Matches,
+    }
 }
 
-record!(Head {
-    name: Text,
-    revision: u32,
-    off: bool,
-    during: Window,
-    mode: Mode,
-    routes: bool,
-    follow: Follow,
-    base: LaneId,
-    lanes: List<Lane>,
-    overrides: Overrides,
-    rules: List<Rule>,
-    tests: List<Test>,
-    split: Option<Split>,
-    gates: List<Gate>,
-    audience: Option<Jump>,
-    layer: Option<u32>,
-    drain: Option<Timestamp>,
-    deny: Option<Set>,
-    allow: List<Allow>,
-    sticky: Option<Sticky>,
-    group_cookie: Option<Cookie<Text>>,
-    respond: Respond,
-    matches: Matches,
-});
-
-/// The gray ids that are always in a lane.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Allow {
-    pub(crate) lane: LaneId,
-    pub(crate) ids: Set,
+record! {
+    /// The gray ids that are always in a lane.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Allow {
+        pub(crate) lane: LaneId,
+        pub(crate) ids: Set,
+    }
 }
 
-record!(Allow { lane: LaneId, ids: Set });
-
-/// What the client is told.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Respond {
-    pub(crate) lane: bool,
-    pub(crate) experiment: bool,
-    pub(crate) cache: Option<Cache>,
+record! {
+    /// What the client is told.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Respond {
+        pub(crate) lane: bool,
+        pub(crate) experiment: bool,
+        pub(crate) cache: Option<Cache>,
+    }
 }
-
-record!(Respond { lane: bool, experiment: bool, cache: Option<Cache> });
 
 /// What shared caches are told.
 #[derive(Debug, Clone, Copy)]
@@ -203,70 +181,63 @@ pub(crate) enum Proof {
 
 record!(enum Proof, else Proof::UnknownKey; None, Key(position: u32), UnknownKey);
 
-/// A cookie that remembers the lane.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sticky {
-    pub(crate) cookie: Cookie<Text>,
-    pub(crate) proof: Proof,
-    pub(crate) any_revision: bool,
+record! {
+    /// A cookie that remembers the lane.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Sticky {
+        pub(crate) cookie: Cookie<Text>,
+        pub(crate) proof: Proof,
+        pub(crate) any_revision: bool,
+    }
 }
 
-record!(Sticky { cookie: Cookie<Text>, proof: Proof, any_revision: bool });
-
-/// A lane, compiled.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lane {
-    pub(crate) name: Text,
-    /// Empty when the lane names none.
-    pub(crate) cluster: Text,
-    pub(crate) weighted_slot: Option<u32>,
-    pub(crate) labels: List<LanePair>,
-    pub(crate) unavailable: bool,
-    pub(crate) fallbacks: List<LaneId>,
+record! {
+    /// A lane, compiled.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Lane {
+        pub(crate) name: Text,
+        /// Empty when the lane names none.
+        pub(crate) cluster: Text,
+        pub(crate) weighted_slot: Option<u32>,
+        pub(crate) labels: List<LanePair>,
+        pub(crate) unavailable: bool,
+        pub(crate) fallbacks: List<LaneId>,
+    }
 }
 
-record!(Lane {
-    name: Text,
-    cluster: Text,
-    weighted_slot: Option<u32>,
-    labels: List<LanePair>,
-    unavailable: bool,
-    fallbacks: List<LaneId>,
-});
-
-/// One label of a lane.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LanePair {
-    pub(crate) key: Text,
-    /// `{release}.{key}`, the key in a label that speaks of this release alone.
-    pub(crate) own_key: Text,
-    pub(crate) value: Text,
-    /// A lane without labels answers to `version={its name}`; such a label is matched, not written.
-    pub(crate) implied: bool,
+record! {
+    /// One label of a lane.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct LanePair {
+        pub(crate) key: Text,
+        /// `{release}.{key}`, the key in a label that speaks of this release alone.
+        pub(crate) own_key: Text,
+        pub(crate) value: Text,
+        /// A lane without labels answers to `version={its name}`; such a label is matched, not written.
+        pub(crate) implied: bool,
+    }
 }
 
-record!(LanePair { key: Text, own_key: Text, value: Text, implied: bool });
-
-/// A rule, compiled: where its condition starts, and the lane.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rule {
-    pub(crate) name: Text,
-    pub(crate) when: Jump,
-    pub(crate) lane: LaneId,
-    pub(crate) during: Window,
+record! {
+    /// A rule, compiled: where its condition starts, and the lane.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Rule {
+        pub(crate) name: Text,
+        pub(crate) when: Jump,
+        pub(crate) lane: LaneId,
+        pub(crate) during: Window,
+    }
 }
 
-record!(Rule { name: Text, when: Jump, lane: LaneId, during: Window });
-
-/// What may force a lane.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Overrides {
-    pub(crate) headers: List<Text>,
-    pub(crate) rules: Option<Text>,
-    pub(crate) cookies: List<Text>,
+record! {
+    /// What may force a lane.
+    #[derive(Debug, Clone, Copy, Default)]
+    pub(crate) struct Overrides {
+        pub(crate) headers: List<Text>,
+        pub(crate) rules: Option<Text>,
+        pub(crate) cookies: List<Text>,
+    }
 }
-
-record!(Overrides { headers: List<Text>, rules: Option<Text>, cookies: List<Text> });
 
 record!(enum Follow, else Follow::None; Chain, Own, None);
 
@@ -357,6 +328,7 @@ impl Segment {
     }
 
     /// The hosts and paths that it governs.
+    #[cfg(feature = "tools")]
     pub(crate) fn places(&self) -> impl Iterator<Item = Place<'_>> {
         self.head().matches.pairs(self.block())
     }

@@ -106,9 +106,23 @@ impl<T: Record + Default, const N: usize> Record for [T; N] {
     }
 }
 
-/// Makes a record of a struct, by its fields in this order, or of an enum: a byte for the variant, then its fields.
-/// A byte that is no variant's reads as the value after `else`.
+/// Declares a struct that is a record, by its fields in this order. `record!(Type { field: Type, .. })` makes one of a struct that
+/// stands elsewhere, and `record!(enum ..)` of an enum: a byte for the variant, then its fields; a byte that is no variant's reads as
+/// the value after `else`.
 macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        $vis struct $name {
+            $($(#[$field_meta])* $field_vis $field: $type),*
+        }
+
+        $crate::record::record!($name { $($field: $type),* });
+    };
     ($name:ident($type:ty)) => {
         impl $crate::record::Record for $name {
             const SIZE: usize = <$type as $crate::record::Record>::SIZE;
@@ -189,13 +203,13 @@ pub(crate) use record;
 mod tests {
     use super::*;
 
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Pair {
-        number: u16,
-        kind: Kind,
+    record! {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        struct Pair {
+            number: u16,
+            kind: Kind,
+        }
     }
-
-    record!(Pair { number: u16, kind: Kind });
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Kind {

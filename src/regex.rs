@@ -38,35 +38,26 @@ use crate::record::record;
 use automaton::{Automaton, Fragment};
 use set::Set;
 
-/// One compiled expression: where it stands in the block in which it was compiled, and what is known of it. With another block it
-/// matches or not, and nothing worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Program {
-    /// Sets of [`width`] words each: first, last, chain, loops, branches, one for each class of bytes, one for each
-    /// position (its follow).
-    sets: List<u64>,
-    /// 256 bytes: the class of each byte.
-    map: Text,
-    positions: u16,
-    classes: u16,
-    /// Whether it matches the empty text.
-    nullable: bool,
-    /// A byte without which no text matches: it is looked for first, many bytes at a time.
-    needs: Option<u8>,
-    never: bool,
-    always: bool,
+record! {
+    /// One compiled expression: where it stands in the block in which it was compiled, and what is known of it. With another block it
+    /// matches or not, and nothing worse.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Program {
+        /// Sets of [`width`] words each: first, last, chain, loops, branches, one for each class of bytes, one for each
+        /// position (its follow).
+        sets: List<u64>,
+        /// 256 bytes: the class of each byte.
+        map: Text,
+        positions: u16,
+        classes: u16,
+        /// Whether it matches the empty text.
+        nullable: bool,
+        /// A byte without which no text matches: it is looked for first, many bytes at a time.
+        needs: Option<u8>,
+        never: bool,
+        always: bool,
+    }
 }
-
-record!(Program {
-    sets: List<u64>,
-    map: Text,
-    positions: u16,
-    classes: u16,
-    nullable: bool,
-    needs: Option<u8>,
-    never: bool,
-    always: bool,
-});
 
 impl Program {
     /// Compiles a regular expression; its lists are kept in `arena`.

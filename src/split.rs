@@ -12,15 +12,15 @@ use crate::hash::Scheme;
 use crate::record::record;
 use crate::time::Timestamp;
 
-/// How an id becomes a bucket: a scheme, and the text before and after the id.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hasher {
-    pub(crate) scheme: Scheme,
-    pub(crate) before: Text,
-    pub(crate) after: Text,
+record! {
+    /// How an id becomes a bucket: a scheme, and the text before and after the id.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Hasher {
+        pub(crate) scheme: Scheme,
+        pub(crate) before: Text,
+        pub(crate) after: Text,
+    }
 }
-
-record!(Hasher { scheme: Scheme, before: Text, after: Text });
 
 impl Hasher {
     /// The bucket of `id` among `buckets`.
@@ -29,34 +29,34 @@ impl Hasher {
     }
 }
 
-/// How users are split among lanes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Split {
-    pub(crate) hasher: Hasher,
-    pub(crate) buckets: u32,
-    pub(crate) slots: List<Slot>,
-    /// Whether buckets that are in no slot are no part of the experiment, rather than the base lane's.
-    pub(crate) has_holes: bool,
+record! {
+    /// How users are split among lanes.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Split {
+        pub(crate) hasher: Hasher,
+        pub(crate) buckets: u32,
+        pub(crate) slots: List<Slot>,
+        /// Whether buckets that are in no slot are no part of the experiment, rather than the base lane's.
+        pub(crate) has_holes: bool,
+    }
 }
 
-record!(Split { hasher: Hasher, buckets: u32, slots: List<Slot>, has_holes: bool });
-
-/// A part of the bucket space that a lane owns, in buckets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Slot {
-    /// The owner.
-    pub(crate) lane: LaneId,
-    /// The first bucket.
-    pub(crate) start: u32,
-    /// The buckets that the lane may fill here.
-    pub(crate) size: u32,
-    /// The buckets of the lane's slots before this one, which it fills first.
-    pub(crate) offset: u32,
-    /// The buckets that the lane fills in all its slots.
-    pub(crate) share: Share,
+record! {
+    /// A part of the bucket space that a lane owns, in buckets.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Slot {
+        /// The owner.
+        pub(crate) lane: LaneId,
+        /// The first bucket.
+        pub(crate) start: u32,
+        /// The buckets that the lane may fill here.
+        pub(crate) size: u32,
+        /// The buckets of the lane's slots before this one, which it fills first.
+        pub(crate) offset: u32,
+        /// The buckets that the lane fills in all its slots.
+        pub(crate) share: Share,
+    }
 }
-
-record!(Slot { lane: LaneId, start: u32, size: u32, offset: u32, share: Share });
 
 /// How many buckets a lane fills.
 #[derive(Debug, Clone, Copy)]
@@ -71,14 +71,14 @@ pub(crate) enum Share {
 record!(enum Share, else Share::Fixed(0);
     Fixed(fill: u32), Steps(points: List<Point>), Linear(points: List<Point>));
 
-/// A share at a point in time, in buckets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Point {
-    pub(crate) at: Timestamp,
-    pub(crate) fill: u32,
+record! {
+    /// A share at a point in time, in buckets.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Point {
+        pub(crate) at: Timestamp,
+        pub(crate) fill: u32,
+    }
 }
-
-record!(Point { at: Timestamp, fill: u32 });
 
 impl Split {
     /// The lane of `bucket`: the owner of the filled part it lies in.

@@ -22,28 +22,28 @@ pub(crate) const EXPECTED: &str =
 /// Major, minor and patch.
 type Core = [u64; 3];
 
-/// A requirement: comparisons that must all hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Requirement {
-    terms: List<Term>,
+record! {
+    /// A requirement: comparisons that must all hold.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Requirement {
+        terms: List<Term>,
+    }
 }
 
-record!(Requirement { terms: List<Term> });
-
-/// One comparison.
-#[derive(Debug, Clone, Copy)]
-struct Term {
-    comparison: Comparison,
-    /// So many numbers must be the same.
-    same: u8,
-    /// So many numbers are compared; where it is all of them, the pre-release too.
-    given: u8,
-    /// 0 where it is not given.
-    core: Core,
-    pre: Option<Text>,
+record! {
+    /// One comparison.
+    #[derive(Debug, Clone, Copy)]
+    struct Term {
+        comparison: Comparison,
+        /// So many numbers must be the same.
+        same: u8,
+        /// So many numbers are compared; where it is all of them, the pre-release too.
+        given: u8,
+        /// 0 where it is not given.
+        core: Core,
+        pre: Option<Text>,
+    }
 }
-
-record!(Term { comparison: Comparison, same: u8, given: u8, core: Core, pre: Option<Text> });
 
 impl Requirement {
     /// Takes in comparisons that must all hold; `None` when the text is something else. They are kept in `arena`.

@@ -3,16 +3,16 @@
 use crate::record::record;
 use crate::time::Timestamp;
 
-/// A time from one point to another: `from` is in, `until` is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// `None` for always.
-    pub(crate) from: Option<Timestamp>,
-    /// `None` for ever.
-    pub(crate) until: Option<Timestamp>,
+record! {
+    /// A time from one point to another: `from` is in, `until` is not.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) struct Window {
+        /// `None` for always.
+        pub(crate) from: Option<Timestamp>,
+        /// `None` for ever.
+        pub(crate) until: Option<Timestamp>,
+    }
 }
-
-record!(Window { from: Option<Timestamp>, until: Option<Timestamp> });
 
 impl Window {
     /// All of time.

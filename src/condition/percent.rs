@@ -5,15 +5,15 @@ use crate::arena::Text;
 use crate::bucket::Bucket;
 use crate::record::record;
 
-/// Buckets from `from` to before `to` under a salt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Buckets {
-    pub(crate) salt: Text,
-    pub(crate) from: u16,
-    pub(crate) to: u16,
+record! {
+    /// Buckets from `from` to before `to` under a salt.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Buckets {
+        pub(crate) salt: Text,
+        pub(crate) from: u16,
+        pub(crate) to: u16,
+    }
 }
-
-record!(Buckets { salt: Text, from: u16, to: u16 });
 
 impl Buckets {
     /// Whether the id is in the range; `salt` is the text of the salt.

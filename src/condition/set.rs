@@ -5,13 +5,13 @@ use crate::arena::{Arena, Block, List, Text};
 use crate::fnv;
 use crate::record::record;
 
-/// Texts by their hash: open addressing over a list, at most half full. Its length is a power of two.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Set {
-    places: List<Text>,
+record! {
+    /// Texts by their hash: open addressing over a list, at most half full. Its length is a power of two.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Set {
+        places: List<Text>,
+    }
 }
-
-record!(Set { places: List<Text> });
 
 impl Set {
     /// Keeps a set; a text that stands twice is kept once.

@@ -143,8 +143,8 @@ fn hosts(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at:
             wider(*host).flat_map(|(kind, text)| [find(kind, text, host.port), find(kind, text, 0)]);
         let Some(outer) = without_port.or_else(|| around.find_map(|found| found)) else { continue };
         let Some(outer_host) = hosts.get(outer) else { continue };
-        let place = |host, path| Place { host, path };
-        let mut pairs = paths.iter().map(|path| (place(*outer_host, *path), place(*host, *path)));
+        let (outer_host, host) = (*outer_host, *host);
+        let mut pairs = paths.iter().map(|&path| (Place { host: outer_host, path }, Place { host, path }));
         if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
             at.index(index).warning(format_args!("adds nothing: hosts[{outer}] holds it; remove it"));
         }
@@ -170,8 +170,8 @@ fn paths(release: &Good<'_>, places: Option<&Places<'_>>, steps: &mut Steps, at:
         let around = || shorter(path.path).find_map(|prefix| find(PathKind::Prefix, prefix));
         let Some(outer) = whole.or_else(around) else { continue };
         let Some(outer_path) = paths.get(outer) else { continue };
-        let place = |host, path| Place { host, path };
-        let mut pairs = hosts.iter().map(|host| (place(*host, *outer_path), place(*host, *path)));
+        let (outer_path, path) = (*outer_path, *path);
+        let mut pairs = hosts.iter().map(|&host| (Place { host, path: outer_path }, Place { host, path }));
         if pairs.all(|(outer, inner)| nothing_between(release, outer, inner, places, steps)) {
             at.index(index).warning(format_args!("adds nothing: paths[{outer}] holds it; remove it"));
         }
