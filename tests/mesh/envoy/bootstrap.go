@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"encoding/json"
+	"net"
 	texttemplate "text/template"
 )
 
@@ -10,6 +11,7 @@ var template = texttemplate.Must(texttemplate.New("bootstrap").Funcs(texttemplat
 		text, err := json.Marshal(value)
 		return string(text), err
 	},
+	"named": func(name string, at *net.TCPAddr) map[string]any { return map[string]any{"name": name, "at": at} },
 }).Parse(`{
   "node": {
     "id": {{json .id}},
@@ -39,39 +41,27 @@ var template = texttemplate.Must(texttemplate.New("bootstrap").Funcs(texttemplat
     "cds_config": {"ads": {}, "resource_api_version": "V3"}
   },
   "static_resources": {
-    "clusters": [{{with .node.Secrets}}{
-      "name": "sds-grpc",
-      "type": "STATIC",
-      "connect_timeout": "1s",
-      "typed_extension_protocol_options": {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-          "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-          "explicit_http_config": {"http2_protocol_options": {}}
-        }
-      },
-      "load_assignment": {
-        "cluster_name": "sds-grpc",
-        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
-          "address": {{json .IP}}, "port_value": {{.Port}}
-        }}}}]}]
-      }
-    }, {{end}}{
-      "name": "xds-grpc",
-      "type": "STATIC",
-      "connect_timeout": "1s",
-      "typed_extension_protocol_options": {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-          "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-          "explicit_http_config": {"http2_protocol_options": {}}
-        }
-      },
-      "load_assignment": {
-        "cluster_name": "xds-grpc",
-        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
-          "address": {{json .discovery.IP}}, "port_value": {{.discovery.Port}}
-        }}}}]}]
-      }
-    }]
+    "clusters": [
+      {{with .node.Secrets}}{{template "cluster" (named "sds-grpc" .)}},{{end}}
+      {{template "cluster" (named "xds-grpc" .discovery)}}
+    ]
   }
 }
+{{define "cluster"}}{
+        "name": {{json .name}},
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {
+          "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}}
+          }
+        },
+        "load_assignment": {
+          "cluster_name": {{json .name}},
+          "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
+            "address": {{json .at.IP}}, "port_value": {{.at.Port}}
+          }}}}]}]
+        }
+      }{{end}}
 `))
