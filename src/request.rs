@@ -250,35 +250,62 @@ const SOUGHT: u8 = 2;
 impl<'a> Pairs<'a> {
     /// The value of the first cookie of that name, in all `cookie` headers; without the spaces that servers pass over (RFC 6265, 5.2).
     pub(crate) fn cookie(&self, headers: &'a Headers, name: &[u8]) -> Option<&'a [u8]> {
-        self.get(name, &mut headers.cookies(), <[u8]>::trim_ascii)
+        self.get(name, headers.all(headers::COOKIE), Form { mark: b';', is_trimmed: true })
     }
 
     /// The value of the first parameter of that name in a query, as written.
     pub(crate) fn parameter(&self, query: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-        self.get(name, &mut split(query, b'&'), |text| text)
+        self.get(name, std::iter::once(query), Form { mark: b'&', is_trimmed: false })
     }
 
-    /// The value of the first pair of that name among `parts`; names and values are what `trim` leaves of them.
-    fn get(
-        &self,
-        name: &[u8],
-        parts: &mut dyn Iterator<Item = &'a [u8]>,
-        trim: fn(&[u8]) -> &[u8],
-    ) -> Option<&'a [u8]> {
-        let mut parts = parts.take(limits::PAIRS);
+    fn get(&self, name: &[u8], mut texts: impl Iterator<Item = &'a [u8]>, form: Form) -> Option<&'a [u8]> {
         let asked = self.asked.get();
         if asked < SOUGHT {
             self.asked.set(asked + 1);
-            return parts.find_map(|part| {
-                let (found, rest) = part.split_at_checked(name.len())?;
-                // Between a name and its sign there is nothing, or what is trimmed.
-                let is_it = same(found, name) && trim(before(rest, b'=')).is_empty();
-                is_it.then(|| split_once(rest, b'=')).flatten().map(|(_, value)| trim(value))
-            });
+            let mut left = limits::PAIRS;
+            return texts.find_map(|text| form.seek(text, name, &mut left));
         }
-        let pairs = parts.filter_map(|part| split_once(part, b'='));
-        let list = self.list.get_or_init(|| pairs.map(|(name, value)| (trim(name), trim(value))).collect());
+        let list = self.list.get_or_init(|| form.list(&mut texts));
         list.iter().find(|(found, _)| same(found, name)).map(|(_, value)| *value)
+    }
+}
+
+/// How pairs are written.
+#[derive(Clone, Copy)]
+struct Form {
+    /// What stands between them.
+    mark: u8,
+    /// Whether spaces around names and values count for nothing.
+    is_trimmed: bool,
+}
+
+impl Form {
+    fn trim(self, text: &[u8]) -> &[u8] {
+        if self.is_trimmed { text.trim_ascii() } else { text }
+    }
+
+    /// The value of the first pair of that name in a text, of which so many parts are `left` to be looked at.
+    #[inline(never)]
+    fn seek<'a>(self, text: &'a [u8], name: &[u8], left: &mut usize) -> Option<&'a [u8]> {
+        for part in split(text, self.mark) {
+            *left = left.checked_sub(1)?;
+            let part = if self.is_trimmed { part.trim_ascii_start() } else { part };
+            let Some((found, rest)) = part.split_at_checked(name.len()) else { continue };
+            let rest = if self.is_trimmed { rest.trim_ascii_start() } else { rest };
+            if let Some(value) = rest.strip_prefix(b"=")
+                && same(found, name)
+            {
+                return Some(self.trim(value));
+            }
+        }
+        None
+    }
+
+    /// All pairs of texts, in order.
+    fn list<'a>(self, texts: &mut dyn Iterator<Item = &'a [u8]>) -> Vec<(&'a [u8], &'a [u8])> {
+        let parts = texts.flat_map(|text| split(text, self.mark)).take(limits::PAIRS);
+        let pairs = parts.filter_map(|part| split_once(part, b'='));
+        pairs.map(|(name, value)| (self.trim(name), self.trim(value))).collect()
     }
 }
 
