@@ -18,8 +18,9 @@ program = $(WITH_ENVOY) cargo run $(if $(wildcard target/debug/$(1)),--quiet) -p
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-setup: ## find or bring what is needed: the wasm target, Envoy
+setup: ## find or bring what is needed: the wasm target, wasm-opt, Envoy
 	@setup/wasm-target.sh
+	@setup/wasm-opt.sh
 	@setup/envoy.sh
 
 module: setup ## build target/graylane.wasm and target/noop.wasm alone

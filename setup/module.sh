@@ -46,26 +46,28 @@ export GRAYLANE_WASM_FLAGS
 packages=() quiet=--quiet
 for module in "$@"; do
   case $module in
-    graylane) packages+=(-p graylane) ;;
+    graylane) packages+=(-p graylane-filter) ;;
     *) packages+=(-p "graylane-$module") ;;
   esac
   [ -f "$target/$module.wasm" ] || quiet='' # the first time takes long enough to be shown
 done
 setup/wasm-cargo.sh build ${quiet:+"$quiet"} --profile module --lib "${packages[@]}"
 pack=${GRAYLANE_PACK:-$CARGO_TARGET_DIR/debug/graylane-pack}
+setup/wasm-opt.sh
+optimizer=$(cat "$made/wasm-opt")
 [ -n "${GRAYLANE_PACK:-}" ] || cargo build ${quiet:+"$quiet"} -p graylane-pack
 
 for module in "$@"; do
   case $module in
-    graylane) linked=$raw/graylane.wasm ;;
+    graylane) linked=$raw/graylane_filter.wasm ;;
     *) linked=$raw/graylane_$module.wasm ;;
   esac
   packed=$target/$module.wasm
   fresh=yes
-  for input in "$linked" "$pack" "$lists/module.exports" "$lists/module.forbidden"; do
+  for input in "$linked" "$pack" "$made/wasm-opt" "$lists/module.exports" "$lists/module.forbidden"; do
     [ "$packed" -nt "$input" ] || fresh=
   done
   [ -z "$fresh" ] || continue
   mkdir -p "$target"
-  "$pack" "$linked" "$packed" --exports "$lists/module.exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
+  "$pack" "$linked" "$packed" --optimizer "$optimizer" --exports "$lists/module.exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
 done

@@ -10,6 +10,9 @@ cargo build --quiet -p graylane-pack -p graylane-image
 export GRAYLANE_PACK=$CARGO_TARGET_DIR/debug/graylane-pack GRAYLANE_IMAGE=$CARGO_TARGET_DIR/debug/graylane-image
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+setup/wasm-opt.sh
+WASM_OPT=$(cat "$made/wasm-opt")
+export WASM_OPT
 unset CARGO_TARGET_DIR # each copy builds into its own
 
 # A cargo home of another name, with the same content: what it has fetched is fetched once.

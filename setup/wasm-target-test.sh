@@ -11,6 +11,9 @@ cargo build --quiet -p graylane-pack
 export GRAYLANE_PACK=$CARGO_TARGET_DIR/debug/graylane-pack
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+setup/wasm-opt.sh
+WASM_OPT=$(cat "$made/wasm-opt")
+export WASM_OPT
 unset CARGO_TARGET_DIR
 
 own=$("$rustc" --print sysroot)

@@ -33,9 +33,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The engine is everything here but `filter`: it has no host, no clock and no randomness of its own, so the
-//! command line and the module in Envoy give the same decision for the same input. `filter` is compiled for
-//! wasm only; it hands requests to the engine and the engine's effects to Envoy.
+//! The engine has no host, no clock and no randomness of its own, so the command line and the module in Envoy give the
+//! same decision for the same input. The module is the package `graylane-filter`; it hands requests to the engine and
+//! the engine's effects to Envoy.
 //!
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`].
@@ -75,8 +75,6 @@ mod baggage;
 mod bytes;
 mod compare;
 mod condition;
-#[cfg(target_arch = "wasm32")]
-mod filter;
 mod fnv;
 mod gate;
 mod hex;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 /// What `--help` prints, and what follows a wrong command line.
 pub(crate) const USAGE: &str = "\
-graylane-pack IN OUT --exports FILE [--budget BYTES] [--forbid TEXT]... [--forbid-file FILE]...
+graylane-pack IN OUT --exports FILE [--optimizer FILE] [--budget BYTES] [--forbid TEXT]... [--forbid-file FILE]...
 
   IN, OUT              the wasm module as rustc linked it, and the packed one
   --exports FILE       the exports to keep, one a line; each must be there
+  --optimizer FILE     binaryen's wasm-opt, to make it smaller
   --budget BYTES       the most the packed module may weigh (400000)
   --forbid TEXT        text that must not stand in the packed module
   --forbid-file FILE   the same, one a line
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     pub(crate) output: PathBuf,
     /// The list of exports to keep.
     pub(crate) exports: PathBuf,
+    /// Binaryen's wasm-opt, where it is to be made smaller.
+    pub(crate) optimizer: Option<PathBuf>,
     /// The most bytes the packed module may have.
     pub(crate) budget: usize,
     /// Texts that must not be in it.
@@ -47,13 +50,14 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Parsed, String> {
     let mut words = words;
     let mut paths = Vec::new();
-    let (mut exports, mut budget) = (None, BUDGET);
+    let (mut exports, mut optimizer, mut budget) = (None, None, BUDGET);
     let (mut forbidden, mut forbidden_files) = (Vec::new(), Vec::new());
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match word.as_str() {
             "-h" | "--help" => return Ok(Parsed::Help),
             "--exports" => exports = Some(PathBuf::from(value()?)),
+            "--optimizer" => optimizer = Some(PathBuf::from(value()?)),
             "--budget" => {
                 let given = value()?;
                 budget = given.parse().map_err(|_| format!("--budget {given}: not a number of bytes"))?;
@@ -71,7 +75,7 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Parsed, Strin
     if forbidden.iter().any(String::is_empty) {
         return Err("--forbid needs a text".into());
     }
-    Ok(Parsed::Run(Args { input, output, exports, budget, forbidden, forbidden_files }))
+    Ok(Parsed::Run(Args { input, output, exports, optimizer, budget, forbidden, forbidden_files }))
 }
 
 #[cfg(test)]

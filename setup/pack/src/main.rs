@@ -2,11 +2,12 @@
 //!
 //! The SDK exports every callback that a host could call, and Envoy calls what a module exports: each callback that
 //! does nothing still costs a call into the VM per request. This tool keeps the exports on a list, drops the code that
-//! nothing reaches any more, and refuses a result that is too big or that holds what must not be in it.
+//! nothing reaches any more, has the rest made smaller, and refuses a result that is too big or that holds what must not be in it.
 
 mod args;
 mod content;
 mod list;
+mod optimize;
 mod trim;
 
 use std::fs;
@@ -48,7 +49,11 @@ fn run(args: &Args) -> Result<String> {
         forbidden.extend(list::read(file)?);
     }
     let input = fs::read(&args.input).context("cannot read")?;
-    let packed = trim::trim(&input, &keep)?;
+    let trimmed = trim::trim(&input, &keep)?;
+    let packed = match &args.optimizer {
+        Some(program) => optimize::optimize(&trimmed, program, &args.output)?,
+        None => trimmed,
+    };
     check(&packed, args.budget, &forbidden)?;
     replace(&args.output, &packed)?;
     Ok(format!(

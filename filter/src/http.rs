@@ -6,18 +6,18 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use super::host;
-use super::runtime::Runtime;
-use crate::decision::decide;
-use crate::effect::{Edit, effects, summary};
-use crate::request::{Headers, Request};
-use crate::time::Timestamp;
+use crate::runtime::Runtime;
+use graylane::decision::decide;
+use graylane::effect::{Edit, effects, summary};
+use graylane::request::{Headers, Request};
+use graylane::time::Timestamp;
+use graylane_host as host;
 
 /// Under which name the decision stands in the filter state.
 const FILTER_STATE: &str = "graylane";
 
 /// One request and its response.
-pub(super) struct Http {
+pub(crate) struct Http {
     runtime: Option<Rc<Runtime>>,
     response: Vec<Edit<'static>>,
     is_private: bool,
@@ -25,7 +25,7 @@ pub(super) struct Http {
 
 impl Http {
     /// A request under the configuration that is in force now, to its end.
-    pub(super) fn new(runtime: Option<Rc<Runtime>>) -> Self {
+    pub(crate) fn new(runtime: Option<Rc<Runtime>>) -> Self {
         Http { runtime, response: Vec::new(), is_private: false }
     }
 }

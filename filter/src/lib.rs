@@ -4,11 +4,12 @@
 //! - `root` reads the configuration and decides what becomes of a bad one;
 //! - `runtime` is what the requests of a plugin share;
 //! - `http` is the way of one request;
-//! - `metrics` names and counts;
-//! - `host` makes every host call there is.
+//! - `metrics` names and counts.
+//!
+//! Every host call is made by `graylane-host`.
+#![cfg(target_arch = "wasm32")]
 
 mod entry;
-mod host;
 mod http;
 mod metrics;
 mod root;

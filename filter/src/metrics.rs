@@ -1,24 +1,24 @@
 //! The metrics of the module. All are named at configure time; nothing in a name comes from a request.
 
-use super::host::{self, Metric};
-use crate::decision::Decision;
-use crate::effect::{Counter, counts};
+use graylane::decision::Decision;
+use graylane::effect::{Counter, counts};
+use graylane_host::{self as host, Metric};
 
 /// What is counted per request.
 #[derive(Debug, Default)]
-pub(super) struct RequestMetrics {
+pub(crate) struct RequestMetrics {
     counters: Vec<(Counter, Metric)>,
 }
 
 impl RequestMetrics {
     /// Names them.
-    pub(super) fn define() -> Self {
+    pub(crate) fn define() -> Self {
         let named = Counter::all().filter_map(|counter| Some((counter, host::counter(&name_of(counter))?)));
         RequestMetrics { counters: named.collect() }
     }
 
     /// Counts a decision.
-    pub(super) fn count(&self, decision: &Decision<'_>) {
+    pub(crate) fn count(&self, decision: &Decision<'_>) {
         for (counter, count) in counts(decision) {
             if let Some((_, metric)) = self.counters.iter().find(|(known, _)| *known == counter) {
                 metric.add(count);
@@ -38,7 +38,7 @@ fn name_of(counter: Counter) -> String {
 
 /// What is told of the policy, for each plugin by its name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PolicyMetrics {
+pub(crate) struct PolicyMetrics {
     /// 1 once this process has accepted a policy for the plugin. It outlives every VM, and so tells a bad update
     /// from a bad first policy.
     accepted: Option<Metric>,
@@ -57,7 +57,7 @@ pub(super) struct PolicyMetrics {
 
 impl PolicyMetrics {
     /// Names those of the plugin.
-    pub(super) fn define(plugin: &str) -> Self {
+    pub(crate) fn define(plugin: &str) -> Self {
         let gauge = |what: &str| host::gauge(&format!("graylane.policy_{what}.{plugin}"));
         PolicyMetrics {
             accepted: gauge("accepted"),
@@ -70,12 +70,12 @@ impl PolicyMetrics {
     }
 
     /// Whether this process has accepted a policy for the plugin before.
-    pub(super) fn has_accepted(&self) -> bool {
+    pub(crate) fn has_accepted(&self) -> bool {
         self.accepted.is_some_and(|gauge| gauge.get() > 0)
     }
 
     /// A policy is in force.
-    pub(super) fn accept(&self, version: u64) {
+    pub(crate) fn accept(&self, version: u64) {
         set(self.accepted, 1);
         set(self.missing, 0);
         set(self.kept, 0);
@@ -83,26 +83,26 @@ impl PolicyMetrics {
     }
 
     /// A policy was refused and an older one stays.
-    pub(super) fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         if let Some(counter) = self.refused {
             counter.add(1);
         }
     }
 
     /// An older policy stays in force in place of the bad one with this mark.
-    pub(super) fn keep(&self, mark: u32) {
+    pub(crate) fn keep(&self, mark: u32) {
         set(self.kept, 1);
         set(self.tolerated, u64::from(mark));
     }
 
     /// The first policy, of this mark, is not applied; traffic runs without one.
-    pub(super) fn miss(&self, mark: u32) {
+    pub(crate) fn miss(&self, mark: u32) {
         set(self.missing, 1);
         set(self.tolerated, u64::from(mark));
     }
 
     /// Whether the bad configuration with this mark was let in before.
-    pub(super) fn has_tolerated(&self, mark: u32) -> bool {
+    pub(crate) fn has_tolerated(&self, mark: u32) -> bool {
         self.tolerated.is_some_and(|gauge| gauge.get() == u64::from(mark))
     }
 }

@@ -2,7 +2,7 @@
 
 use proxy_wasm::traits::RootContext;
 
-use super::root::Root;
+use crate::root::Root;
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> { Box::new(Root::default()) });

@@ -16,17 +16,17 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::host::{self, Level};
-use super::http::Http;
-use super::metrics::{PolicyMetrics, RequestMetrics};
-use super::runtime::Runtime;
-use crate::bucket::murmur3_x86_32;
-use crate::compile::load;
-use crate::error::PolicyErrors;
+use crate::http::Http;
+use crate::metrics::{PolicyMetrics, RequestMetrics};
+use crate::runtime::Runtime;
+use graylane::bucket::murmur3_x86_32;
+use graylane::compile::load;
+use graylane::error::PolicyErrors;
+use graylane_host::{self as host, Level};
 
 /// The root context of a plugin.
 #[derive(Default)]
-pub(super) struct Root {
+pub(crate) struct Root {
     runtime: Option<Rc<Runtime>>,
 }
 

@@ -1,8 +1,9 @@
-//! Every host call of the module. Byte getters only: a header may hold any byte, and a getter that returns text
+//! Every host call of the modules. Byte getters only: a header may hold any byte, and a getter that returns text
 //! would trap the VM on the first one that is not UTF-8.
 //!
 //! A call that returns bytes costs about a microsecond, since the host re-enters the VM to allocate; one that does
 //! not costs a tenth to a third of that. So headers are read once, in bulk.
+#![cfg(target_arch = "wasm32")]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -10,13 +11,13 @@ use std::time::SystemTime;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
-use crate::effect::{Change, Edit, private};
-use crate::headers;
-use crate::request::Headers;
-use crate::time::Timestamp;
+use graylane::effect::{Change, Edit, private};
+use graylane::headers;
+use graylane::request::Headers;
+use graylane::time::Timestamp;
 
 /// All headers of the request.
-pub(super) fn request_headers() -> Headers {
+pub fn request_headers() -> Headers {
     Headers::from_block(abi::header_block(MapType::HttpRequestHeaders))
 }
 
@@ -52,7 +53,7 @@ mod abi {
 }
 
 /// Applies edits to the request; `headers` are those that it came with.
-pub(super) fn edit_request(edits: &[Edit<'_>], headers: &Headers) {
+pub fn edit_request(edits: &[Edit<'_>], headers: &Headers) {
     for edit in edits {
         // Replacing touches the first of several values only, so the others are removed before.
         let stands_twice = || headers.all(&*edit.name).nth(1).is_some();
@@ -70,7 +71,7 @@ pub(super) fn edit_request(edits: &[Edit<'_>], headers: &Headers) {
 }
 
 /// Applies edits to the response, whose headers nobody has read.
-pub(super) fn edit_response(edits: &[Edit<'_>]) {
+pub fn edit_response(edits: &[Edit<'_>]) {
     for edit in edits {
         match &edit.change {
             Change::Set(value) => {
@@ -84,7 +85,7 @@ pub(super) fn edit_response(edits: &[Edit<'_>]) {
 }
 
 /// Keeps shared caches from keeping the response.
-pub(super) fn make_private() {
+pub fn make_private() {
     let sent = Headers::from_block(abi::header_block(MapType::HttpResponseHeaders));
     let value = private(sent.all(headers::CACHE_CONTROL));
     remove(MapType::HttpResponseHeaders, headers::CACHE_CONTROL);
@@ -105,7 +106,7 @@ fn remove(map: MapType, name: &str) {
 }
 
 /// The address that the request came from, as the listener knows it.
-pub(super) fn source_address() -> Option<IpAddr> {
+pub fn source_address() -> Option<IpAddr> {
     let text = property(&["source", "address"])?;
     let text = std::str::from_utf8(&text).ok()?;
     let with_port = text.parse::<SocketAddr>().map(|address| address.ip());
@@ -113,12 +114,12 @@ pub(super) fn source_address() -> Option<IpAddr> {
 }
 
 /// The name that the configuration gives the plugin.
-pub(super) fn plugin_name() -> String {
+pub fn plugin_name() -> String {
     property(&["plugin_name"]).map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
 }
 
 /// A value that another filter left in the dynamic metadata.
-pub(super) fn metadata(path: &[&str]) -> Option<Vec<u8>> {
+pub fn metadata(path: &[&str]) -> Option<Vec<u8>> {
     property(&[&["metadata", "filter_metadata"], path].concat())
 }
 
@@ -127,39 +128,42 @@ fn property(path: &[&str]) -> Option<Vec<u8>> {
 }
 
 /// The time.
-pub(super) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     Timestamp::from_seconds(i64::try_from(seconds).unwrap_or_default())
 }
 
 /// Leaves `value` under `name` for the access log: `%FILTER_STATE(wasm.{name}:PLAIN)%`.
-pub(super) fn set_filter_state(name: &str, value: &[u8]) {
+pub fn set_filter_state(name: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![name], Some(value));
 }
 
 /// The configuration of the plugin.
-pub(super) fn plugin_configuration(size: usize) -> Vec<u8> {
+pub fn plugin_configuration(size: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default()
 }
 
 /// 16 random bytes.
-pub(super) fn random() -> Option<[u8; 16]> {
+pub fn random() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(bytes)
 }
 
 /// How loud a log line is.
-#[derive(Clone, Copy)]
-pub(super) enum Level {
+#[derive(Debug, Clone, Copy)]
+pub enum Level {
+    /// All is well.
     Info,
+    /// Something was refused; what was in force stays.
     Error,
+    /// Something is not in force.
     Critical,
 }
 
 /// Writes a line to Envoy's log.
-pub(super) fn log(level: Level, line: &str) {
+pub fn log(level: Level, line: &str) {
     let level = match level {
         Level::Info => LogLevel::Info,
         Level::Error => LogLevel::Error,
@@ -170,28 +174,31 @@ pub(super) fn log(level: Level, line: &str) {
 
 /// A counter or gauge of the whole process, by its number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Metric(u32);
+pub struct Metric(u32);
 
 /// A counter. Naming one costs about a microsecond and it is never freed: at configure time only.
-pub(super) fn counter(name: &str) -> Option<Metric> {
+pub fn counter(name: &str) -> Option<Metric> {
     hostcalls::define_metric(MetricType::Counter, name).ok().map(Metric)
 }
 
 /// A gauge; as for [`counter`].
-pub(super) fn gauge(name: &str) -> Option<Metric> {
+pub fn gauge(name: &str) -> Option<Metric> {
     hostcalls::define_metric(MetricType::Gauge, name).ok().map(Metric)
 }
 
 impl Metric {
-    pub(super) fn add(self, count: u64) {
+    /// Adds to a counter.
+    pub fn add(self, count: u64) {
         let _ = hostcalls::increment_metric(self.0, i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    pub(super) fn set(self, value: u64) {
+    /// Sets a gauge.
+    pub fn set(self, value: u64) {
         let _ = hostcalls::record_metric(self.0, value);
     }
 
-    pub(super) fn get(self) -> u64 {
+    /// The value; 0 where the host has none.
+    pub fn get(self) -> u64 {
         hostcalls::get_metric(self.0).unwrap_or_default()
     }
 }
