@@ -13,6 +13,7 @@ mod gate;
 mod hash;
 mod lane;
 mod link;
+pub mod live;
 mod matching;
 mod mode;
 mod release;
@@ -26,6 +27,7 @@ use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::hex::byte_of_hex;
 use crate::node::Node;
+use crate::pages::Shared;
 use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
@@ -177,6 +179,19 @@ fn keys(written: &policy::Map<String>, at: &mut At<'_>) -> Box<[Key]> {
         }
     }
     keys.into()
+}
+
+/// What is said for all releases, by the one who compiled them: their claims are known without them.
+pub(crate) fn taken_over(node: &Node<'_>) -> Result<Settings, PolicyErrors> {
+    let mut errors = PolicyErrors::default();
+    let shared: Shared = read(node, &Path::Root, &mut errors);
+    errors.conceal("keys");
+    let at = &mut At::new(Path::Root, &mut errors);
+    let keys = keys(&shared.keys, &mut at.key("keys"));
+    let boxed = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
+    let claims = Claims { headers: boxed(&shared.headers), cookies: boxed(&shared.cookies) };
+    let settings = Settings { claims, ..settings(&shared.policy, Some(keys), at) };
+    errors.into_result(settings)
 }
 
 fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Settings {

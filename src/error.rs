@@ -312,6 +312,11 @@ impl PolicyErrors {
         if self.errors.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// Takes over the mistakes of others.
+    pub(crate) fn append(&mut self, others: impl IntoIterator<Item = PolicyErrors>) {
+        self.errors.extend(others.into_iter().flat_map(|other| other.errors));
+    }
+
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()

@@ -13,6 +13,7 @@ use crate::fnv::{START, hash, step};
 use crate::limits;
 use crate::pattern::{HostKind, HostPattern, PathKind, PathPattern, Place, depth};
 use crate::plan::{Head, Segment};
+use crate::record::{record, take};
 use crate::table::Table;
 
 /// The releases of a request, best match first: positions in the policy.
@@ -41,7 +42,7 @@ struct Written {
     at: u32,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct HostEntry {
     pattern: Written,
     /// The releases of any path.
@@ -51,7 +52,7 @@ struct HostEntry {
     depths: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct PathEntry {
     host: u32,
     pattern: Written,
@@ -59,22 +60,40 @@ struct PathEntry {
 }
 
 /// The releases of one host and path pattern.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Releases {
-    /// The one that routes.
-    router: Option<u32>,
-    /// AB tests that only name a group.
-    groups: ArrayVec<u32, { limits::GOVERNING - 1 }>,
+    /// The one that routes, or [`NONE`].
+    router: u32,
+    /// AB tests that only name a group, then [`NONE`].
+    groups: [u32; limits::GOVERNING - 1],
 }
+
+/// In the place of a release.
+const NONE: u32 = u32::MAX;
+
+impl Default for Releases {
+    fn default() -> Self {
+        Releases { router: NONE, groups: [NONE; _] }
+    }
+}
+
+record!(Written { release: u32, at: u32 });
+record!(HostEntry { pattern: Written, any_path: Releases, has_exact: bool, depths: u64 });
+record!(PathEntry { host: u32, pattern: Written, releases: Releases });
+record!(Releases { router: u32, groups: [u32; limits::GOVERNING - 1] });
 
 impl Releases {
     fn add(&mut self, release: u32, routes: bool) -> Result<(), Conflict> {
-        match (routes, self.router) {
-            (true, Some(other)) if other != release => return Err(Conflict::Routed(other)),
-            (true, _) => self.router = Some(release),
-            (false, _) if self.groups.contains(&release) => {}
-            (false, _) => self.groups.try_push(release).map_err(|_| Conflict::TooManyGroups)?,
+        let place = if routes {
+            &mut self.router
+        } else {
+            let mut groups = self.groups.iter_mut();
+            groups.find(|group| [NONE, release].contains(group)).ok_or(Conflict::TooManyGroups)?
+        };
+        if ![NONE, release].contains(place) {
+            return Err(Conflict::Routed(*place));
         }
+        *place = release;
         Ok(())
     }
 }
@@ -126,6 +145,24 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// As bytes, for whoever takes the plan over.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend([self.has_ports, self.has_suffixes, self.has_any].map(u8::from));
+        self.hosts.write(bytes);
+        self.paths.write(bytes);
+    }
+
+    /// Reads an index off the front of `bytes`. Bytes that nobody wrote are some index, which finds something or nothing.
+    pub(crate) fn read(bytes: &mut &[u8]) -> Self {
+        Index {
+            has_ports: take(bytes),
+            has_suffixes: take(bytes),
+            has_any: take(bytes),
+            hosts: Table::read(bytes),
+            paths: Table::read(bytes),
+        }
     }
 
     fn host_entry(&mut self, segments: &[Segment], written: Written, pattern: &HostPattern<&[u8]>) -> u32 {
@@ -252,11 +289,11 @@ impl Search<'_> {
     }
 
     fn take(&mut self, releases: &Releases) {
-        self.router = self.router.or(releases.router);
-        for group in &releases.groups {
+        self.router = self.router.or(Some(releases.router).filter(|router| *router != NONE));
+        for group in releases.groups.into_iter().take_while(|group| *group != NONE) {
             // One place is kept for the release that routes.
-            if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(group) {
-                self.groups.push(*group);
+            if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(&group) {
+                self.groups.push(group);
             }
         }
     }

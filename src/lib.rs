@@ -63,6 +63,7 @@ pub mod identity;
 pub mod label;
 pub mod limits;
 pub mod node;
+pub mod pages;
 pub mod plan;
 pub mod policy;
 pub mod read;

@@ -92,11 +92,14 @@ impl Plan {
     }
 }
 
-/// One release, compiled.
-#[derive(Debug, Clone)]
+/// One release, compiled. The empty one governs nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Segment {
-    /// A block that begins with a [`Head`].
+    /// What holds its block, alone or with those of others.
     bytes: Arc<[u8]>,
+    /// Where in it the block stands, which begins with a [`Head`].
+    start: usize,
+    end: usize,
     origins: Origins,
 }
 
@@ -244,13 +247,19 @@ record!(enum Follow, else Follow::None; Chain, Own, None);
 impl Segment {
     /// A segment of what stands in `arena`, which began with room for a [`Head`].
     pub(crate) fn new(arena: Arena, head: &Head, origins: Origins) -> Self {
-        Segment { bytes: arena.finish(*head).into(), origins }
+        let bytes: Arc<[u8]> = arena.finish(*head).into();
+        Segment { start: 0, end: bytes.len(), bytes, origins }
+    }
+
+    /// A segment that was compiled elsewhere: the block from `start` to `end` of these bytes.
+    pub(crate) fn taken_over(bytes: Arc<[u8]>, start: usize, end: usize) -> Self {
+        Segment { bytes, start, end, origins: Origins::default() }
     }
 
     /// The block in which everything stands.
     #[inline]
     pub(crate) fn block(&self) -> Block<'_> {
-        Block(&self.bytes)
+        Block(self.bytes.get(self.start..self.end).unwrap_or_default())
     }
 
     /// What it is. Whoever wants a field of it reads that field alone.
@@ -357,20 +366,20 @@ impl Segment {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::Index;
     use proptest::test_runner::Config;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::given::Given;
     use crate::policy::Trust;
 
-    /// A plan whose release has a record of each kind.
-    fn plan() -> Plan {
-        let policy = json!({"language": 1, "releases": [{
+    /// A release that has a record of each kind.
+    pub(crate) fn full_release() -> Value {
+        json!({
             "name": "shop",
             "match": {"hosts": ["shop.example.com", "*.example.com"], "paths": [{"prefix": "/a"}]},
             "lanes": [{"name": "A", "cluster": "a", "fallback": ["B"]}, {"name": "B", "labels": {"version": "2"}, "weightedSlot": 1}],
@@ -385,7 +394,11 @@ mod tests {
                     {"cookie": {"theme": {"in": ["dark", "light"]}}}, {"path": {"glob": "/a/*"}}]}},
                 {"name": "two", "lane": "B", "when": {"source": ["10.0.0.0/8"], "percent": {"salt": "p", "to": 50}, "query": {"n": {"number": ">=1"}}}},
             ],
-        }]});
+        })
+    }
+
+    fn plan() -> Plan {
+        let policy = json!({"language": 1, "releases": [full_release()]});
         crate::compile_node(&serde_json::from_str(&policy.to_string()).unwrap()).unwrap()
     }
 

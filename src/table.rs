@@ -2,6 +2,7 @@
 
 use crate::arena::position;
 use crate::fnv;
+use crate::record::{Record, give, record, take};
 
 /// Entries found by hash: open addressing over positions, at most half full.
 #[derive(Debug, Clone)]
@@ -17,6 +18,39 @@ struct Place {
     hash: u32,
     /// The position of the entry + 1; 0 for free.
     entry: u32,
+}
+
+record!(Place { hash: u32, entry: u32 });
+
+impl<T: Record> Table<T> {
+    /// As bytes: how many entries and places there are, the entries, the places.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        let start = bytes.len();
+        bytes.resize(start + 8 + self.entries.len() * T::SIZE + self.places.len() * Place::SIZE, 0);
+        let mut rest = bytes.get_mut(start..).unwrap_or_default();
+        rest = give(position(self.entries.len()), rest);
+        rest = give(position(self.places.len()), rest);
+        for entry in &self.entries {
+            rest = give(*entry, rest);
+        }
+        for place in &self.places {
+            rest = give(*place, rest);
+        }
+    }
+
+    /// Reads a table off the front of `bytes`. What is no table is an empty one.
+    pub(crate) fn read(bytes: &mut &[u8]) -> Self {
+        let (entries, places): (u32, u32) = (take(bytes), take(bytes));
+        let (entries, places) = (entries as usize, places as usize);
+        let size = entries.saturating_mul(T::SIZE).saturating_add(places.saturating_mul(Place::SIZE));
+        if size > bytes.len() || !places.is_power_of_two() {
+            return Table::default();
+        }
+        Table {
+            entries: (0..entries).map(|_| take(bytes)).collect(),
+            places: (0..places).map(|_| take(bytes)).collect(),
+        }
+    }
 }
 
 impl<T> Default for Table<T> {

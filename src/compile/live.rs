@@ -1,0 +1,224 @@
+//! A plan whose releases come and go one by one, as where each stands under a key of its own.
+//!
+//! A release that others cannot stand beside does not displace them: it is refused, and what was in force of it stays. As
+//! long as a release is the same to all others (a percentage, a rule, a lane changed), nothing else is touched.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::link::{Meeting, meet_alike};
+use super::{Context, gate, keys, language, release, settings};
+use crate::arena::position;
+use crate::error::{At, Path, PolicyErrors};
+use crate::plan::{Plan, Segment};
+use crate::policy::{Holdout, Layer, Map, Policy, Release};
+use crate::settings::Settings;
+
+/// As often releases that cannot stand beside others are taken out and the rest is tried again.
+const ROUNDS: usize = 8;
+
+/// A plan that changes release by release.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// As they are without releases.
+    settings: Settings,
+    layers: Vec<Layer>,
+    holdout: Option<Holdout>,
+    plan: Plan,
+    /// Where each release stands in the plan. A place that a release has left stays empty until another takes it.
+    places: BTreeMap<String, u32>,
+    free: Vec<u32>,
+    staged: BTreeMap<String, Option<Segment>>,
+    changed: Changed,
+}
+
+/// What of a plan is not as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// What requests may claim, and whatever else is said for all releases.
+    pub settings: bool,
+    /// Which releases govern which requests.
+    pub index: bool,
+    /// Releases, by their positions.
+    pub releases: BTreeSet<u32>,
+}
+
+impl Changed {
+    /// Whether anything is.
+    pub fn is_something(&self) -> bool {
+        self.settings || self.index || !self.releases.is_empty()
+    }
+}
+
+/// Mistakes by the release in which they are.
+type Faults = BTreeMap<String, PolicyErrors>;
+
+impl Live {
+    /// A plan without releases, under the settings of `policy` and these keys.
+    ///
+    /// # Errors
+    /// Every mistake in the settings, with paths from their root.
+    pub fn under(policy: &Policy, secrets: &Map<String>) -> Result<Self, PolicyErrors> {
+        let mut errors = PolicyErrors::default();
+        let at = &mut At::new(Path::Root, &mut errors);
+        let secrets = keys(secrets, &mut at.key("keys"));
+        language(policy, at);
+        let settings = settings(policy, Some(secrets), at);
+        let (layers, holdout) = (policy.layers.clone(), policy.holdout.clone());
+        let live = Live {
+            plan: Plan { settings: settings.clone(), ..Plan::default() },
+            settings,
+            layers,
+            holdout,
+            changed: Changed { settings: true, index: true, ..Changed::default() },
+            ..Live::default()
+        };
+        gate::layers(&live.context(), at);
+        errors.into_result(live)
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            settings: &self.settings,
+            layers: &self.layers,
+            holdout: self.holdout.as_ref(),
+            uncached: Cell::new(0),
+        }
+    }
+
+    /// The plan in force.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The releases in force, by their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// What is not as it was when this was asked last.
+    pub fn take_changed(&mut self) -> Changed {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Compiles a release that is to be in force with the next [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// Every mistake in it by itself, with paths from its root. What was in force of it stays.
+    pub fn stage(&mut self, release: &Release) -> Result<(), PolicyErrors> {
+        let mut errors = PolicyErrors::default();
+        let segment = release::compile(release, &self.context(), &mut At::new(Path::Root, &mut errors));
+        let segment = errors.into_result(segment)?;
+        self.staged.insert(release.name.clone().unwrap_or_default(), Some(segment));
+        Ok(())
+    }
+
+    /// Has a release be gone with the next [`commit`](Self::commit).
+    pub fn stage_removal(&mut self, name: &str) {
+        self.staged.insert(name.to_owned(), None);
+    }
+
+    /// Puts in force what was staged, as far as releases can stand beside each other: where two cannot, the one that was in
+    /// force already stays, and of two new ones the first by name.
+    ///
+    /// Returns the releases that were refused, and why; what was in force of them stays.
+    pub fn commit(&mut self) -> Vec<(String, PolicyErrors)> {
+        let mut staged = std::mem::take(&mut self.staged);
+        staged.retain(|name, segment| segment.is_some() || self.places.contains_key(name));
+        let mut refused = Faults::new();
+        if !self.all_meet_alike(&staged) {
+            self.relink(&mut staged, &mut refused);
+        }
+        for (name, segment) in staged {
+            let at = self.place(&name);
+            self.put(at, segment.clone().unwrap_or_default());
+            self.changed.releases.insert(at);
+            if segment.is_none() {
+                self.places.remove(&name);
+                self.free.push(at);
+            }
+        }
+        refused.into_iter().collect()
+    }
+
+    fn all_meet_alike(&self, staged: &BTreeMap<String, Option<Segment>>) -> bool {
+        staged.iter().all(|(name, new)| {
+            let old = self.places.get(name).and_then(|at| self.plan.segments.get(*at as usize));
+            old.zip(new.as_ref()).is_some_and(|(old, new)| meet_alike(old, new))
+        })
+    }
+
+    /// Takes out of `staged` what cannot stand beside the rest, and makes claims and index anew.
+    fn relink(&mut self, staged: &mut BTreeMap<String, Option<Segment>>, refused: &mut Faults) {
+        let before = self.plan.segments.clone();
+        let (names, free) = (self.places.clone(), self.free.clone());
+        for round in 0..=ROUNDS {
+            let mut faults = Faults::new();
+            let mut for_all = PolicyErrors::default();
+            for (name, segment) in staged.iter() {
+                let at = self.place(name);
+                self.put(at, segment.clone().unwrap_or_default());
+            }
+            let names_of: BTreeMap<u32, &String> =
+                staged.keys().filter_map(|name| Some((*self.places.get(name)?, name))).collect();
+            let old = self.places.iter().filter(|(name, _)| !staged.contains_key(*name)).map(|(_, at)| *at);
+            let new = staged.keys().filter_map(|name| self.places.get(name)).copied();
+            let order: Vec<u32> = old.chain(new).collect();
+            let meeting = Meeting { segments: &self.plan.segments, order: &order, are_listed: false };
+            let (claims, index) = meeting.link(&self.settings, &mut |release, tell| {
+                let name = release.and_then(|release| names_of.get(&release));
+                let errors = name.map_or(&mut for_all, |name| faults.entry((*name).clone()).or_default());
+                tell(&mut At::new(Path::Root, errors));
+            });
+            let is_good = faults.is_empty() && for_all.is_empty();
+            if is_good {
+                self.changed.settings |= claims != self.plan.settings.claims;
+                self.changed.index = true;
+                self.plan.settings.claims = claims;
+                self.plan.index = index;
+                self.order_groups();
+                return;
+            }
+            // What no release of these is at fault for by itself, or not in so many rounds, all of them are.
+            if faults.is_empty() || round == ROUNDS {
+                for_all.append(faults.into_values());
+                faults = staged.keys().map(|name| (name.clone(), for_all.clone())).collect();
+            }
+            self.plan.segments.clone_from(&before);
+            self.places.clone_from(&names);
+            self.free.clone_from(&free);
+            staged.retain(|name, _| !faults.contains_key(name));
+            refused.append(&mut faults);
+            if staged.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Groups are told in the order of the names, whatever came first: so all proxies tell them alike.
+    fn order_groups(&mut self) {
+        if self.plan.segments.iter().all(|segment| segment.head().routes) {
+            return;
+        }
+        let order: Vec<u32> = self.places.values().copied().collect();
+        let meeting = Meeting { segments: &self.plan.segments, order: &order, are_listed: false };
+        (_, self.plan.index) = meeting.link(&self.settings, &mut |_, _| {});
+    }
+
+    /// The place of a release, a new one where it has none.
+    fn place(&mut self, name: &str) -> u32 {
+        if let Some(at) = self.places.get(name) {
+            return *at;
+        }
+        let at = self.free.pop().unwrap_or_else(|| position(self.plan.segments.len()));
+        self.places.insert(name.to_owned(), at);
+        at
+    }
+
+    fn put(&mut self, at: u32, segment: Segment) {
+        match self.plan.segments.get_mut(at as usize) {
+            Some(place) => *place = segment,
+            None => self.plan.segments.push(segment),
+        }
+    }
+}
