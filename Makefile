@@ -49,14 +49,16 @@ run-func-e: setup ## start envoy/lane-header.yaml under func-e (needs Go)
 	@setup/module.sh graylane
 	@setup/func-e.sh run
 
-test: module ## all tests, on a real Envoy
-	$(WITH_ENVOY) cargo test --workspace
+test: module ## all tests, on a real Envoy, etcd and ZooKeeper
+	@setup/servers.sh
+	$(WITH_ENVOY) cargo test --workspace -- $$(setup/servers.sh skip)
 	@setup/func-e.sh test
 	@setup/uncovered.sh
 
 test-oldest: module ## the tests again, on the oldest supported Envoy
 	@setup/envoy.sh oldest
-	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace
+	@setup/servers.sh
+	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace -- $$(setup/servers.sh skip)
 
 test-mesh: setup ## the manifests in istio/ and what graylane renders, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
 	@setup/module.sh graylane

@@ -163,7 +163,7 @@ fn listeners(answer: &Value) -> Result<Vec<(String, SocketAddr)>> {
 }
 
 /// The last lines of a log, for an error.
-fn tail(path: &Path) -> String {
+pub(crate) fn tail(path: &Path) -> String {
     let log = read_lossy(path).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")

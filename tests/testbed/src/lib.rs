@@ -28,12 +28,16 @@ mod admin;
 mod bootstrap;
 mod client;
 mod envoy;
+#[cfg(feature = "servers")]
+mod etcd;
 mod launch;
 mod load;
 mod locate;
 mod message;
 pub mod page;
 mod plugin;
+#[cfg(feature = "servers")]
+mod port;
 mod process;
 mod raw;
 mod upstream;
@@ -44,8 +48,12 @@ pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bootstrap::Bootstrap;
 pub use client::Client;
 pub use envoy::{Envoy, Swap, Verdict};
+#[cfg(feature = "servers")]
+pub use etcd::{Etcd, EtcdBuilder};
 pub use launch::EnvoyBuilder;
 pub use load::{Load, Progress, Tally, Until};
+#[cfg(feature = "servers")]
+pub use locate::etcd_binary;
 pub use locate::{envoy_binary, module, noop_module, oldest_envoy_binary, root};
 pub use message::{Echo, Request, Response};
 pub use plugin::PluginFile;

@@ -40,7 +40,7 @@ pub fn noop_module() -> Result<PathBuf> {
 /// # Errors
 /// When there is none; the error names the command that brings it.
 pub fn envoy_binary() -> Result<PathBuf> {
-    recorded("ENVOY", "target/setup/envoy", "make setup")
+    recorded("Envoy", "ENVOY", "target/setup/envoy", "make setup")
 }
 
 /// The oldest Envoy that the project states: `ENVOY_OLDEST`, else the one that set-up was asked to bring.
@@ -48,7 +48,16 @@ pub fn envoy_binary() -> Result<PathBuf> {
 /// # Errors
 /// When there is none; the error names the command that brings it.
 pub fn oldest_envoy_binary() -> Result<PathBuf> {
-    recorded("ENVOY_OLDEST", "target/setup/envoy-oldest", "setup/envoy.sh oldest")
+    recorded("Envoy", "ENVOY_OLDEST", "target/setup/envoy-oldest", "setup/envoy.sh oldest")
+}
+
+/// The etcd to test with: `ETCD`, else the one that set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub fn etcd_binary() -> Result<PathBuf> {
+    recorded("etcd", "ETCD", "target/setup/etcd", "setup/servers.sh")
 }
 
 fn built(variable: &str, default: &str) -> Result<PathBuf> {
@@ -59,12 +68,12 @@ fn built(variable: &str, default: &str) -> Result<PathBuf> {
 }
 
 /// A path that the environment gives, else the one that a file of one line holds.
-fn recorded(variable: &str, record: &str, command: &str) -> Result<PathBuf> {
+fn recorded(what: &str, variable: &str, record: &str, command: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return existing(Path::new(&path), &format!("{variable} names it"));
     }
     let Ok(line) = std::fs::read_to_string(root().join(record)) else {
-        bail!("no Envoy: set {variable} to its path, or run `{command}`, which writes {record}");
+        bail!("no {what}: set {variable} to its path, or run `{command}`, which writes {record}");
     };
     existing(Path::new(line.trim()), &format!("{record} names it; `{command}` mends that"))
 }
@@ -88,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_missing_envoy_names_the_way_out() {
-        let error = recorded("ENVOY_OF_NO_ONE", "target/setup/none", "make setup").unwrap_err().to_string();
+        let error =
+            recorded("Envoy", "ENVOY_OF_NO_ONE", "target/setup/none", "make setup").unwrap_err().to_string();
         assert!(error.contains("ENVOY_OF_NO_ONE") && error.contains("make setup"), "{error}");
     }
 

@@ -74,6 +74,15 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
+    /// Kills it, as a power failure would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the system does not let it be killed.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        self.child.kill()?;
+        Ok(self.child.wait()?)
+    }
+
     /// CPU time used so far by the threads that run now, to the nanosecond.
     ///
     /// # Errors
