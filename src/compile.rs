@@ -16,6 +16,7 @@ mod link;
 pub mod live;
 mod matching;
 mod mode;
+mod pause;
 mod release;
 mod schedule;
 mod split;

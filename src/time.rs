@@ -11,8 +11,7 @@ pub struct Timestamp(i64);
 record!(Timestamp(i64));
 
 /// What a timestamp must look like, for messages.
-pub(crate) const EXPECTED: &str =
-    "a time with its offset, like 2026-12-01T09:00:00+01:00 or 2026-12-01T08:00:00Z";
+pub const EXPECTED: &str = "a time with its offset, like 2026-12-01T09:00:00+01:00 or 2026-12-01T08:00:00Z";
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
