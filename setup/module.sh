@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds target/noop.wasm and target/graylane.wasm: profile `module`, no path of this machine in them, packed.
+# Builds target/noop.wasm, target/graylane.wasm and target/graylane-watch.wasm: profile `module`, no path of this machine
+# in them, packed.
 #
-#   setup/module.sh [noop] [graylane]      both when none is named
+#   setup/module.sh [noop] [graylane] [graylane-watch]      all when none is named
 #
 # GRAYLANE_PACK names a graylane-pack that is built already.
 . "$(dirname "$0")/shell.sh"
 
-[ $# -gt 0 ] || set -- noop graylane
+[ $# -gt 0 ] || set -- noop graylane graylane-watch
 lists=setup/pack
 raw=$CARGO_TARGET_DIR/wasm32-wasip1/module
 
@@ -47,6 +48,7 @@ packages=() quiet=--quiet
 for module in "$@"; do
   case $module in
     graylane) packages+=(-p graylane-filter) ;;
+    graylane-watch) packages+=(-p graylane-watch) ;;
     *) packages+=(-p "graylane-$module") ;;
   esac
   [ -f "$target/$module.wasm" ] || quiet='' # the first time takes long enough to be shown
@@ -60,14 +62,19 @@ optimizer=$(cat "$made/wasm-opt")
 for module in "$@"; do
   case $module in
     graylane) linked=$raw/graylane_filter.wasm ;;
+    graylane-watch) linked=$raw/graylane_watch.wasm ;;
     *) linked=$raw/graylane_$module.wasm ;;
   esac
+  exports=$lists/module.exports
+  budget=400000
+  # The watch runs once a process, off the request path, and checks signatures.
+  [ "$module" != graylane-watch ] || exports=$lists/watch.exports budget=600000
   packed=$target/$module.wasm
   fresh=yes
-  for input in "$linked" "$pack" "$made/wasm-opt" "$lists/module.exports" "$lists/module.forbidden"; do
+  for input in "$linked" "$pack" "$made/wasm-opt" "$exports" "$lists/module.forbidden"; do
     [ "$packed" -nt "$input" ] || fresh=
   done
   [ -z "$fresh" ] || continue
   mkdir -p "$target"
-  "$pack" "$linked" "$packed" --optimizer "$optimizer" --exports "$lists/module.exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
+  "$pack" "$linked" "$packed" --optimizer "$optimizer" --budget "$budget" --exports "$exports" --forbid-file "$lists/module.forbidden" "${forbid[@]}"
 done

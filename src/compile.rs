@@ -28,7 +28,6 @@ use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::hex::byte_of_hex;
 use crate::node::Node;
-use crate::pages::Shared;
 use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
@@ -86,6 +85,8 @@ pub struct Loaded {
     pub trust: Trust,
     /// Whether decisions are left for the access log.
     pub access_log: bool,
+    /// The name of the watch whose policy is in force as soon as it has one.
+    pub watch: Option<String>,
     /// The plan, or every mistake in the configuration.
     pub plan: Result<Plan, PolicyErrors>,
     /// Where the plan is refused, what is left of it without its releases: what may run in its place.
@@ -104,6 +105,7 @@ pub fn load(json: &[u8]) -> Loaded {
             return Loaded {
                 trust: Trust::Edge,
                 access_log: false,
+                watch: None,
                 plan: Err(errors),
                 bare: Plan::default(),
             };
@@ -117,12 +119,17 @@ pub fn load(json: &[u8]) -> Loaded {
         at.key("trust").error(Problem::Required, "", allowed);
     }
     let keys = keys(&config.keys, &mut at.key("keys"));
-    let plan = compile_at(&config.policy, Some(keys), &mut at.key("policy"));
+    let is_left_to_watch = config.watch.is_some() && member(&node, "policy").is_none();
+    let plan = if is_left_to_watch {
+        Plan::default()
+    } else {
+        compile_at(&config.policy, Some(keys), &mut at.key("policy"))
+    };
     let written = member(&node, "keys");
     errors.conceal_keys(&Path::Root.key("keys"), written.into_iter().flat_map(keys_of));
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
-    Loaded { trust, access_log: config.access_log, plan: errors.into_result(plan), bare }
+    Loaded { trust, access_log: config.access_log, watch: config.watch, plan: errors.into_result(plan), bare }
 }
 
 /// What a release is compiled with, besides itself.
@@ -182,16 +189,22 @@ fn keys(written: &policy::Map<String>, at: &mut At<'_>) -> Box<[Key]> {
     keys.into()
 }
 
-/// What is said for all releases, by the one who compiled them: their claims are known without them.
+/// What is said for all releases, as the one who compiled them hands it over: their claims are known without them.
 pub(crate) fn taken_over(node: &Node<'_>) -> Result<Settings, PolicyErrors> {
     let mut errors = PolicyErrors::default();
-    let shared: Shared = read(node, &Path::Root, &mut errors);
-    errors.conceal("keys");
+    let document = member(node, "document").and_then(|document| member(document, "settings"));
+    let policy: Policy = document.map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
+    let mut words = |key: &str| -> Box<[Box<str>]> {
+        let words: Vec<String> =
+            member(node, key).map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
+        words.into_iter().map(String::into_boxed_str).collect()
+    };
+    let claims = Claims { headers: words("headers"), cookies: words("cookies") };
+    let secrets = member(node, "keys").map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
+    errors.conceal("");
     let at = &mut At::new(Path::Root, &mut errors);
-    let keys = keys(&shared.keys, &mut at.key("keys"));
-    let boxed = |words: &[String]| words.iter().map(|word| word.as_str().into()).collect();
-    let claims = Claims { headers: boxed(&shared.headers), cookies: boxed(&shared.cookies) };
-    let settings = Settings { claims, ..settings(&shared.policy, Some(keys), at) };
+    let secrets = keys(&secrets, &mut at.key("keys"));
+    let settings = Settings { claims, ..settings(&policy, Some(secrets), at) };
     errors.into_result(settings)
 }
 

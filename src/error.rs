@@ -312,6 +312,16 @@ impl PolicyErrors {
         if self.errors.is_empty() { Ok(value) } else { Err(self) }
     }
 
+    /// The same mistakes, each with `place` before its path: what the paths are in.
+    #[must_use]
+    pub fn below(mut self, place: &str) -> Self {
+        for error in &mut self.errors {
+            error.path =
+                if error.path.is_empty() { place.to_owned() } else { format!("{place}: {}", error.path) };
+        }
+        self
+    }
+
     /// Takes over the mistakes of others.
     pub(crate) fn append(&mut self, others: impl IntoIterator<Item = PolicyErrors>) {
         self.errors.extend(others.into_iter().flat_map(|other| other.errors));

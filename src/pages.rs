@@ -21,9 +21,8 @@ use crate::error::PolicyErrors;
 use crate::index::Index;
 use crate::node::Node;
 use crate::plan::{Plan, Segment};
-use crate::policy::{Map, Policy};
+use crate::policy::Map;
 use crate::record::{Record, record, take};
-use crate::written;
 
 /// How many pages there are. With 10,000 releases of half a kilobyte one is 80 KB, which a host copies in microseconds.
 const PAGES: u8 = 64;
@@ -62,6 +61,16 @@ impl fmt::Display for Part {
     }
 }
 
+/// Under which key a part is shared by the watch of this name.
+pub fn shared_key(watch: &str, part: Part) -> String {
+    format!("graylane.{watch}.{part}")
+}
+
+/// The gauge that is raised when there is something to take over from the watch of this name.
+pub fn generation_gauge(watch: &str) -> String {
+    format!("graylane.watch_generation.{watch}")
+}
+
 record! {
     #[derive(Debug, Clone, Copy)]
     struct Directory {
@@ -83,20 +92,6 @@ impl Default for Directory {
     }
 }
 
-written! {
-    /// What is said for all releases, by the one who compiled them.
-    pub struct Shared {
-        /// The policy without its releases.
-        policy: Policy,
-        /// Secrets by their id.
-        keys: Map<String>,
-        /// Headers that releases have as overrides, and whatever else requests may claim.
-        headers: Vec<String>,
-        /// Cookies that releases have as overrides.
-        cookies: Vec<String>,
-    }
-}
-
 /// Writes a plan that changes.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -104,13 +99,20 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// A writer whose generations are higher than this: whoever writes in the place of another that has ended must not count
+    /// from where that one did.
+    pub fn above(generation: u64) -> Self {
+        Writer { directory: Directory { generation, ..Directory::default() } }
+    }
+
     /// Hands to `put` every part that changed since this was asked last, the directory last.
     ///
-    /// `policy` and `keys` are what `live` was made under. Returns the generation, which is another one than before.
+    /// `document` is what says the settings that `live` was made under, as JSON with the member `settings`; `keys` are its
+    /// secrets. Returns the generation, which is another one than before.
     pub fn write(
         &mut self,
         live: &mut Live,
-        (policy, keys): (&Policy, &Map<String>),
+        (document, keys): (&[u8], &Map<String>),
         revision: u64,
         mut put: impl FnMut(Part, &[u8]),
     ) -> u64 {
@@ -129,7 +131,7 @@ impl Writer {
             match part {
                 Part::Page(page) => write_page(plan, page, &mut bytes),
                 Part::Index => plan.index.write(&mut bytes),
-                Part::Settings | Part::Directory => bytes.extend(settings(plan, policy, keys)),
+                Part::Settings | Part::Directory => write_settings(plan, document, keys, &mut bytes),
             }
             put(part, &bytes);
         }
@@ -151,17 +153,22 @@ fn has_changed(part: Part, changed: &Changed) -> bool {
     }
 }
 
-fn settings(plan: &Plan, policy: &Policy, keys: &Map<String>) -> Vec<u8> {
-    let owned = |words: &[Box<str>]| words.iter().map(|word| word.to_string()).collect();
-    let claims = &plan.settings.claims;
-    let shared = Shared {
-        policy: Policy { releases: Vec::new(), ..policy.clone() },
-        keys: keys.clone(),
-        headers: owned(&claims.headers),
-        cookies: owned(&claims.cookies),
-    };
-    // Nothing in it can fail to be JSON; a reader that is handed nothing keeps what it has.
-    serde_json::to_vec(&shared).unwrap_or_default()
+/// The document of the settings with the secrets, and what only the releases together say.
+fn write_settings(plan: &Plan, document: &[u8], keys: &Map<String>, bytes: &mut Vec<u8>) {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let list = |words: &[Box<str>]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(",");
+    let keys: Vec<String> = keys.iter().map(|(id, key)| format!("{}:{}", quoted(id), quoted(key))).collect();
+    let (keys, claims) = (keys.join(","), &plan.settings.claims);
+    bytes.extend_from_slice(br#"{"document":"#);
+    bytes.extend_from_slice(if document.is_empty() { b"{}" } else { document });
+    bytes.extend_from_slice(
+        format!(
+            r#","keys":{{{keys}}},"headers":[{}],"cookies":[{}]}}"#,
+            list(&claims.headers),
+            list(&claims.cookies)
+        )
+        .as_bytes(),
+    );
 }
 
 /// The releases on a page, by their positions.
@@ -197,6 +204,22 @@ pub enum Fault {
     Torn,
     /// The settings have mistakes, which whoever compiled them did not see.
     Settings(PolicyErrors),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Absent => out.write_str("there is none"),
+            Fault::Layout { found, known } => {
+                write!(
+                    out,
+                    "it is of layout {found}, and {known} is known: let both modules be of one version"
+                )
+            }
+            Fault::Torn => out.write_str("it is being replaced"),
+            Fault::Settings(errors) => write!(out, "its settings: {errors}"),
+        }
+    }
 }
 
 /// Takes over a plan that somebody else compiles.
@@ -287,7 +310,7 @@ mod tests {
     use crate::bucket::murmur3_x86_32;
     use crate::error::Path;
     use crate::given::Given;
-    use crate::policy::{Release, Trust};
+    use crate::policy::{Policy, Release, Trust};
     use crate::read::read;
 
     fn release(name: &str, host: &str, percent: u32) -> Value {
@@ -318,7 +341,7 @@ mod tests {
     impl Host {
         fn write(&mut self, writer: &mut Writer, live: &mut Live) -> u64 {
             self.written.clear();
-            writer.write(live, (&policy(), &Map::default()), 7, |part, bytes| {
+            writer.write(live, (b"", &Map::default()), 7, |part, bytes| {
                 self.parts.insert(part, bytes.to_vec());
                 self.written.push(part);
             })
@@ -408,8 +431,7 @@ mod tests {
         live.stage(&written(&crate::plan::tests::full_release())).unwrap();
         assert_eq!(live.commit(), []);
         let mut all = Vec::new();
-        Writer::default()
-            .write(&mut live, (&policy(), &Map::default()), 0, |_, bytes| all.extend(bytes.to_vec()));
+        Writer::default().write(&mut live, (b"", &Map::default()), 0, |_, bytes| all.extend(bytes.to_vec()));
         assert_eq!(
             (LAYOUT, murmur3_x86_32(&[&all], 0)),
             (1, 3_255_093_162),

@@ -30,7 +30,9 @@ written! {
         access_log: bool as "accessLog",
         /// Secrets by their id, each as 32 to 128 hexadecimal digits; policies name the ids.
         keys: Map<String>,
-        /// The policy.
+        /// The name of a watch (`graylane-watch.wasm`, in the bootstrap): its policy is in force as soon as it has one.
+        watch: Option<String>,
+        /// The policy. With a watch it may be left out, and is in force until the watch has one.
         policy: Policy,
     }
 }

@@ -33,6 +33,8 @@ pub struct Document {
     pub signer: Option<String>,
     /// What it says.
     pub content: Content,
+    /// The document itself: JSON, as it stands or as it was signed.
+    pub json: Vec<u8>,
 }
 
 /// What a document says.
@@ -165,6 +167,7 @@ fn document(node: &Node<'_>, bytes: &[u8]) -> Result<Document, Refusal> {
         returns_to,
         signer: None,
         content,
+        json: bytes.to_vec(),
     })
 }
 

@@ -9,6 +9,7 @@ use proxy_wasm::types::Action;
 use crate::runtime::Runtime;
 use graylane::decision::decide;
 use graylane::effect::{Edit, effects, summary};
+use graylane::plan::Plan;
 use graylane::request::{Headers, Request};
 use graylane::time::Timestamp;
 use graylane_host as host;
@@ -30,21 +31,28 @@ impl Http {
     }
 }
 
+impl Http {
+    /// Decides on the request and does what follows from that.
+    fn request(&mut self, runtime: &Runtime, plan: &Plan) {
+        let request = Incoming { headers: host::request_headers() };
+        let decision = decide(plan, runtime.trust, &request);
+        let effects = effects(plan, &decision);
+        host::edit_request(&effects.request, &request.headers);
+        if runtime.access_log && !decision.entries.is_empty() {
+            host::set_filter_state(FILTER_STATE, &summary(plan, &decision));
+        }
+        runtime.metrics.count(&decision);
+        self.is_private = effects.is_private;
+        self.response = effects.response.into_iter().map(Edit::into_owned).collect();
+    }
+}
+
 impl Context for Http {}
 
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if let Some(runtime) = &self.runtime {
-            let request = Incoming { headers: host::request_headers() };
-            let decision = decide(&runtime.plan, runtime.trust, &request);
-            let effects = effects(&runtime.plan, &decision);
-            host::edit_request(&effects.request, &request.headers);
-            if runtime.access_log && !decision.entries.is_empty() {
-                host::set_filter_state(FILTER_STATE, &summary(&runtime.plan, &decision));
-            }
-            runtime.metrics.count(&decision);
-            self.is_private = effects.is_private;
-            self.response = effects.response.into_iter().map(Edit::into_owned).collect();
+        if let Some(runtime) = self.runtime.clone() {
+            runtime.with_plan(|plan| self.request(&runtime, plan));
         }
         Action::Continue
     }

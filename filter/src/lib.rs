@@ -3,6 +3,7 @@
 //! - `entry` registers the root context;
 //! - `root` reads the configuration and decides what becomes of a bad one;
 //! - `runtime` is what the requests of a plugin share;
+//! - `watched` takes over the plan of a watch;
 //! - `http` is the way of one request;
 //! - `metrics` names and counts.
 //!
@@ -14,3 +15,4 @@ mod http;
 mod metrics;
 mod root;
 mod runtime;
+mod watched;

@@ -19,6 +19,7 @@ use proxy_wasm::types::ContextType;
 use crate::http::Http;
 use crate::metrics::{PolicyMetrics, RequestMetrics};
 use crate::runtime::Runtime;
+use crate::watched::Watched;
 use graylane::bucket::murmur3_x86_32;
 use graylane::compile::load;
 use graylane::error::PolicyErrors;
@@ -39,7 +40,8 @@ impl RootContext for Root {
         let configuration = host::plugin_configuration(size);
         let loaded = load(&configuration);
         let (trust, access_log) = (loaded.trust, loaded.access_log);
-        let runtime = |plan| Runtime { trust, access_log, plan, metrics: RequestMetrics::define() };
+        let watched = loaded.watch.as_deref().map(Watched::named);
+        let runtime = |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define() };
         match loaded.plan {
             Ok(plan) => {
                 self.accept(&plugin, runtime(plan), metrics);

@@ -5,8 +5,11 @@
 //! not costs a tenth to a third of that. So headers are read once, in bulk.
 #![cfg(target_arch = "wasm32")]
 
+pub mod grpc;
+mod shared;
+
 use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
@@ -15,6 +18,8 @@ use graylane::effect::{Change, Edit, private};
 use graylane::headers;
 use graylane::request::Headers;
 use graylane::time::Timestamp;
+
+pub use shared::{share, shared};
 
 /// All headers of the request.
 pub fn request_headers() -> Headers {
@@ -134,6 +139,13 @@ pub fn now() -> Timestamp {
     Timestamp::from_seconds(i64::try_from(seconds).unwrap_or_default())
 }
 
+/// The time in microseconds since 1970.
+pub fn now_micros() -> u64 {
+    let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+    let micros = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros();
+    u64::try_from(micros).unwrap_or_default()
+}
+
 /// Leaves `value` under `name` for the access log: `%FILTER_STATE(wasm.{name}:PLAIN)%`.
 pub fn set_filter_state(name: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![name], Some(value));
@@ -142,6 +154,11 @@ pub fn set_filter_state(name: &str, value: &[u8]) {
 /// The configuration of the plugin.
 pub fn plugin_configuration(size: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default()
+}
+
+/// Has the root context be told that time passes, this often. A context has one such clock.
+pub fn tick_every(period: Duration) {
+    let _ = hostcalls::set_tick_period(period);
 }
 
 /// 16 random bytes.
@@ -154,6 +171,8 @@ pub fn random() -> Option<[u8; 16]> {
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy)]
 pub enum Level {
+    /// What happens all the time.
+    Debug,
     /// All is well.
     Info,
     /// Something was refused; what was in force stays.
@@ -165,6 +184,7 @@ pub enum Level {
 /// Writes a line to Envoy's log.
 pub fn log(level: Level, line: &str) {
     let level = match level {
+        Level::Debug => LogLevel::Debug,
         Level::Info => LogLevel::Info,
         Level::Error => LogLevel::Error,
         Level::Critical => LogLevel::Critical,

@@ -92,8 +92,13 @@ impl Live {
     }
 
     /// The releases in force, by their names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.places.keys().map(String::as_str)
+    }
+
+    /// What is not as it was when it was taken last.
+    pub fn changed(&self) -> &Changed {
+        &self.changed
     }
 
     /// What is not as it was when this was asked last.

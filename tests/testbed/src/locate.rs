@@ -27,6 +27,14 @@ pub fn module() -> Result<PathBuf> {
     built("GRAYLANE_WASM", "target/graylane.wasm")
 }
 
+/// The finished watch: `GRAYLANE_WATCH_WASM`, else `target/graylane-watch.wasm`.
+///
+/// # Errors
+/// When there is none; the error names the command that makes it.
+pub fn watch_module() -> Result<PathBuf> {
+    built("GRAYLANE_WATCH_WASM", "target/graylane-watch.wasm")
+}
+
 /// The filter that does nothing: `GRAYLANE_NOOP_WASM`, else `target/noop.wasm`.
 ///
 /// # Errors

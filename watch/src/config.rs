@@ -1,0 +1,110 @@
+//! How the watch is configured: JSON in the configuration of its plugin.
+
+use graylane::error::{At, Path, PolicyErrors, Problem, Quoted};
+use graylane::node::Node;
+use graylane::policy::Map;
+use graylane::read::read;
+use graylane::written;
+use graylane_document::{Keyring, Signers};
+
+/// Where policies stand, unless the configuration says another.
+const PREFIX: &str = "/policies/";
+
+written! {
+    /// What the host hands to the watch.
+    pub struct Config {
+        /// The etcd that is followed. Required.
+        etcd: Option<Etcd> [required],
+        /// Keys by which documents are signed. With one or more, what none of them signed is refused.
+        signers: Signers,
+        /// Secrets by their id, each as 32 to 128 hexadecimal digits; policies name the ids.
+        keys: Map<String>,
+        /// Documents that are in force until etcd says something else: what it said last time.
+        snapshot: Vec<Entry>,
+    }
+}
+
+written! {
+    /// An etcd, and where in it policies stand.
+    pub struct Etcd {
+        /// The Envoy cluster, which speaks HTTP/2. Required.
+        cluster: Option<String> [required],
+        /// The prefix of all keys; default `/policies/`.
+        prefix: Option<String>,
+        /// Who signs in; default: nobody.
+        user: Option<User>,
+    }
+}
+
+impl Etcd {
+    /// The prefix of all keys.
+    pub fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or(PREFIX)
+    }
+}
+
+written! {
+    /// A user of etcd.
+    pub struct User {
+        /// The name. Required.
+        name: Option<String> [required],
+        /// The password. Required.
+        password: Option<String> [required],
+    }
+}
+
+written! {
+    /// A document of a snapshot.
+    pub struct Entry {
+        /// Its key, without the prefix. Required.
+        key: Option<String> [required],
+        /// What stands there, as text. Required.
+        value: Option<String> [required],
+    }
+}
+
+impl Config {
+    /// Reads the configuration, and the keyring in it.
+    ///
+    /// # Errors
+    /// Every mistake, with its path.
+    pub fn parse(json: &[u8]) -> Result<(Self, Option<Keyring>), PolicyErrors> {
+        let mut errors = PolicyErrors::default();
+        let node: Node<'_> = match serde_json::from_slice(json) {
+            Ok(node) => node,
+            Err(fault) => {
+                let allowed =
+                    format_args!("the configuration must be JSON in a google.protobuf.StringValue: {fault}");
+                errors.add(&Path::Root, Problem::Syntax, "", allowed);
+                return Err(errors);
+            }
+        };
+        let config: Config = read(&node, &Path::Root, &mut errors);
+        let at = &mut At::new(Path::Root, &mut errors);
+        config.check(at);
+        let keyring = Keyring::new(&config.signers, &mut at.key("signers"));
+        let keyring = Some(keyring).filter(|_| !config.signers.is_empty());
+        errors.into_result((config, keyring))
+    }
+
+    fn check(&self, at: &mut At<'_>) {
+        let at = &mut at.key("etcd");
+        let Some(etcd) = &self.etcd else {
+            return at.error(Problem::Required, "", "the etcd that is followed");
+        };
+        if etcd.cluster.as_deref().is_none_or(str::is_empty) {
+            at.key("cluster").error(Problem::Required, "", "the name of an Envoy cluster");
+        }
+        if !etcd.prefix().starts_with('/') || !etcd.prefix().ends_with('/') {
+            let allowed = "a prefix that starts and ends with a slash, like /policies/";
+            at.key("prefix").error(Problem::Invalid, Quoted(etcd.prefix()), allowed);
+        }
+        if let Some(user) = &etcd.user {
+            for (key, value) in [("name", &user.name), ("password", &user.password)] {
+                if value.as_deref().is_none_or(str::is_empty) {
+                    at.key("user").key(key).error(Problem::Required, "", "as etcd knows it");
+                }
+            }
+        }
+    }
+}

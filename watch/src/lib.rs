@@ -1,0 +1,21 @@
+//! The service in Envoy that follows etcd, compiles the policy there, and hands it to the filter on every worker.
+//!
+//! ```text
+//! etcd ──follower──▶ News ──store──▶ Live plan ──pages──▶ shared data ──▶ filter on each worker
+//!   list, watch      changes         last good of          parts that        takes over what
+//!                                    each document         changed           changed
+//! ```
+//!
+//! - [`config`]: how it is configured;
+//! - [`etcd`]: how a prefix of etcd is followed;
+//! - [`store`]: the documents there, and the last good of each;
+//! - `service`: the service in Envoy, compiled for wasm only; every host call is made by `graylane-host`.
+
+pub mod config;
+pub mod etcd;
+pub mod store;
+
+#[cfg(target_arch = "wasm32")]
+mod entry;
+#[cfg(target_arch = "wasm32")]
+mod service;

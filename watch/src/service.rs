@@ -1,0 +1,189 @@
+//! The service in Envoy: a singleton on the main thread, so nothing that it does holds up a request.
+
+mod link;
+mod metrics;
+
+use std::time::{Duration, Instant};
+
+use graylane::error::PolicyErrors;
+use graylane::pages::Writer;
+use graylane_host::{self as host, Level};
+use proxy_wasm::traits::{Context, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::config::Config;
+use crate::etcd::{Change, Follower, News};
+use crate::store::{Fault, Store};
+use link::EnvoyLink;
+use metrics::Metrics;
+
+/// How often it looks at the clock: for what waits, and to tell how long etcd is silent.
+const TICK: Duration = Duration::from_millis(20);
+/// As many mistakes of one document are logged.
+const LOGGED: usize = 100;
+
+/// The service. Without a good configuration it does nothing, and says so.
+#[derive(Default)]
+pub(crate) struct Service {
+    watch: Option<Watch>,
+}
+
+/// A prefix of etcd that is followed.
+struct Watch {
+    name: String,
+    prefix: String,
+    follower: Follower,
+    link: EnvoyLink,
+    store: Store,
+    writer: Writer,
+    metrics: Metrics,
+    /// What the configuration has in force before etcd was heard.
+    snapshot: Vec<Change>,
+    began: Instant,
+}
+
+impl Context for Service {
+    fn on_grpc_call_response(&mut self, call: u32, status: u32, size: usize) {
+        let Some(watch) = &mut self.watch else { return };
+        let (now, body) = (watch.now(), if status == 0 { host::grpc::received(size) } else { Vec::new() });
+        let reply = if status == 0 { Ok(&*body) } else { Err(status) };
+        let news = watch.follower.reply(call, reply, now, &mut watch.link);
+        watch.learn(news);
+    }
+
+    fn on_grpc_stream_message(&mut self, stream: u32, size: usize) {
+        let Some(watch) = &mut self.watch else { return };
+        let message = host::grpc::received(size);
+        let news = watch.follower.message(stream, &message, watch.now(), &mut watch.link);
+        watch.learn(news);
+    }
+
+    fn on_grpc_stream_close(&mut self, stream: u32, status: u32) {
+        let Some(watch) = &mut self.watch else { return };
+        let news = watch.follower.closed(stream, status, watch.now());
+        watch.learn(news);
+    }
+}
+
+impl RootContext for Service {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let name = host::plugin_name();
+        match Watch::new(&name, &host::plugin_configuration(size)) {
+            Ok(watch) => {
+                self.watch = Some(watch);
+                host::tick_every(TICK);
+            }
+            // Envoy would not start without it; and traffic has its default routes.
+            Err(errors) => {
+                host::log(Level::Critical, &format!("graylane watch {name}: refused, NOTHING IS FOLLOWED"));
+                log_all(Level::Critical, &format!("graylane watch {name}"), &errors);
+            }
+        }
+        true
+    }
+
+    fn on_tick(&mut self) {
+        let Some(watch) = &mut self.watch else { return };
+        // Not while it is configured, which happens to a copy of the VM too.
+        if !watch.snapshot.is_empty() {
+            let snapshot = std::mem::take(&mut watch.snapshot);
+            let faults = watch.store.list(snapshot, false);
+            watch.put_in_force(0, &faults);
+        }
+        let now = watch.now();
+        let news = watch.follower.tick(now, &mut watch.link);
+        watch.learn(news);
+        watch.metrics.silent(watch.follower.contact().map_or(now, |contact| now.saturating_sub(contact)));
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        None
+    }
+}
+
+impl Watch {
+    fn new(name: &str, configuration: &[u8]) -> Result<Self, PolicyErrors> {
+        let (config, keyring) = Config::parse(configuration)?;
+        let Config { etcd, keys, snapshot, .. } = config;
+        let etcd = etcd.unwrap_or_default();
+        let snapshot = snapshot.into_iter().map(|entry| Change {
+            key: entry.key.unwrap_or_default(),
+            value: entry.value.map(String::into_bytes),
+        });
+        Ok(Watch {
+            name: name.to_owned(),
+            prefix: etcd.prefix().to_owned(),
+            follower: Follower::new(&etcd),
+            store: Store::new(keyring, keys)?,
+            // Nobody else has used numbers as high.
+            writer: Writer::above(host::now_micros()),
+            metrics: Metrics::define(name),
+            snapshot: snapshot.collect(),
+            began: Instant::now(),
+            link: EnvoyLink { cluster: etcd.cluster.unwrap_or_default() },
+        })
+    }
+
+    /// Milliseconds since it was configured.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn learn(&mut self, news: Option<News>) {
+        match news {
+            Some(News::List { revision, values, is_another_history }) => {
+                let count = values.len();
+                let faults = self.store.list(values, is_another_history);
+                if is_another_history {
+                    let line =
+                        format!("etcd is at revision {revision} of another history, what was in force stays");
+                    self.log(Level::Critical, &line);
+                }
+                self.put_in_force(revision, &faults);
+                let (releases, faulty) = (self.store.releases(), self.store.faulty());
+                let line = format!(
+                    "{count} documents at revision {revision}: {releases} releases in force, {faulty} documents not"
+                );
+                self.log(Level::Info, &line);
+            }
+            Some(News::Changes { revision, changes }) => {
+                let faults = self.store.change(changes);
+                self.put_in_force(revision, &faults);
+            }
+            Some(News::Trouble(what)) => {
+                self.metrics.trouble();
+                self.log(Level::Error, &what);
+            }
+            None => {}
+        }
+    }
+
+    /// Hands what changed to the workers, and tells what was refused.
+    fn put_in_force(&mut self, revision: i64, faults: &[Fault]) {
+        let revision = u64::try_from(revision).unwrap_or_default();
+        let name = &self.name;
+        let (live, settings) = self.store.live_under_settings();
+        let generation = self.writer.write(live, settings, revision, |part, bytes| {
+            host::share(&graylane::pages::shared_key(name, part), bytes);
+        });
+        self.metrics.in_force(generation, revision, self.store.releases(), self.store.faulty());
+        for fault in faults {
+            self.metrics.refused(fault.reason);
+            let key = format!("{}{}", self.prefix, fault.key);
+            log_all(Level::Error, &format!("graylane watch {name}: {key}: {}", fault.reason), &fault.errors);
+        }
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        host::log(level, &format!("graylane watch {}: {line}", self.name));
+    }
+}
+
+fn log_all(level: Level, what: &str, errors: &PolicyErrors) {
+    for error in errors.iter().take(LOGGED) {
+        host::log(level, &format!("{what}: {error}"));
+    }
+    if errors.len() > LOGGED {
+        host::log(level, &format!("{what}: and {} more mistakes", errors.len() - LOGGED));
+    }
+}

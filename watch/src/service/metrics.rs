@@ -1,0 +1,78 @@
+//! What is told of a watch, by its name. All are named when it is configured.
+
+use graylane::pages::generation_gauge;
+use graylane_host::{self as host, Metric};
+
+use crate::store::Reason;
+
+/// The metrics of a watch.
+pub(super) struct Metrics {
+    /// Raised whenever workers have something to take over: they compare it with each request.
+    generation: Option<Metric>,
+    /// The revision of etcd that is in force.
+    revision: Option<Metric>,
+    /// Releases in force.
+    releases: Option<Metric>,
+    /// Documents that are not in force as they stand in etcd.
+    faulty: Option<Metric>,
+    /// Milliseconds since etcd was heard last.
+    silent: Option<Metric>,
+    /// Broken streams, failed calls.
+    trouble: Option<Metric>,
+    /// Documents that were refused, by why.
+    refused: Vec<(Reason, Metric)>,
+}
+
+impl Metrics {
+    /// Names them.
+    pub(super) fn define(name: &str) -> Self {
+        let gauge = |what: &str| host::gauge(&format!("graylane.watch_{what}.{name}"));
+        let refused = Reason::all().filter_map(|reason| {
+            Some((reason, host::counter(&format!("graylane.watch_refused.{reason}.{name}"))?))
+        });
+        Metrics {
+            generation: host::gauge(&generation_gauge(name)),
+            revision: gauge("revision"),
+            releases: gauge("releases"),
+            faulty: gauge("faulty"),
+            silent: gauge("silent_ms"),
+            trouble: host::counter(&format!("graylane.watch_trouble.{name}")),
+            refused: refused.collect(),
+        }
+    }
+
+    /// This is in force.
+    pub(super) fn in_force(&self, generation: u64, revision: u64, releases: usize, faulty: usize) {
+        set(self.generation, generation);
+        set(self.revision, revision);
+        set(self.releases, releases as u64);
+        set(self.faulty, faulty as u64);
+    }
+
+    /// etcd was not heard for so long.
+    pub(super) fn silent(&self, millis: u64) {
+        set(self.silent, millis);
+    }
+
+    /// A stream broke, a call failed.
+    pub(super) fn trouble(&self) {
+        add(self.trouble);
+    }
+
+    /// A document was refused.
+    pub(super) fn refused(&self, reason: Reason) {
+        add(self.refused.iter().find(|(other, _)| *other == reason).map(|(_, counter)| *counter));
+    }
+}
+
+fn set(gauge: Option<Metric>, value: u64) {
+    if let Some(gauge) = gauge {
+        gauge.set(value);
+    }
+}
+
+fn add(counter: Option<Metric>) {
+    if let Some(counter) = counter {
+        counter.add(1);
+    }
+}

@@ -1,0 +1,73 @@
+//! An Envoy that follows an etcd, with a service for each lane behind it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use graylane_testbed::{
+    Bootstrap, Client, Context, Envoy, Request, Result, Upstream, eventually, module, watch_module,
+};
+use serde_json::{Value, json};
+
+/// How long anything may take until it is in force.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// An Envoy that follows an etcd.
+pub(crate) struct Proxy {
+    pub(crate) envoy: Envoy,
+    _lanes: [Upstream; 2],
+}
+
+impl Proxy {
+    /// Two workers; `more` is merged into the configuration of the watch.
+    pub(crate) async fn start(etcd: SocketAddr, more: Value) -> Result<Self> {
+        let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
+        let mut bootstrap = Bootstrap::load("etcd")?;
+        bootstrap
+            .endpoint("etcd", etcd)?
+            .endpoint("stable", lanes[0].address())?
+            .endpoint("v2", lanes[1].address())?;
+        let document = bootstrap.document_mut();
+        let watch =
+            document.pointer_mut("/bootstrap_extensions/0/typed_config/config").context("no watch")?;
+        watch["vm_config"]["code"]["local"]["filename"] = watch_module()?.to_str().into();
+        let mut configuration = json!({"etcd": {"cluster": "etcd", "prefix": "/policies/"}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            configuration[key] = value.clone();
+        }
+        watch["configuration"]["value"] = configuration.to_string().into();
+        let filter = document
+            .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config")
+            .context("no filter")?;
+        filter["config"]["vm_config"]["code"]["local"]["filename"] = module()?.to_str().into();
+        let envoy = Envoy::on(bootstrap).concurrency(2).start().await?;
+        Ok(Proxy { envoy, _lanes: lanes })
+    }
+
+    /// The lane that a request to a host is sent to, on a connection of its own; none where nothing governs it.
+    pub(crate) async fn lane(&self, host: &str) -> Result<Option<String>> {
+        let request = Request::get("/").host(host).header("x-gray-id", "u-1");
+        let echo = Client::to(self.envoy.address()).send(&request).await?.echo()?;
+        Ok(echo.header("x-gray-lane").map(|lane| String::from_utf8_lossy(&lane).into_owned()))
+    }
+
+    /// Waits until requests to a host are sent to this lane.
+    pub(crate) async fn until_lane(&self, host: &str, lane: Option<&str>) -> Result<()> {
+        let what = format!("{host} in lane {lane:?}");
+        let reached =
+            eventually(&what, LIMIT, async || Ok((self.lane(host).await?.as_deref() == lane).then_some(())));
+        reached.await.with_context(|| self.envoy.log().unwrap_or_default())
+    }
+}
+
+/// A canary on a host of its own name.
+pub(crate) fn canary(name: &str, percent: u32) -> Value {
+    json!({
+        "name": name, "match": {"hosts": [name]}, "lanes": [{"name": "stable"}, {"name": "v2"}],
+        "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": percent}]},
+    })
+}
+
+/// An unsigned document of a release.
+pub(crate) fn document(version: u64, release: &Value) -> String {
+    json!({"language": 1, "version": version, "release": release}).to_string()
+}
