@@ -27,6 +27,7 @@
 mod admin;
 mod bootstrap;
 mod client;
+mod cut;
 mod envoy;
 #[cfg(feature = "servers")]
 mod etcd;
@@ -36,7 +37,6 @@ mod locate;
 mod message;
 pub mod page;
 mod plugin;
-#[cfg(feature = "servers")]
 mod port;
 mod process;
 mod raw;
@@ -47,6 +47,7 @@ pub use admin::Admin;
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bootstrap::Bootstrap;
 pub use client::Client;
+pub use cut::Cut;
 pub use envoy::{Envoy, Swap, Verdict};
 #[cfg(feature = "servers")]
 pub use etcd::{Etcd, EtcdBuilder};
