@@ -89,21 +89,30 @@ impl Caller {
         .await
     }
 
-    /// Calls as the user; once more where the token was no longer good, since nothing was done then.
+    /// Calls as the user; once more with a new token where that one was no longer good, since nothing was done then.
     async fn with_token<T>(
         &self,
         repeat: Repeat,
         call: impl AsyncFn(Line, Option<Token>) -> Result<T, Status>,
     ) -> Result<T, Error> {
         let token = self.token().await?;
-        match self.try_each(repeat, async |line| call(line, token.clone()).await).await {
-            Err(Error::Refused { code, message, .. }) if token.is_some() && is_stale(code, &message) => {
-                self.forget(token).await;
-                let token = self.token().await?;
-                self.try_each(repeat, async |line| call(line, token.clone()).await).await
+        let answer = self.try_each(repeat, async |line| call(line, token.clone()).await).await;
+        let again = match &answer {
+            Err(Error::Refused { code, message, .. }) => is_stale(*code, message),
+            // After a backup was restored, etcd waits with a token of before until the time comes from which it is: for long, and in
+            // silence.
+            Err(Error::Late { .. }) if token.is_some() => {
+                self.forget(token.as_ref()).await;
+                repeat == Repeat::Elsewhere
             }
-            other => other,
+            _ => false,
+        };
+        if token.is_none() || !again {
+            return answer;
         }
+        self.forget(token.as_ref()).await;
+        let token = self.token().await?;
+        self.try_each(repeat, async |line| call(line, token.clone()).await).await
     }
 
     /// The token of the user, if there is one; whoever comes while it is fetched waits for it.
@@ -127,9 +136,9 @@ impl Caller {
     }
 
     /// Forgets a token, unless another one has taken its place.
-    async fn forget(&self, token: Option<Token>) {
+    async fn forget(&self, token: Option<&Token>) {
         let mut held = self.token.lock().await;
-        if *held == token {
+        if held.as_ref() == token {
             *held = None;
         }
     }

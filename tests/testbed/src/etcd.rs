@@ -1,5 +1,6 @@
 //! A real etcd.
 
+mod control;
 mod launch;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use graylane_etcd::{Access, Client};
 use tempfile::TempDir;
 
+use crate::certificate::Files;
 use crate::client;
 use crate::envoy::read_lossy;
 use crate::launch::tail;
@@ -17,7 +19,11 @@ use crate::message::Request;
 use crate::process::Process;
 use crate::wait::eventually;
 
+pub use control::Snapshot;
 pub use launch::EtcdBuilder;
+
+/// Who may do everything, where there are users.
+const ROOT: (&str, &str) = ("root", "root");
 
 /// How long etcd may take until it is healthy.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -29,7 +35,20 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct Etcd {
     members: Vec<Member>,
     plan: EtcdBuilder,
+    /// Those of `etcdctl`, where clients speak TLS.
+    client_files: Option<Files>,
     folder: TempDir,
+}
+
+/// Somebody who may come.
+#[derive(Clone, Debug)]
+struct User {
+    name: String,
+    password: String,
+    /// Which keys.
+    prefix: String,
+    /// `read` or `readwrite`.
+    permission: &'static str,
 }
 
 /// One of its members.
@@ -59,7 +78,8 @@ impl Etcd {
 
     /// Where clients reach the members, as URLs.
     pub fn endpoints(&self) -> Vec<String> {
-        self.addresses().iter().map(|address| format!("http://{address}")).collect()
+        let scheme = self.plan.scheme();
+        self.addresses().iter().map(|address| format!("{scheme}://{address}")).collect()
     }
 
     /// Where clients reach the members.
@@ -72,12 +92,19 @@ impl Etcd {
         loopback(self.members.first().map_or(0, |member| member.client))
     }
 
-    /// What a client of it needs to know.
+    /// What a client needs that may do everything: as root, where there are users; with a certificate, where clients speak TLS.
     pub fn access(&self) -> Access {
-        Access::to(self.endpoints())
+        let mut access = Access::to(self.endpoints());
+        if let Some(tls) = &self.plan.client_tls {
+            access = access.tls(tls.clone());
+        }
+        if !self.plan.users.is_empty() {
+            access = access.user(ROOT.0, ROOT.1);
+        }
+        access
     }
 
-    /// A client of all members.
+    /// A client of all members that may do everything.
     ///
     /// # Errors
     /// When it cannot sign in.

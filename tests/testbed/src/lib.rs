@@ -26,6 +26,8 @@
 
 mod admin;
 mod bootstrap;
+#[cfg(feature = "servers")]
+mod certificate;
 mod client;
 mod cut;
 mod envoy;
@@ -46,11 +48,13 @@ mod wait;
 pub use admin::Admin;
 pub use anyhow::{Context, Error, Result, bail, ensure};
 pub use bootstrap::Bootstrap;
+#[cfg(feature = "servers")]
+pub use certificate::{Authority, Certificate};
 pub use client::Client;
 pub use cut::Cut;
 pub use envoy::{Envoy, Swap, Verdict};
 #[cfg(feature = "servers")]
-pub use etcd::{Etcd, EtcdBuilder};
+pub use etcd::{Etcd, EtcdBuilder, Snapshot};
 pub use launch::EnvoyBuilder;
 pub use load::{Load, Progress, Tally, Until};
 #[cfg(feature = "servers")]

@@ -68,6 +68,26 @@ pub fn etcd_binary() -> Result<PathBuf> {
     recorded("etcd", "ETCD", "target/setup/etcd", "setup/servers.sh")
 }
 
+/// The command line of an etcd: `ETCDCTL`, else the one beside that etcd, else the one that set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub(crate) fn etcdctl(etcd: &Path) -> Result<PathBuf> {
+    let beside = etcd.with_file_name("etcdctl");
+    if std::env::var_os("ETCDCTL").is_none() && beside.is_file() {
+        return Ok(beside);
+    }
+    recorded("etcdctl", "ETCDCTL", "target/setup/etcdctl", "setup/servers.sh")
+}
+
+/// What restores snapshots for an etcd: since 3.6 `etcdutl`, which stands beside it, before that `etcdctl`.
+#[cfg(feature = "servers")]
+pub(crate) fn etcd_restorer(etcd: &Path) -> Result<PathBuf> {
+    let beside = etcd.with_file_name("etcdutl");
+    if beside.is_file() { Ok(beside) } else { etcdctl(etcd) }
+}
+
 fn built(variable: &str, default: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return existing(Path::new(&path), &format!("{variable} names it"));

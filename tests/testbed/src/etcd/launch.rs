@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use graylane_etcd::Tls;
 
-use super::{Etcd, Member, loopback};
+use super::{Etcd, Member, User, loopback};
+use crate::certificate::{Authority, Files};
 use crate::launch::tail;
 use crate::locate;
 use crate::port;
@@ -21,11 +23,22 @@ pub struct EtcdBuilder {
     binary: Option<PathBuf>,
     members: usize,
     flags: Vec<String>,
+    pub(super) users: Vec<User>,
+    /// The certificate of the members, and that of whoever controls them.
+    server_tls: Option<Tls>,
+    pub(super) client_tls: Option<Tls>,
 }
 
 impl Default for EtcdBuilder {
     fn default() -> Self {
-        Self { binary: None, members: 1, flags: Vec::new() }
+        Self {
+            binary: None,
+            members: 1,
+            flags: Vec::new(),
+            users: Vec::new(),
+            server_tls: None,
+            client_tls: None,
+        }
     }
 }
 
@@ -51,6 +64,49 @@ impl EtcdBuilder {
         self
     }
 
+    /// Clients speak TLS; each has to show a certificate of this authority.
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn tls(mut self, authority: &Authority) -> Result<Self> {
+        self.server_tls = Some(authority.client("etcd")?);
+        self.client_tls = Some(authority.client("operator")?);
+        Ok(self.flag("--client-cert-auth"))
+    }
+
+    /// A user who may read what begins with `prefix`. Where there is one, nobody comes in without a password, and `root`, whose
+    /// password is `root`, may do everything.
+    #[must_use]
+    pub fn reader(self, name: &str, password: &str, prefix: &str) -> Self {
+        self.user(name, password, prefix, "read")
+    }
+
+    /// A user who may read and write what begins with `prefix`; else as [`reader`](Self::reader).
+    #[must_use]
+    pub fn writer(self, name: &str, password: &str, prefix: &str) -> Self {
+        self.user(name, password, prefix, "readwrite")
+    }
+
+    fn user(mut self, name: &str, password: &str, prefix: &str, permission: &'static str) -> Self {
+        let (name, password, prefix) = (name.to_owned(), password.to_owned(), prefix.to_owned());
+        self.users.push(User { name, password, prefix, permission });
+        self
+    }
+
+    /// How long a token of a user is good without being used, in whole seconds; 300, if not said.
+    #[must_use]
+    pub fn token_seconds(self, seconds: u32) -> Self {
+        self.flag(&format!("--auth-token-ttl={seconds}"))
+    }
+
+    pub(super) fn program(&self) -> Result<PathBuf> {
+        self.binary.clone().map_or_else(locate::etcd_binary, Ok)
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.server_tls.is_some() { "https" } else { "http" }
+    }
+
     /// Starts etcd and waits until every member is healthy.
     ///
     /// # Errors
@@ -65,7 +121,11 @@ impl EtcdBuilder {
             if taken && tries.next().is_some() {
                 continue;
             }
-            return started.map(|()| etcd);
+            started?;
+            if !etcd.plan.users.is_empty() {
+                etcd.admit(&etcd.plan.users).await?;
+            }
+            return Ok(etcd);
         }
     }
 }
@@ -80,7 +140,12 @@ impl Etcd {
             Ok(Member { name: format!("member{number}"), client, peer, metrics, process: None })
         };
         let members = (0..plan.members).map(member).collect::<Result<_>>()?;
-        Ok(Self { members, plan, folder })
+        let write = |name, tls: &Option<Tls>| {
+            tls.as_ref().map(|tls| Files::write(folder.path(), name, tls)).transpose()
+        };
+        let client_files = write("operator", &plan.client_tls)?;
+        write("etcd", &plan.server_tls)?;
+        Ok(Self { members, plan, client_files, folder })
     }
 
     fn found_a_port_taken(&self) -> bool {
@@ -112,10 +177,9 @@ impl Etcd {
     }
 
     fn launch(&self, member: &Member) -> Result<Process> {
-        let binary = self.plan.binary.clone().map_or_else(locate::etcd_binary, Ok)?;
         let log = OpenOptions::new().create(true).append(true).open(self.log_path(member))?;
-        let client = format!("http://{}", loopback(member.client));
-        let mut command = bound_to_parent(&binary);
+        let client = format!("{}://{}", self.plan.scheme(), loopback(member.client));
+        let mut command = bound_to_parent(&self.plan.program()?);
         command
             .args(["--name", &member.name])
             .arg("--data-dir")
@@ -126,10 +190,16 @@ impl Etcd {
             .args(["--initial-cluster", &self.initial_cluster()])
             .args(["--listen-metrics-urls", &format!("http://{}", loopback(member.metrics))])
             .args(["--logger=zap", "--log-outputs=stderr"])
+            .args(["--bcrypt-cost=4"]) // a password costs a millisecond, and not a tenth of a second
             .args(&self.plan.flags)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        if self.plan.server_tls.is_some() {
+            let files = Files::of(self.folder.path(), "etcd");
+            command.arg("--trusted-ca-file").arg(files.authority).arg("--cert-file").arg(files.certificate);
+            command.arg("--key-file").arg(files.key);
+        }
         // What the environment says to etcd is meant for another one.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("ETCD_") {
