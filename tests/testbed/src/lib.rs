@@ -1,7 +1,8 @@
 //! Test bed: a real Envoy, real HTTP services behind it, real clients in front of it.
 //!
 //! Nothing here stands in for a part that can run: [`Envoy`] is the Envoy binary on one of the bootstraps of
-//! `envoy/`, [`Upstream`] is an HTTP service on a loopback port, [`Client`] and [`raw()`] are connections to it.
+//! `envoy/`, [`Upstream`] is an HTTP service on a loopback port, [`Client`] and [`raw()`] are connections to it; with the
+//! feature `servers`, `Etcd` and `ZooKeeper` are those. [`Cut`] stands between two of them.
 //! Tests, demo and benches build on this; it knows nothing about policies or decisions.
 //!
 //! ```no_run
@@ -44,6 +45,8 @@ mod process;
 mod raw;
 mod upstream;
 mod wait;
+#[cfg(feature = "servers")]
+mod zookeeper;
 
 pub use admin::Admin;
 pub use anyhow::{Context, Error, Result, bail, ensure};
@@ -66,6 +69,8 @@ pub use process::Process;
 pub use raw::raw;
 pub use upstream::Upstream;
 pub use wait::eventually;
+#[cfg(feature = "servers")]
+pub use zookeeper::ZooKeeper;
 
 /// Runs `future` to its end on a multi-threaded runtime.
 ///

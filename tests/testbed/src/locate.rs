@@ -88,6 +88,30 @@ pub(crate) fn etcd_restorer(etcd: &Path) -> Result<PathBuf> {
     if beside.is_file() { Ok(beside) } else { etcdctl(etcd) }
 }
 
+/// The Java that runs ZooKeeper: `JAVA`, else the one that set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub(crate) fn java() -> Result<PathBuf> {
+    recorded("Java", "JAVA", "target/setup/java", "setup/servers.sh")
+}
+
+/// Where Java finds ZooKeeper: `ZOOKEEPER_CLASSPATH`, else what set-up found.
+///
+/// # Errors
+/// When it is nowhere; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub(crate) fn zookeeper_class_path() -> Result<String> {
+    let record = "target/setup/zookeeper";
+    match std::env::var("ZOOKEEPER_CLASSPATH").or_else(|_| std::fs::read_to_string(root().join(record))) {
+        Ok(path) => Ok(path.trim().to_owned()),
+        Err(_) => {
+            bail!("no ZooKeeper: set ZOOKEEPER_CLASSPATH, or run `setup/servers.sh`, which writes {record}")
+        }
+    }
+}
+
 fn built(variable: &str, default: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return existing(Path::new(&path), &format!("{variable} names it"));
