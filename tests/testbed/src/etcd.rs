@@ -216,6 +216,13 @@ impl Etcd {
     }
 }
 
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        // Asked to end, etcd waits for open watches; nobody will read its data any more. One that cannot be killed has ended.
+        let _killed = self.kill();
+    }
+}
+
 /// The first and the last lines of a log: etcd says a wrong flag first, and then all that it knows.
 fn ends(path: &Path) -> String {
     let log = read_lossy(path).unwrap_or_default();

@@ -230,7 +230,9 @@ mod real_etcd {
 
     #[tokio::test]
     async fn a_token_expires_and_is_renewed() {
-        let etcd = Etcd::builder().writer("app", "right", "/app/").token_seconds(1).start().await.unwrap();
+        let builder = Etcd::builder().writer("app", "right", "/app/").token_seconds(1);
+        // Later versions say it in this detail alone.
+        let etcd = builder.flag("--log-level=debug").start().await.unwrap();
         let app = Client::connect(etcd.access().user("app", "right")).await.unwrap();
         app.put("/app/k", "1").await.unwrap();
         let gone = "deleted a simple token\",\"user-name\":\"app\"";
