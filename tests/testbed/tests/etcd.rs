@@ -270,6 +270,20 @@ mod real_etcd {
     }
 
     #[tokio::test]
+    async fn with_users_the_name_in_a_certificate_is_one() {
+        let authority = Authority::new().unwrap();
+        let builder = Etcd::builder().tls(&authority).unwrap().writer("app", "right", "/app/");
+        let etcd = builder.start().await.unwrap();
+        etcd.client().await.unwrap().put("/k", "by root, with a password").await.unwrap();
+        let by = async |name| {
+            let access = Access::to(etcd.endpoints()).tls(authority.client(name).unwrap());
+            Client::connect(access).await.unwrap().put("/app/k", "without a password").await
+        };
+        by("app").await.unwrap();
+        by("somebody").await.unwrap_err();
+    }
+
+    #[tokio::test]
     async fn behind_a_cut_the_client_says_what_it_knows() {
         let etcd = Etcd::start().await.unwrap();
         let mut cut = Cut::before(etcd.address()).await.unwrap();
