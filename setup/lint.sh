@@ -15,14 +15,14 @@ cargo fmt --all --check
 say "clippy, what runs here"
 cargo clippy --quiet --workspace --all-targets --keep-going -- -D warnings
 say "clippy, what runs in the proxy"
-setup/wasm-cargo.sh clippy --quiet -p graylane-filter -p graylane-host -p graylane-noop -p graylane-watch --lib -- -D warnings
+setup/wasm-cargo.sh clippy --quiet -p graylane-document -p graylane-filter -p graylane-host -p graylane-noop -p graylane-watch --lib -- -D warnings
 
 say "documentation"
 # For who works on it, so with the private items and links to them.
 export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
 # Apart, since the tool and the library share their name.
 for kind in --lib --bins; do cargo doc --quiet --no-deps --workspace --features graylane-testbed/servers $kind --document-private-items; done
-setup/wasm-cargo.sh doc --quiet --no-deps -p graylane-filter -p graylane-host -p graylane-watch --lib --document-private-items
+setup/wasm-cargo.sh doc --quiet --no-deps -p graylane-document -p graylane-filter -p graylane-host -p graylane-watch --lib --document-private-items
 
 say "links in the documents"
 python3 setup/links.py

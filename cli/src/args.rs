@@ -2,13 +2,15 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{check, completion, explain, fmt, import, init, parity, render, schema, simulate};
+use crate::command::{
+    check, completion, explain, fmt, import, init, keygen, parity, render, schema, sign, simulate, verify,
+};
 
 /// What every command's help ends with.
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy is not as it should be, or a published value differs; 2 the command could not be carried out; 3 a part of it is done, and the rest cannot be.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy or a document is not as it should be, or a published value differs; 2 the command could not be carried out; 3 a part of it is done, and the rest cannot be.";
 
-/// Start a policy, check it, explain what it does to a request, simulate what it does to users, format it, render it for Envoy, and
-/// hold its hashing against that of others. A FILE of - is standard input.
+/// Start a policy, check it, explain what it does to a request, simulate what it does to users, format it, render it for Envoy, sign
+/// the documents that it is made of, and hold its hashing against that of others. A FILE of - is standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -25,11 +27,14 @@ pub(crate) enum Command {
     Check(check::Options),
     Explain(explain::Options),
     Fmt(fmt::Options),
+    Keygen(keygen::Options),
     Parity(parity::Options),
     Schema(schema::Options),
+    Sign(sign::Options),
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(render::Render),
     Simulate(simulate::Options),
+    Verify(verify::Options),
     Completion(completion::Options),
 }

@@ -26,6 +26,16 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// What is in a file, or comes from standard input for `-`, text or not.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    if is_standard(path) {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Whether a path stands for standard input.
 pub(crate) fn is_standard(path: &Path) -> bool {
     path == Path::new("-")

@@ -19,6 +19,8 @@ pub mod reference;
 pub mod render;
 pub mod report;
 pub mod schema;
+pub mod sealing;
+pub mod signers;
 pub mod simulate;
 
 mod guarantee;

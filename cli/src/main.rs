@@ -1,6 +1,6 @@
 //! `graylane`: what people do with a policy outside of Envoy.
 //!
-//! Exit code 0: done. 1: a policy is not as it should be, or a published value differs. 2: the command could not be carried out.
+//! Exit code 0: done. 1: a policy or a document is not as it should be, or a published value differs. 2: the command could not be carried out.
 //! 3: a part of it is done, and the rest cannot be.
 
 mod args;
@@ -16,14 +16,16 @@ use anyhow::Result;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use command::{check, completion, explain, fmt, import, init, parity, render, schema, simulate};
+use command::{
+    check, completion, explain, fmt, import, init, keygen, parity, render, schema, sign, simulate, verify,
+};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// All is well.
     Good,
-    /// A policy is not as it should be, or a published value differs.
+    /// A policy or a document is not as it should be, or a published value differs.
     Bad,
     /// Some of it could not be carried out. Why has been told.
     Undone,
@@ -38,8 +40,11 @@ fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Fmt(options) => Ok(fmt::fmt(&options)),
+        Command::Keygen(options) => keygen::keygen(&options),
         Command::Parity(options) => parity::parity(&options),
         Command::Schema(options) => schema::schema(&options),
+        Command::Sign(options) => sign::sign(&options),
+        Command::Verify(options) => verify::verify(&options),
         Command::Render(render) => render::render(&render),
         Command::Simulate(options) => simulate::simulate(&options),
         Command::Completion(options) => completion::completion(&options),

@@ -141,6 +141,14 @@ fn not_signed(envelope: &Envelope, keyring: &Keyring) -> Refusal {
     Refusal { reason: Reason::Signature, errors }
 }
 
+/// What a document says that nobody has signed yet: what is asked before somebody does.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn check(node: &Node<'_>) -> Result<Content, Refusal> {
+    document(node, &[]).map(|document| document.content)
+}
+
 /// Reads a document that is believed.
 fn document(node: &Node<'_>, bytes: &[u8]) -> Result<Document, Refusal> {
     let mut errors = PolicyErrors::default();

@@ -41,7 +41,7 @@ mod document;
 mod written;
 
 pub use dial::Dial;
-pub use document::{Content, Document, open, read};
+pub use document::{Content, Document, check, open, read};
 pub use envelope::Envelope;
 pub use key::Key;
 pub use keyring::Keyring;
