@@ -21,11 +21,10 @@ pub fn read(text: &str, form: Form, name: &str) -> Result<Keyring, String> {
     let mut errors = PolicyErrors::default();
     let keyring = Keyring::read(&node, &Path::Root, &mut errors);
     let positions = Positions::of(text);
-    let line = |error| {
-        let Position { line, column, .. } = positions.find(error, 0).position;
-        format!("{name}:{line}:{column}: error: {error}\n")
-    };
-    if errors.is_empty() { Ok(keyring) } else { Err(errors.iter().map(line).collect()) }
+    let mut placed: Vec<_> = errors.iter().map(|error| (positions.find(error, 0).position, error)).collect();
+    placed.sort_by_key(|(position, _)| (position.line, position.column));
+    let line = |(Position { line, column, .. }, error)| format!("{name}:{line}:{column}: error: {error}\n");
+    if placed.is_empty() { Ok(keyring) } else { Err(placed.into_iter().map(line).collect()) }
 }
 
 #[cfg(test)]
@@ -42,11 +41,11 @@ mod tests {
         let told = read(&text, Form::Yaml, "signers").unwrap_err();
         assert_eq!(
             told,
-            "signers:2:9: error: team-b: Wrong type: must be a map: {ed25519: …} or {hmacSha256: …}\n\
-             signers:4:12: error: d.signs[0]: Unsupported value: \"dail\": allowed: release, dial, settings\n\
-             signers:1:19: error: team-a.ed25519: Invalid value: a public key: 32 bytes in base64\n\
+            "signers:1:19: error: team-a.ed25519: Invalid value: a public key: 32 bytes in base64\n\
+             signers:2:9: error: team-b: Wrong type: must be a map: {ed25519: …} or {hmacSha256: …}\n\
              signers:3:17: error: c.hmacSha256: Invalid value: 32 to 128 hexadecimal digits, an even number of them\n\
-             signers:4:4: error: d: Required value: allowed: ed25519, hmacSha256\n"
+             signers:4:4: error: d: Required value: allowed: ed25519, hmacSha256\n\
+             signers:4:13: error: d.signs[0]: Unsupported value: \"dail\": allowed: release, dial, settings\n"
         );
         for text in
             [SECRET.to_owned(), format!("- {SECRET}"), format!("a: [{SECRET}"), format!("a: {{{SECRET}: 1}}")]

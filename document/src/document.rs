@@ -7,7 +7,7 @@ use graylane::policy::{Policy, Release};
 use graylane::time::Timestamp;
 
 use crate::dial::Dial;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Signature};
 use crate::key::Key;
 use crate::keyring::{Keyring, Verdict};
 use crate::limits;
@@ -97,48 +97,52 @@ fn unsigned(payload: &[u8]) -> Result<Document, Refusal> {
     document(&parse(payload)?, payload)
 }
 
-/// Opens what is signed. Nothing of it is read before one signature is good.
+/// Opens what is signed. Nothing of it is read before one signature is good, and no signature is verified twice or in vain: each
+/// may cost a millisecond.
 fn signed(envelope: &Envelope, keyring: &Keyring) -> Result<Document, Refusal> {
-    let good = envelope.signatures().iter().filter(|one| keyring.verify(envelope, one) == Verdict::Good);
-    let mut good = good.map(|signature| signature.key_id.as_str());
-    let Some(first) = good.next() else { return Err(not_signed(envelope, keyring)) };
+    let mut verdicts = Vec::new();
+    let mut signatures = envelope.signatures().iter();
+    let first = signatures.by_ref().find(|signature| {
+        let verdict = keyring.verify(envelope, signature);
+        verdicts.push(verdict);
+        verdict == Verdict::Good
+    });
+    let Some(first) = first else { return Err(not_signed(envelope, keyring, &verdicts)) };
     let mut document = unsigned(envelope.payload())?;
     let kind = document.kind();
-    let signer = std::iter::once(first).chain(good).find(|id| keyring.may_sign(id, kind));
+    let may_sign = |signature: &&Signature| keyring.may_sign(&signature.key_id, kind);
+    let is_good = |signature: &&Signature| keyring.verify(envelope, signature) == Verdict::Good;
+    let signer = Some(first).filter(may_sign).or_else(|| signatures.filter(may_sign).find(is_good));
     let Some(signer) = signer else {
-        let value = if may_be_secret(first) { String::new() } else { Quoted(first).to_string() };
+        let path = Path::Root.key("signatures");
         let allowed = format_args!("a key that may sign a document of this kind: {}", kind.as_str());
-        return Err(Refusal::new(
-            Reason::Signer,
-            &Path::Root.key("signatures"),
-            Problem::Forbidden,
-            value,
-            allowed,
-        ));
+        return Err(Refusal::new(Reason::Signer, &path, Problem::Forbidden, shown(&first.key_id), allowed));
     };
-    document.signer = Some(signer.to_owned());
+    document.signer = Some(signer.key_id.clone());
     Ok(document)
 }
 
 /// Why none of the signatures is good.
-fn not_signed(envelope: &Envelope, keyring: &Keyring) -> Refusal {
+fn not_signed(envelope: &Envelope, keyring: &Keyring, verdicts: &[Verdict]) -> Refusal {
     let mut errors = PolicyErrors::default();
     let mut at = At::new(Path::Root, &mut errors);
     let ids = keyring.shown_ids();
-    for (index, signature) in envelope.signatures().iter().enumerate() {
+    for (index, (signature, verdict)) in envelope.signatures().iter().zip(verdicts).enumerate() {
         let mut at = at.key("signatures");
         let mut at = at.index(index);
-        let id = &signature.key_id;
-        let shown = if may_be_secret(id) { String::new() } else { Quoted(id).to_string() };
-        match keyring.verify(envelope, signature) {
+        let id = shown(&signature.key_id);
+        match verdict {
             Verdict::Good => {}
-            Verdict::UnknownKey => at.key("keyid").error(Problem::NotFound, shown, OneOf(&ids)),
-            Verdict::Bad => {
-                at.error(Problem::Invalid, shown, "a signature by this key of what stands here");
-            }
+            Verdict::UnknownKey => at.key("keyid").error(Problem::NotFound, id, OneOf(&ids)),
+            Verdict::Bad => at.error(Problem::Invalid, id, "a signature by this key of what stands here"),
         }
     }
     Refusal { reason: Reason::Signature, errors }
+}
+
+/// The id of a key as messages show it: not at all where it may be a secret.
+fn shown(id: &str) -> String {
+    if may_be_secret(id) { String::new() } else { Quoted(id).to_string() }
 }
 
 /// What a document says that nobody has signed yet: what is asked before somebody does.
