@@ -141,7 +141,7 @@ impl Follower {
                 let silent = now.saturating_sub(self.contact.unwrap_or(now));
                 if silent >= GONE {
                     link.end(*stream);
-                    return self.fail(now, format_args!("silent for {silent} ms"));
+                    return Some(self.fail(now, format_args!("silent for {silent} ms")));
                 }
                 if silent >= SILENT && !*asked {
                     *asked = true;
@@ -170,13 +170,13 @@ impl Follower {
                     self.begin(now, link);
                     None
                 }
-                Ok(Err(_)) => self.fail(now, format_args!("signing in: the answer is none")),
-                Err(status) => self.fail(now, format_args!("signing in: {}", Status(status))),
+                Ok(Err(_)) => Some(self.fail(now, format_args!("signing in: the answer is none"))),
+                Err(status) => Some(self.fail(now, format_args!("signing in: {}", Status(status)))),
             },
             State::Listing { call, list } if call == number => match reply.map(RangeResponse::decode) {
                 Ok(Ok(page)) => self.page(page, reply.map_or(0, <[u8]>::len), list, now, link),
-                Ok(Err(_)) => self.fail(now, format_args!("list: the answer is none")),
-                Err(status) => self.fail(now, format_args!("list: {}", Status(status))),
+                Ok(Err(_)) => Some(self.fail(now, format_args!("list: the answer is none"))),
+                Err(status) => Some(self.fail(now, format_args!("list: {}", Status(status)))),
             },
             // Of a call that was given up.
             other => {
@@ -204,16 +204,16 @@ impl Follower {
             link.end(number);
             // What it was cannot be known, so all is asked for.
             self.must_list = true;
-            return self.fail(now, format_args!("watch: a message is none"));
+            return Some(self.fail(now, format_args!("watch: a message is none")));
         };
         let (Some(header), false) = (response.header, response.canceled) else {
             link.end(number);
             self.must_list = true;
             let why = response.cancel_reason;
-            return self.fail(
+            return Some(self.fail(
                 now,
                 format_args!("watch: canceled, compacted at {}: {why}", response.compact_revision),
-            );
+            ));
         };
         fragments.extend(response.events.into_iter().filter_map(|event| {
             let now = event.now?;
@@ -230,7 +230,7 @@ impl Follower {
             link.end(number);
             self.must_list = true;
             let (found, known) = (header.revision, self.next - 1);
-            return self.fail(now, format_args!("watch: revision {found} after {known}"));
+            return Some(self.fail(now, format_args!("watch: revision {found} after {known}")));
         }
         self.seen = Some(header);
         self.retry = RETRY.0;
@@ -245,7 +245,7 @@ impl Follower {
     pub fn closed(&mut self, number: u32, status: u32, now: Millis) -> Option<News> {
         match self.state {
             State::Watching { stream, .. } if stream == number => {
-                self.fail(now, format_args!("watch: {}", Status(status)))
+                Some(self.fail(now, format_args!("watch: {}", Status(status))))
             }
             _ => None,
         }
@@ -302,7 +302,7 @@ impl Follower {
         link: &mut impl Link,
     ) -> Option<News> {
         self.contact = Some(now);
-        let Some(header) = page.header else { return self.fail(now, format_args!("list: no header")) };
+        let Some(header) = page.header else { return Some(self.fail(now, format_args!("list: no header"))) };
         if list.revision == 0 {
             list.revision = header.revision;
         }
@@ -339,10 +339,10 @@ impl Follower {
     }
 
     /// Waits before trying again. Signing in is cheap, and an old token a likely reason.
-    fn fail(&mut self, now: Millis, why: std::fmt::Arguments<'_>) -> Option<News> {
+    fn fail(&mut self, now: Millis, why: std::fmt::Arguments<'_>) -> News {
         self.token = None;
         self.state = State::Waiting { until: self.later(now) };
-        Some(News::Trouble(why.to_string()))
+        News::Trouble(why.to_string())
     }
 
     fn later(&mut self, now: Millis) -> Millis {

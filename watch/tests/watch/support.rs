@@ -1,15 +1,19 @@
 //! An Envoy that follows an etcd, with a service for each lane behind it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use graylane_testbed::{
-    Bootstrap, Client, Context, Envoy, Request, Result, Upstream, eventually, module, watch_module,
+    Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually, module, watch_module,
 };
 use serde_json::{Value, json};
 
 /// How long anything may take until it is in force.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How many workers Envoy has.
+const WORKERS: usize = 2;
 
 /// An Envoy that follows an etcd.
 pub(crate) struct Proxy {
@@ -39,8 +43,30 @@ impl Proxy {
             .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config")
             .context("no filter")?;
         filter["config"]["vm_config"]["code"]["local"]["filename"] = module()?.to_str().into();
-        let envoy = Envoy::on(bootstrap).concurrency(2).start().await?;
+        let envoy = Envoy::on(bootstrap).concurrency(u32::try_from(WORKERS)?).start().await?;
         Ok(Proxy { envoy, _lanes: lanes })
+    }
+
+    /// A connection to each worker. Envoy hands new ones out as it likes, so they are opened until every worker has one.
+    pub(crate) async fn workers(&self) -> Result<Vec<Client>> {
+        let mut met = BTreeMap::new();
+        for _ in 0..64 {
+            let before = self.connections().await?;
+            let mut client = Client::to(self.envoy.address());
+            client.send(&Request::get("/").host("nobody")).await?;
+            let after = self.connections().await?;
+            let worker = after.iter().find(|(worker, count)| before.get(*worker) < Some(count));
+            met.insert(worker.context("no worker took the connection")?.0.clone(), client);
+            if met.len() == WORKERS {
+                return Ok(met.into_values().collect());
+            }
+        }
+        bail!("some worker takes no connection: {:?}", met.keys())
+    }
+
+    /// How many connections each worker has taken.
+    async fn connections(&self) -> Result<BTreeMap<String, u64>> {
+        self.envoy.admin().stats(r"listener.127.*worker_\d+.downstream_cx_total").await
     }
 
     /// The lane that a request to a host is sent to, on a connection of its own; none where nothing governs it.

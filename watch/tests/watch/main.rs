@@ -1,0 +1,10 @@
+//! The watch as a whole: a real etcd, a real Envoy with two workers, services behind it.
+#![cfg(test)]
+
+mod support;
+
+/// Left out, and said so, where there is no etcd.
+mod real_etcd {
+    mod follow;
+    mod latency;
+}
