@@ -210,6 +210,26 @@ fn a_bad_update_is_refused_and_the_policy_before_stays() -> Result<()> {
 
 /// Envoy remembers what it has once accepted and does not try it again: a policy that was bad at the start comes
 /// back, after a good one, without being asked for. The good one must stay all the same.
+/// Who configures plugins owns their order: a reverted manifest must not leave old proxies with the new policy.
+#[test]
+fn a_lower_version_is_in_force_and_the_log_warns_of_it() -> Result<()> {
+    block_on(async {
+        let services = services().await?;
+        let envoy =
+            start_with_file(&services, &PluginFile::checked_in()?.configuration(&all_to("green", 8))?)
+                .await?;
+        envoy.accept(&PluginFile::checked_in()?.configuration(&all_to("blue", 7))?).await?;
+        assert_eq!(served_by(envoy.address()).await?, ["200 blue"]);
+        assert_eq!(stat(&envoy, "policy_version.graylane").await?, 7);
+        let log = envoy.log()?;
+        let warned = |line: &str| {
+            line.contains("[warning]") && line.ends_with("graylane graylane: policy version 7 comes after 8")
+        };
+        assert_eq!(log.lines().filter(|line| warned(line)).count(), 1, "{log}");
+        Ok(())
+    })
+}
+
 #[test]
 fn a_bad_first_policy_that_comes_back_after_a_good_one_does_not_displace_it() -> Result<()> {
     block_on(async {

@@ -1,5 +1,6 @@
 //! The metrics of the module. All are named at configure time; nothing in a name comes from a request.
 
+use graylane::compile::LANGUAGE;
 use graylane::decision::Decision;
 use graylane::effect::{Counter, counts};
 use graylane_host::{self as host, Metric};
@@ -59,6 +60,8 @@ impl PolicyMetrics {
     /// Names those of the plugin.
     pub(crate) fn define(plugin: &str) -> Self {
         let gauge = |what: &str| host::gauge(&format!("graylane.policy_{what}.{plugin}"));
+        // For whoever publishes: what the oldest module of a fleet understands.
+        set(host::gauge(&format!("graylane.language.{plugin}")), LANGUAGE.into());
         PolicyMetrics {
             accepted: gauge("accepted"),
             missing: gauge("missing"),
@@ -72,6 +75,11 @@ impl PolicyMetrics {
     /// Whether this process has accepted a policy for the plugin before.
     pub(crate) fn has_accepted(&self) -> bool {
         self.accepted.is_some_and(|gauge| gauge.get() > 0)
+    }
+
+    /// The version of the policy that was in force last.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.map_or(0, Metric::get)
     }
 
     /// A policy is in force.

@@ -70,6 +70,12 @@ thread_local! {
 impl Root {
     fn accept(&mut self, plugin: &str, runtime: Runtime, metrics: PolicyMetrics) {
         let (version, releases) = (runtime.plan.version(), runtime.plan.len());
+        // Who configures plugins owns the order, or a reverted manifest would split old proxies from new ones.
+        let before = metrics.version();
+        if version < before {
+            let line = format!("graylane {plugin}: policy version {version} comes after {before}");
+            host::log(Level::Warn, &line);
+        }
         metrics.accept(version);
         host::log(
             Level::Info,

@@ -175,6 +175,8 @@ pub enum Level {
     Debug,
     /// All is well.
     Info,
+    /// Something is hardly meant.
+    Warn,
     /// Something was refused; what was in force stays.
     Error,
     /// Something is not in force.
@@ -186,6 +188,7 @@ pub fn log(level: Level, line: &str) {
     let level = match level {
         Level::Debug => LogLevel::Debug,
         Level::Info => LogLevel::Info,
+        Level::Warn => LogLevel::Warn,
         Level::Error => LogLevel::Error,
         Level::Critical => LogLevel::Critical,
     };

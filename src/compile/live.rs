@@ -227,3 +227,164 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::given::Given;
+    use crate::policy::Trust;
+    use crate::read::read;
+
+    fn live() -> Live {
+        let layers = json!({"language": 1, "layers": [{"name": "page"}]}).to_string();
+        let policy = read(&serde_json::from_str(&layers).unwrap(), &Path::Root, &mut PolicyErrors::default());
+        Live::under(&policy, &Map::default()).unwrap()
+    }
+
+    fn stage(live: &mut Live, release: &Value) {
+        let text = release.to_string();
+        let mut errors = PolicyErrors::default();
+        let release: Release = read(&serde_json::from_str(&text).unwrap(), &Path::Root, &mut errors);
+        errors.into_result(()).unwrap();
+        live.stage(&release).unwrap();
+    }
+
+    fn told(refused: &[(String, PolicyErrors)]) -> Vec<String> {
+        refused.iter().map(|(name, errors)| format!("{name}: {errors}").trim().to_owned()).collect()
+    }
+
+    fn canary(name: &str, host: &str) -> Value {
+        json!({
+            "name": name, "match": {"hosts": [host]}, "lanes": [{"name": "stable"}, {"name": "v2"}],
+            "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": 0}]},
+        })
+    }
+
+    fn test(name: &str, (from, to): (u32, u32)) -> Value {
+        json!({
+            "name": name, "match": {"hosts": ["shop"]}, "lanes": [{"name": "A"}, {"name": "B"}],
+            "ab": {
+                "salt": name, "route": false, "layer": "page", "traffic": {"from": from, "to": to},
+                "groups": [{"lane": "A", "weight": 50}, {"lane": "B", "weight": 50}],
+            },
+        })
+    }
+
+    /// Which release routes requests to a host.
+    fn router(live: &Live, host: &str) -> Option<String> {
+        let headers = [(":authority", host), (":path", "/"), ("x-gray-id", "u-1")].into_iter().collect();
+        let request = Given { headers, ..Given::default() };
+        let decision = crate::decide(live.plan(), Trust::Mesh, &request);
+        let segment = live.plan().release(decision.entries.first()?.release)?;
+        Some(String::from_utf8_lossy(segment.name()).into_owned())
+    }
+
+    #[test]
+    fn a_release_does_not_displace_the_one_that_has_its_place() {
+        let mut live = live();
+        stage(&mut live, &canary("old", "shop"));
+        assert_eq!(live.commit(), []);
+        stage(&mut live, &canary("another", "shop"));
+        stage(&mut live, &canary("free", "pay"));
+        let refused = told(&live.commit());
+        assert_eq!(
+            refused,
+            [
+                "another: match: Duplicate value: shop/…: release old routes it already; one release routes a host and path"
+            ]
+        );
+        assert_eq!(router(&live, "shop").as_deref(), Some("old"));
+        assert_eq!(
+            router(&live, "pay").as_deref(),
+            Some("free"),
+            "the others of the same change are in force"
+        );
+        assert_eq!(live.names().collect::<Vec<_>>(), ["free", "old"]);
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_in_force_leaves_the_one_before_and_its_place() {
+        let mut live = live();
+        stage(&mut live, &canary("a", "shop"));
+        stage(&mut live, &canary("b", "pay"));
+        assert_eq!(live.commit(), []);
+        stage(&mut live, &canary("a", "pay"));
+        stage(&mut live, &canary("c", "shop"));
+        let refused = live.commit();
+        let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a", "c"], "c wanted the place that a could not leave");
+        assert_eq!(router(&live, "shop").as_deref(), Some("a"));
+        assert_eq!(router(&live, "pay").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn two_releases_may_change_places_in_one_go() {
+        let mut live = live();
+        stage(&mut live, &canary("a", "shop"));
+        stage(&mut live, &canary("b", "pay"));
+        assert_eq!(live.commit(), []);
+        stage(&mut live, &canary("a", "pay"));
+        stage(&mut live, &canary("b", "shop"));
+        assert_eq!(live.commit(), []);
+        assert_eq!(router(&live, "shop").as_deref(), Some("b"));
+        assert_eq!(router(&live, "pay").as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_place_that_was_left_is_free() {
+        let mut live = live();
+        stage(&mut live, &canary("a", "shop"));
+        assert_eq!(live.commit(), []);
+        live.stage_removal("a");
+        live.stage_removal("nobody");
+        stage(&mut live, &canary("b", "shop"));
+        assert_eq!(live.commit(), []);
+        assert_eq!(router(&live, "shop").as_deref(), Some("b"));
+        stage(&mut live, &canary("c", "pay"));
+        assert_eq!(live.commit(), []);
+        assert_eq!(live.plan().len(), 2, "the place of a release that is gone is taken by another");
+    }
+
+    #[test]
+    fn experiments_share_nobody_of_a_layer_and_stand_in_the_order_of_their_names() {
+        let mut live = live();
+        stage(&mut live, &test("z", (0, 50)));
+        assert_eq!(live.commit(), []);
+        stage(&mut live, &test("m", (40, 60)));
+        let refused = told(&live.commit());
+        assert_eq!(
+            refused,
+            [
+                "m: ab.traffic: Duplicate value: 40 % to 60 %: release z has a part of this in the same layer; give each a part of its own"
+            ]
+        );
+        stage(&mut live, &test("a", (50, 100)));
+        assert_eq!(live.commit(), []);
+        let groups: Vec<u32> =
+            live.plan().index.find(&live.plan().segments, b"shop", b"/").into_iter().collect();
+        let names: Vec<_> = groups.iter().map(|at| live.plan().release(*at).unwrap().name()).collect();
+        assert_eq!(names, [b"a", b"z"], "whatever came first");
+    }
+
+    #[test]
+    fn what_all_releases_together_are_too_many_of_is_refused_with_what_came() {
+        let mut live = live();
+        let with_overrides = |name: &str, count: usize| {
+            let headers: Vec<String> = (0..count).map(|number| format!("x-{name}-{number}")).collect();
+            let mut release = canary(name, name);
+            release["overrides"] = json!({ "headers": headers });
+            release
+        };
+        stage(&mut live, &with_overrides("a", 20));
+        assert_eq!(live.commit(), []);
+        stage(&mut live, &with_overrides("b", 20));
+        let refused = told(&live.commit());
+        assert_eq!(
+            refused,
+            ["b: Too many: 40: at most 32 override headers and cookies in all releases together"]
+        );
+        assert_eq!(router(&live, "b"), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! What is told of a watch, by its name. All are named when it is configured.
 
+use graylane::compile::LANGUAGE;
 use graylane::pages::generation_gauge;
 use graylane_host::{self as host, Metric};
 
@@ -30,6 +31,7 @@ impl Metrics {
         let refused = Reason::all().filter_map(|reason| {
             Some((reason, host::counter(&format!("graylane.watch_refused.{reason}.{name}"))?))
         });
+        set(host::gauge(&format!("graylane.language.{name}")), LANGUAGE.into());
         Metrics {
             generation: host::gauge(&generation_gauge(name)),
             revision: gauge("revision"),

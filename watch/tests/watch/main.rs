@@ -5,6 +5,8 @@ mod support;
 
 /// Left out, and said so, where there is no etcd.
 mod real_etcd {
+    mod flips;
     mod follow;
     mod latency;
+    mod scale;
 }

@@ -47,6 +47,20 @@ impl Proxy {
         Ok(Proxy { envoy, _lanes: lanes })
     }
 
+    /// A gauge or counter of the watch.
+    pub(crate) async fn gauge(&self, what: &str) -> Result<u64> {
+        let name = format!("wasmcustom.graylane.watch_{what}.policies");
+        Ok(self.envoy.admin().stat(&name).await?.unwrap_or_default())
+    }
+
+    /// Waits until a gauge or counter of the watch has a value, or more.
+    pub(crate) async fn until_at_least(&self, what: &str, value: u64) -> Result<()> {
+        let wanted = format!("watch_{what} to be {value}");
+        let reached =
+            eventually(&wanted, LIMIT, async || Ok((self.gauge(what).await? >= value).then_some(())));
+        reached.await.with_context(|| self.envoy.log().unwrap_or_default())
+    }
+
     /// A connection to each worker. Envoy hands new ones out as it likes, so they are opened until every worker has one.
     pub(crate) async fn workers(&self) -> Result<Vec<Client>> {
         let mut met = BTreeMap::new();
