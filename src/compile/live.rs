@@ -129,7 +129,7 @@ impl Live {
     /// Returns the releases that were refused, and why; what was in force of them stays.
     pub fn commit(&mut self) -> Vec<(String, PolicyErrors)> {
         let mut staged = std::mem::take(&mut self.staged);
-        staged.retain(|name, segment| segment.is_some() || self.places.contains_key(name));
+        staged.retain(|name, segment| self.is_change(name, segment.as_ref()));
         let mut refused = Faults::new();
         if !self.all_meet_alike(&staged) {
             self.relink(&mut staged, &mut refused);
@@ -144,6 +144,12 @@ impl Live {
             }
         }
         refused.into_iter().collect()
+    }
+
+    /// Whether a release is another one than what is in force of it.
+    fn is_change(&self, name: &str, new: Option<&Segment>) -> bool {
+        let old = self.places.get(name).and_then(|at| self.plan.segments.get(*at as usize));
+        old.map(|old| old.block().0) != new.map(|new| new.block().0)
     }
 
     fn all_meet_alike(&self, staged: &BTreeMap<String, Option<Segment>>) -> bool {
@@ -320,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_the_same_as_before_is_no_change() {
+        let mut live = live();
+        stage(&mut live, &canary("a", "shop"));
+        assert_eq!(live.commit(), []);
+        assert!(live.take_changed().is_something());
+        stage(&mut live, &canary("a", "shop"));
+        live.stage_removal("nobody");
+        assert_eq!(live.commit(), []);
+        assert_eq!(live.take_changed(), Changed::default());
+    }
+
+    #[test]
     fn two_releases_may_change_places_in_one_go() {
         let mut live = live();
         stage(&mut live, &canary("a", "shop"));
@@ -357,7 +375,7 @@ mod tests {
         assert_eq!(
             refused,
             [
-                "m: ab.traffic: Duplicate value: 40 % to 60 %: release z has a part of this in the same layer; give each a part of its own"
+                "m: ab.traffic: Duplicate value: 40 to 60: release z has a part of this in the same layer; give each a part of its own"
             ]
         );
         stage(&mut live, &test("a", (50, 100)));
