@@ -2,6 +2,7 @@
 //! started is ended first.
 
 use std::fmt;
+use std::time::Duration;
 
 use graylane_testbed::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +11,9 @@ use crate::stage::Stage;
 
 /// The exit code of a command that a signal stopped, as shells know it.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How long a process may take to be gone once its connections are.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// How the work on a stage ended.
 #[derive(Debug)]
@@ -87,7 +91,11 @@ impl Stops {
     ) -> Ending<T> {
         let work = async {
             tokio::select! {
-                done = work => done,
+                done = work => match done {
+                    // What fails because something dies is told as that; the system takes a moment to say so.
+                    Err(error) => Err(tokio::time::timeout(MOMENT, stage.death()).await.unwrap_or(error)),
+                    done => done,
+                },
                 death = stage.death() => Err(death),
             }
         };

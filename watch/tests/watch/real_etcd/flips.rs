@@ -26,7 +26,7 @@ fn a_thousand_flips_under_load_fail_nothing_and_mix_nothing() -> Result<()> {
         let etcd = Etcd::start().await?;
         let client = etcd.client().await?;
         let flip = |version: u64| {
-            let (percent, group) = if version % 2 == 0 { (0, "A") } else { (100, "B") };
+            let (percent, group) = if version.is_multiple_of(2) { (0, "A") } else { (100, "B") };
             Transaction::default()
                 .put("/policies/releases/shop", document(version, &canary("shop", percent)))
                 .put("/policies/releases/button", document(version, &test(group)))
