@@ -13,5 +13,7 @@
 
 mod follower;
 mod message;
+mod prefix;
+mod status;
 
 pub use follower::{Change, Follower, Link, Method, News};

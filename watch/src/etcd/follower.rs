@@ -6,6 +6,8 @@ use super::message::{
     Ask, AuthenticateRequest, AuthenticateResponse, Header, Progress, RangeRequest, RangeResponse,
     WatchCreateRequest, WatchRequest, WatchResponse,
 };
+use super::prefix::{below, range_end};
+use super::status::Status;
 use crate::config::{Etcd, User};
 
 /// Milliseconds on some clock that never goes back.
@@ -82,7 +84,7 @@ enum State {
     Waiting { until: Millis },
     SigningIn { call: u32 },
     Listing { call: u32, list: List },
-    Watching { stream: u32, asked: bool, fragments: Vec<Change>, revision: i64 },
+    Watching { stream: u32, opened: Millis, asked: bool, fragments: Vec<Change>, revision: i64 },
 }
 
 /// A list under way.
@@ -137,8 +139,9 @@ impl Follower {
     pub fn tick(&mut self, now: Millis, link: &mut impl Link) -> Option<News> {
         match &mut self.state {
             State::Waiting { until } if *until <= now => self.begin(now, link),
-            State::Watching { stream, asked, .. } => {
-                let silent = now.saturating_sub(self.contact.unwrap_or(now));
+            State::Watching { stream, opened, asked, .. } => {
+                let heard = self.contact.map_or(*opened, |contact| contact.max(*opened));
+                let silent = now.saturating_sub(heard);
                 if silent >= GONE {
                     link.end(*stream);
                     return Some(self.fail(now, format_args!("silent for {silent} ms")));
@@ -171,6 +174,8 @@ impl Follower {
                     None
                 }
                 Ok(Err(_)) => Some(self.fail(now, format_args!("signing in: the answer is none"))),
+                // So etcd says that name or password are wrong.
+                Err(3) => Some(self.fail(now, format_args!("signing in: the user or the password is wrong"))),
                 Err(status) => Some(self.fail(now, format_args!("signing in: {}", Status(status)))),
             },
             State::Listing { call, list } if call == number => match reply.map(RangeResponse::decode) {
@@ -194,7 +199,7 @@ impl Follower {
         now: Millis,
         link: &mut impl Link,
     ) -> Option<News> {
-        let State::Watching { stream, asked, fragments, revision } = &mut self.state else { return None };
+        let State::Watching { stream, asked, fragments, revision, .. } = &mut self.state else { return None };
         if *stream != number {
             return None;
         }
@@ -254,7 +259,7 @@ impl Follower {
     /// Asks for what is needed next.
     fn begin(&mut self, now: Millis, link: &mut impl Link) {
         let token = self.token.as_deref();
-        self.state = if let (Some(user), None) = (&self.user, token) {
+        let state = if let (Some(user), None) = (&self.user, token) {
             let message = AuthenticateRequest {
                 name: user.name.clone().unwrap_or_default(),
                 password: user.password.clone().unwrap_or_default(),
@@ -272,11 +277,10 @@ impl Follower {
                     fragment: true,
                 };
                 link.send(stream, &WatchRequest { ask: Some(Ask::Create(create)) }.encode_to_vec());
-                self.contact = Some(now);
-                State::Watching { stream, asked: false, fragments: Vec::new(), revision: 0 }
+                State::Watching { stream, opened: now, asked: false, fragments: Vec::new(), revision: 0 }
             })
-        }
-        .unwrap_or(State::Waiting { until: self.later(now) });
+        };
+        self.go_on(state, now);
     }
 
     /// Asks for the next page of a list.
@@ -306,6 +310,7 @@ impl Follower {
         if list.revision == 0 {
             list.revision = header.revision;
         }
+        let is_empty = page.values.is_empty();
         let count = i64::try_from(page.values.len()).unwrap_or(i64::MAX).max(1);
         let each = (i64::try_from(size).unwrap_or(i64::MAX) / count).max(1);
         list.limit = (PAGE / each).clamp(1, KEYS.1);
@@ -315,8 +320,12 @@ impl Follower {
         list.values.extend(page.values.into_iter().filter_map(|found| {
             Some(Change { key: below(&found.key, &self.prefix)?, value: Some(found.value) })
         }));
+        if page.more && is_empty {
+            return Some(self.fail(now, format_args!("list: an empty page, and more to come")));
+        }
         if page.more {
-            self.state = self.ask(list, link).unwrap_or(State::Waiting { until: self.later(now) });
+            let state = self.ask(list, link);
+            self.go_on(state, now);
             return None;
         }
         let List { revision, values, .. } = list;
@@ -345,6 +354,14 @@ impl Follower {
         News::Trouble(why.to_string())
     }
 
+    /// Goes on with what could be asked; where nothing could, waits before trying again.
+    fn go_on(&mut self, state: Option<State>, now: Millis) {
+        self.state = match state {
+            Some(state) => state,
+            None => State::Waiting { until: self.later(now) },
+        };
+    }
+
     fn later(&mut self, now: Millis) -> Millis {
         let wait = self.retry;
         self.retry = (wait * 2).min(RETRY.1);
@@ -352,40 +369,5 @@ impl Follower {
     }
 }
 
-/// A key without the prefix; `None` where it is no text, or another prefix.
-fn below(key: &[u8], prefix: &str) -> Option<String> {
-    Some(std::str::from_utf8(key).ok()?.strip_prefix(prefix)?.to_owned())
-}
-
-/// The first key after all those with the prefix; a single zero byte where there is none.
-fn range_end(prefix: &str) -> Vec<u8> {
-    let mut end = prefix.as_bytes().to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            return end;
-        }
-    }
-    vec![0]
-}
-
-/// A status of gRPC as people know it.
-struct Status(u32);
-
-impl std::fmt::Display for Status {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let word = match self.0 {
-            0 => "ended",
-            3 => "invalid argument",
-            4 => "deadline exceeded",
-            7 => "permission denied",
-            11 => "out of range",
-            12 => "unimplemented",
-            13 => "internal error",
-            14 => "unavailable",
-            16 => "unauthenticated",
-            _ => "failed",
-        };
-        write!(out, "{word} (gRPC status {})", self.0)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,10 @@ impl Link for EnvoyLink {
     }
 
     fn open(&mut self, token: Option<&str>) -> Option<u32> {
-        grpc::open(&self.cluster, ("etcdserverpb.Watch", "Watch"), metadata(token))
+        let mut metadata = metadata(token);
+        // A member that has lost the others ends the stream, where else it would tell nothing new for as long as it lives.
+        metadata.push(("hasleader", b"true"));
+        grpc::open(&self.cluster, ("etcdserverpb.Watch", "Watch"), metadata)
     }
 
     fn send(&mut self, stream: u32, message: &[u8]) {

@@ -5,8 +5,11 @@ mod support;
 
 /// Left out, and said so, where there is no etcd.
 mod real_etcd {
+    mod access;
+    mod bounds;
     mod flips;
     mod follow;
     mod latency;
+    mod members;
     mod scale;
 }

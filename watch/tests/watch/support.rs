@@ -1,5 +1,7 @@
 //! An Envoy that follows an etcd, with a service for each lane behind it.
 
+mod witness;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,8 +11,10 @@ use graylane_testbed::{
 };
 use serde_json::{Value, json};
 
+pub(crate) use witness::{Witness, report};
+
 /// How long anything may take until it is in force.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// How many workers Envoy has.
 const WORKERS: usize = 2;
@@ -24,13 +28,27 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Two workers; `more` is merged into the configuration of the watch.
     pub(crate) async fn start(etcd: SocketAddr, more: Value) -> Result<Self> {
+        Self::of(&[etcd], &json!({}), more).await
+    }
+
+    /// As [`start`](Self::start), with all of these members as endpoints of the cluster `etcd`, into which `cluster` is merged.
+    pub(crate) async fn of(etcd: &[SocketAddr], cluster: &Value, more: Value) -> Result<Self> {
         let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
         let mut bootstrap = Bootstrap::load("etcd")?;
-        bootstrap
-            .endpoint("etcd", etcd)?
-            .endpoint("stable", lanes[0].address())?
-            .endpoint("v2", lanes[1].address())?;
+        bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
         let document = bootstrap.document_mut();
+        let clusters = document.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+        let found = clusters.into_iter().flatten().find(|found| found["name"] == "etcd");
+        let found = found.context("no cluster etcd")?;
+        let endpoint = |address: &SocketAddr| {
+            let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
+            json!({"endpoint": {"address": {"socket_address": socket}}})
+        };
+        let endpoints: Vec<_> = etcd.iter().map(endpoint).collect();
+        found["load_assignment"]["endpoints"] = json!([{"lb_endpoints": endpoints}]);
+        for (key, value) in cluster.as_object().into_iter().flatten() {
+            found[key] = value.clone();
+        }
         let watch =
             document.pointer_mut("/bootstrap_extensions/0/typed_config/config").context("no watch")?;
         watch["vm_config"]["code"]["local"]["filename"] = watch_module()?.to_str().into();
@@ -58,7 +76,7 @@ impl Proxy {
         let wanted = format!("watch_{what} to be {value}");
         let reached =
             eventually(&wanted, LIMIT, async || Ok((self.gauge(what).await? >= value).then_some(())));
-        reached.await.with_context(|| self.envoy.log().unwrap_or_default())
+        reached.await.with_context(|| self.said())
     }
 
     /// A connection to each worker. Envoy hands new ones out as it likes, so they are opened until every worker has one.
@@ -97,6 +115,21 @@ impl Proxy {
             eventually(&what, LIMIT, async || Ok((self.lane(host).await?.as_deref() == lane).then_some(())));
         reached.await.with_context(|| self.envoy.log().unwrap_or_default())
     }
+
+    /// Waits until something is in the log as often.
+    pub(crate) async fn until_said(&self, text: &str, times: usize) -> Result<()> {
+        let what = format!("{text:?} in the log {times} times");
+        let reached = eventually(&what, LIMIT, async || {
+            Ok((self.envoy.log()?.matches(text).count() >= times).then_some(()))
+        });
+        reached.await.with_context(|| self.said())
+    }
+
+    /// What the watch has logged.
+    pub(crate) fn said(&self) -> String {
+        let log = self.envoy.log().unwrap_or_default();
+        log.lines().filter(|line| line.contains("graylane")).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A canary on a host of its own name.
@@ -110,4 +143,18 @@ pub(crate) fn canary(name: &str, percent: u32) -> Value {
 /// An unsigned document of a release.
 pub(crate) fn document(version: u64, release: &Value) -> String {
     json!({"language": 1, "version": version, "release": release}).to_string()
+}
+
+/// An unsigned document of a release whose lane names its version: `v7`.
+pub(crate) fn versioned(name: &str, version: u64) -> String {
+    document(version, &telling(name, version))
+}
+
+/// A release on a host of its own name, whose lane names a version.
+pub(crate) fn telling(name: &str, version: u64) -> Value {
+    let lane = format!("v{version}");
+    json!({
+        "name": name, "match": {"hosts": [name]}, "lanes": [{"name": "stable"}, {"name": lane}],
+        "canary": {"stable": "stable", "candidates": [{"lane": lane, "percent": 100}]},
+    })
 }
