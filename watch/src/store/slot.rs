@@ -12,6 +12,8 @@ pub(super) struct Slot<T> {
     good: Option<T>,
     offer: Option<Offer<T>>,
     fault: Option<Reason>,
+    /// Of what a store that has lost data has here; it counts for nothing as long as it is only found there, and not put.
+    stale: Option<Stamp>,
 }
 
 /// What is to be in force.
@@ -24,16 +26,11 @@ enum Offer<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Slot { served: None, good: None, offer: None, fault: None }
+        Slot { served: None, good: None, offer: None, fault: None, stale: None }
     }
 }
 
 impl<T> Slot<T> {
-    /// What tells the document in force, or the last one that was.
-    pub(super) fn served(&self) -> Option<Stamp> {
-        self.served
-    }
-
     /// The document in force.
     pub(super) fn good(&self) -> Option<&T> {
         self.good.as_ref()
@@ -52,11 +49,6 @@ impl<T> Slot<T> {
         matches!(self.offer, Some(Offer::Nothing(_)))
     }
 
-    /// Whether what stands below the key is not what is in force.
-    pub(super) fn is_faulty(&self) -> bool {
-        self.fault.is_some()
-    }
-
     /// A document came, or a signed removal.
     pub(super) fn offer(&mut self, stamp: Stamp, document: Option<T>) {
         self.offer = Some(match document {
@@ -65,35 +57,83 @@ impl<T> Slot<T> {
         });
     }
 
-    /// The key is gone.
-    pub(super) fn withdraw(&mut self) {
-        self.offer = Some(Offer::Nothing(None));
-        self.fault = None;
-    }
-
-    /// This document is in force.
-    pub(super) fn accept(&mut self, stamp: Stamp, document: T) {
-        (self.served, self.good, self.offer, self.fault) = (Some(stamp), Some(document), None, None);
-    }
-
     /// What was offered is in force.
     pub(super) fn accept_offer(&mut self) {
-        match self.offer.take() {
-            Some(Offer::Document(stamp, document)) => self.accept(stamp, document),
-            Some(Offer::Nothing(stamp)) => {
-                (self.served, self.good, self.fault) = (stamp.or(self.served), None, None);
-            }
-            None => {}
+        let (stamp, document) = match self.offer.take() {
+            Some(Offer::Document(stamp, document)) => (Some(stamp), Some(document)),
+            Some(Offer::Nothing(stamp)) => (stamp, None),
+            None => return,
+        };
+        (self.served, self.good) = (stamp.or(self.served), document);
+        (self.fault, self.stale) = (None, None);
+    }
+
+    /// What was in force cannot be any more: it waits, unless something newer does.
+    pub(super) fn wait_again(&mut self) {
+        if let (Some(stamp), Some(document)) = (self.served, self.good.take()) {
+            self.offer.get_or_insert(Offer::Document(stamp, document));
         }
     }
+}
 
+/// A slot, whatever its document is.
+pub(super) trait Place {
+    /// What tells the document in force, or the last one that was.
+    fn served(&self) -> Option<Stamp>;
+    /// Whether a document is in force.
+    fn is_in_force(&self) -> bool;
+    /// Whether something is known to stand below the key.
+    fn is_taken(&self) -> bool;
+    /// Why what stands below the key is not what is in force.
+    fn fault(&self) -> Option<Reason>;
+    /// See the field.
+    fn stale(&self) -> Option<Stamp>;
+    /// The key is gone.
+    fn withdraw(&mut self);
     /// Another value came: what was wrong with the last one is past.
-    pub(super) fn forgive(&mut self) {
-        (self.offer, self.fault) = (None, None);
+    fn forgive(&mut self);
+    /// What came is not in force, for this reason. Returns whether that is news.
+    fn blame(&mut self, reason: Reason) -> bool;
+    /// What is in force stays, though the store has lost it, or has what is `stale` in its place. Returns whether that is news.
+    fn keep(&mut self, reason: Reason, stale: Option<Stamp>) -> bool;
+}
+
+impl<T> Place for Slot<T> {
+    fn served(&self) -> Option<Stamp> {
+        self.served
     }
 
-    /// What came is not in force, for this reason. Returns whether that is news.
-    pub(super) fn blame(&mut self, reason: Reason) -> bool {
+    fn is_in_force(&self) -> bool {
+        self.good.is_some()
+    }
+
+    fn is_taken(&self) -> bool {
+        self.good.is_some() || self.offer.is_some() || self.fault.is_some()
+    }
+
+    fn fault(&self) -> Option<Reason> {
+        self.fault
+    }
+
+    fn stale(&self) -> Option<Stamp> {
+        self.stale
+    }
+
+    fn withdraw(&mut self) {
+        self.forgive();
+        self.offer = Some(Offer::Nothing(None));
+    }
+
+    fn forgive(&mut self) {
+        (self.offer, self.fault, self.stale) = (None, None, None);
+    }
+
+    fn blame(&mut self, reason: Reason) -> bool {
         self.fault.replace(reason) != Some(reason)
+    }
+
+    fn keep(&mut self, reason: Reason, stale: Option<Stamp>) -> bool {
+        (self.offer, self.stale) = (None, stale);
+        self.blame(reason)
     }
 }

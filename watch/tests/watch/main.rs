@@ -7,6 +7,8 @@ mod support;
 mod real_etcd {
     mod access;
     mod bounds;
+    mod documents;
+    mod faults;
     mod flips;
     mod follow;
     mod latency;

@@ -1,0 +1,73 @@
+//! A list of everything: what is gone, and what an older store does not know.
+
+use std::collections::BTreeSet;
+
+use graylane_document::{Stamp, open};
+
+use super::{Fault, Reason, Store};
+use crate::etcd::Change;
+
+impl Store {
+    /// Takes over everything there is: what is not in it is gone. Returns what was refused.
+    ///
+    /// An empty list takes nothing away, nor does one of `another_history`: whoever lost data did not mean it.
+    pub fn list(&mut self, mut values: Vec<Change>, is_another_history: bool) -> Vec<Fault> {
+        self.strange.clear();
+        let is_empty = values.is_empty();
+        let found: BTreeSet<&str> = values.iter().map(|value| value.key.as_str()).collect();
+        let gone: Vec<String> = self
+            .places()
+            .filter(|(key, place)| place.is_taken() && !found.contains(key.as_str()))
+            .map(|(key, _)| key)
+            .collect();
+        values.retain(|value| !self.is_stale(value, is_another_history));
+        for key in gone {
+            let Some(place) = self.place_mut(&key) else { continue };
+            let is_lost = matches!(place.fault(), Some(Reason::Empty | Reason::History));
+            match (place.is_in_force(), is_empty, is_another_history) {
+                (true, true, _) => {
+                    place.keep(Reason::Empty, None);
+                }
+                (true, false, true) => self.keep(&key, None),
+                (true, false, false) if is_lost => {}
+                _ => values.push(Change { key, value: None }),
+            }
+        }
+        if is_empty && self.places().any(|(_, place)| place.is_in_force()) {
+            let help = "all keys are gone at once; what was in force stays: delete releases one by one";
+            self.faults.push(Fault::about("", Reason::Empty, help));
+        }
+        self.change(values)
+    }
+
+    /// Whether what a list has below a key is older than what this process had, or may be: then it counts for nothing, until
+    /// it is put.
+    fn is_stale(&mut self, found: &Change, is_another_history: bool) -> bool {
+        let Some(place) = self.place(&found.key) else { return false };
+        let (in_force, known) = (place.is_in_force(), place.stale());
+        let Some(served) = place.served() else { return false };
+        let value = found.value.as_deref().unwrap_or_default();
+        let Ok(document) = open(&found.key, value, self.keyring.as_ref()) else { return false };
+        let stamp = document.stamp;
+        let is_stale = if is_another_history {
+            // Elsewhere versions tell which of the two is newer.
+            stamp.version == 0 && stamp != served || !in_force && stamp == served
+        } else {
+            known == Some(stamp)
+        };
+        if is_stale {
+            self.keep(&found.key, Some(stamp));
+        }
+        is_stale
+    }
+
+    /// What is in force below a key stays: the store is an older one.
+    fn keep(&mut self, key: &str, stale: Option<Stamp>) {
+        let help =
+            "the store is an older one and does not have what was here last; that stays: publish it again";
+        let fault = Fault::about(key, Reason::History, help);
+        if self.place_mut(key).is_some_and(|place| place.keep(Reason::History, stale)) {
+            self.faults.push(fault);
+        }
+    }
+}
