@@ -129,7 +129,13 @@ pub(crate) struct Compare {
     pub(crate) key: Vec<u8>,
     #[prost(oneof = "Operand", tags = "6, 7")]
     pub(crate) operand: Option<Operand>,
+    /// The first key that is not meant; empty for one key.
+    #[prost(bytes = "vec", tag = "64")]
+    pub(crate) range_end: Vec<u8>,
 }
+
+/// That what is compared is less; equal is 0.
+pub(crate) const LESS: i32 = 2;
 
 #[derive(Clone, PartialEq, Eq, Oneof)]
 pub(crate) enum Operand {

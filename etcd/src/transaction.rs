@@ -2,8 +2,8 @@
 
 use crate::keys::Keys;
 use crate::message::{
-    Compare, DeleteRangeRequest, Found, Header, Operand, Operation, PutRequest, RangeRequest, RequestOp,
-    TxnRequest, TxnResponse,
+    Compare, DeleteRangeRequest, Found, Header, LESS, Operand, Operation, PutRequest, RangeRequest,
+    RequestOp, TxnRequest, TxnResponse,
 };
 
 /// What is done in one step if all conditions hold, and what is read if one does not.
@@ -28,6 +28,20 @@ impl Transaction {
     #[must_use]
     pub fn when_revision(self, key: impl Into<Vec<u8>>, revision: i64) -> Self {
         self.when(key.into(), Operand::ModRevision(revision))
+    }
+
+    /// If none of these keys was written after this revision. One that was deleted since is not noticed.
+    #[must_use]
+    pub fn when_unwritten_since(mut self, keys: Keys, revision: i64) -> Self {
+        let operand = Operand::ModRevision(revision.saturating_add(1));
+        self.request.compare.push(Compare {
+            result: LESS,
+            target: operand.target(),
+            key: keys.key,
+            operand: Some(operand),
+            range_end: keys.end,
+        });
+        self
     }
 
     /// If the key has this value.
@@ -70,6 +84,7 @@ impl Transaction {
             target: operand.target(),
             key,
             operand: Some(operand),
+            range_end: Vec::new(),
         });
         self
     }

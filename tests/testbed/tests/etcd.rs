@@ -59,6 +59,23 @@ mod real_etcd {
     }
 
     #[tokio::test]
+    async fn a_transaction_may_depend_on_a_range_of_keys() {
+        let etcd = Etcd::start().await.unwrap();
+        let client = etcd.client().await.unwrap();
+        let read = client.put("/r/1", "a").await.unwrap().revision;
+        let write = |to: &str| {
+            Transaction::default().when_unwritten_since(Keys::under("/r/"), read).put(to, "written")
+        };
+        assert!(client.transact(write("/elsewhere")).await.unwrap().done);
+        assert!(client.transact(write("/elsewhere")).await.unwrap().done, "what is elsewhere does not count");
+        assert!(client.transact(write("/r/2")).await.unwrap().done);
+        assert!(!client.transact(write("/elsewhere")).await.unwrap().done, "/r/2 was written since");
+        let nothing_there =
+            Transaction::default().when_unwritten_since(Keys::under("/none/"), 1).put("/k", "1");
+        assert!(client.transact(nothing_there).await.unwrap().done);
+    }
+
+    #[tokio::test]
     async fn a_watch_tells_what_happens_and_what_has_happened() {
         let etcd = Etcd::start().await.unwrap();
         let client = etcd.client().await.unwrap();
