@@ -2,15 +2,44 @@
 
 pub(crate) mod check;
 pub(crate) mod completion;
+mod etcd;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod keygen;
 pub(crate) mod parity;
+pub(crate) mod publish;
+mod publishing;
 pub(crate) mod render;
 mod request;
+pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod sign;
 pub(crate) mod simulate;
+pub(crate) mod status;
 pub(crate) mod verify;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use graylane_cli::document::Form;
+use graylane_cli::signers;
+use graylane_document::Keyring;
+
+use crate::{input, output};
+
+/// Reads a file of signers, if one is named; none where it has mistakes, which are told then.
+fn keyring(path: Option<&Path>) -> Result<Option<Option<Keyring>>> {
+    let Some(path) = path else { return Ok(Some(None)) };
+    let name = input::name(path);
+    match signers::read(&input::read(path)?, Form::of(path), &name) {
+        Ok(keyring) if keyring.is_empty() => bail!("there is nobody in {name}"),
+        Ok(keyring) => Ok(Some(Some(keyring))),
+        Err(mistakes) => {
+            output::tell(&mistakes);
+            Ok(None)
+        }
+    }
+}

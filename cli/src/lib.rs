@@ -15,6 +15,8 @@ pub mod keys;
 pub mod manifests;
 pub mod parity;
 pub mod position;
+pub mod proxies;
+pub mod published;
 pub mod reference;
 pub mod render;
 pub mod report;

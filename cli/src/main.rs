@@ -17,7 +17,8 @@ use clap::Parser;
 
 use args::{Arguments, Command};
 use command::{
-    check, completion, explain, fmt, import, init, keygen, parity, render, schema, sign, simulate, verify,
+    check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, rollback,
+    schema, sign, simulate, status, verify,
 };
 
 /// How a command ended.
@@ -36,17 +37,21 @@ enum Outcome {
 fn main() -> ExitCode {
     let done: Result<Outcome> = match Arguments::parse().command {
         Command::Init(options) => init::init(&options),
+        Command::History(options) => history::history(&options),
         Command::Import(from) => import::import(&from),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Fmt(options) => Ok(fmt::fmt(&options)),
         Command::Keygen(options) => keygen::keygen(&options),
         Command::Parity(options) => parity::parity(&options),
+        Command::Publish(options) => publish::publish(&options),
+        Command::Rollback(options) => rollback::rollback(&options),
         Command::Schema(options) => schema::schema(&options),
         Command::Sign(options) => sign::sign(&options),
         Command::Verify(options) => verify::verify(&options),
         Command::Render(render) => render::render(&render),
         Command::Simulate(options) => simulate::simulate(&options),
+        Command::Status(options) => status::status(&options),
         Command::Completion(options) => completion::completion(&options),
     };
     match done {

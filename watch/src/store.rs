@@ -9,6 +9,7 @@
 
 mod fault;
 mod list;
+mod policy;
 mod settle;
 mod slot;
 #[cfg(test)]

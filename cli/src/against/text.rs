@@ -30,6 +30,12 @@ impl Changes {
             called(&self.against),
             self.at
         );
+        out + &self.body()
+    }
+
+    /// The changes without the line that says of what.
+    pub fn body(&self) -> String {
+        let mut out = String::new();
         if let Some(state) = told(self.state) {
             let _ = writeln!(
                 out,

@@ -1,0 +1,81 @@
+//! One transaction for all drafts, and what it says when somebody was quicker.
+
+use std::collections::BTreeSet;
+
+use graylane_etcd::{Keys, Transaction};
+
+use super::{Draft, Held, Past, Prefix, related};
+use crate::words::shown;
+
+/// How drafts are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Whether each is kept among the documents of before, and the one whose place it takes.
+    pub keeps: bool,
+    /// Whether they say what is live already, so that nothing else matters.
+    pub is_again: bool,
+}
+
+/// Writes all drafts if what they were tried with is as it was: the keys that are written, the settings, the dials of releases and the
+/// releases of dials; and if no other release was written, since two may not govern the same requests.
+pub fn transaction(prefix: &Prefix, held: &Held, drafts: &[(Draft, Past)], terms: Terms) -> Transaction {
+    let mut transaction = Transaction::default();
+    if !terms.is_again {
+        let releases = Keys::under(prefix.key("releases/"));
+        transaction = transaction.when_unwritten_since(releases, held.revision);
+    }
+    for key in depends_on(drafts, terms.is_again) {
+        transaction = transaction.when_revision(prefix.key(&key), held.revision_of(&key));
+    }
+    for (draft, past) in drafts {
+        transaction = transaction.put(prefix.key(&draft.key), draft.value.clone());
+        if terms.keeps {
+            transaction = kept(transaction, prefix, held, draft, past);
+        }
+    }
+    transaction
+}
+
+fn kept(
+    mut transaction: Transaction,
+    prefix: &Prefix,
+    held: &Held,
+    draft: &Draft,
+    past: &Past,
+) -> Transaction {
+    let place = prefix.past(&draft.key);
+    let live = held.values.get(&draft.key).zip(held.document(&draft.key));
+    let live = live.filter(|(_, live)| live.stamp.version > 0 && !past.has(live.stamp.version));
+    let surplus: BTreeSet<u64> = past.surplus(1 + usize::from(live.is_some())).collect();
+    for version in surplus {
+        transaction = transaction.delete(Keys::one(format!("{place}{version}")));
+    }
+    if let Some((value, live)) = live {
+        transaction = transaction.put(format!("{place}{}", live.stamp.version), value.bytes.clone());
+    }
+    transaction.put(format!("{place}{}", draft.version), draft.value.clone())
+}
+
+/// The keys that have to be as they were.
+fn depends_on(drafts: &[(Draft, Past)], is_alone: bool) -> BTreeSet<String> {
+    let own = drafts.iter().map(|(draft, _)| draft.key.clone());
+    let others = drafts.iter().filter(|_| !is_alone).flat_map(|(draft, _)| related(&draft.key));
+    own.chain(others).collect()
+}
+
+/// What others have changed of that in the meantime: a line for each key.
+pub fn rivals(before: &Held, now: &Held, drafts: &[(Draft, Past)]) -> Vec<String> {
+    let changed =
+        depends_on(drafts, false).into_iter().filter(|key| before.revision_of(key) != now.revision_of(key));
+    changed.map(|key| shown(&format!("{key}: {}", described(now, &key)))).collect()
+}
+
+fn described(now: &Held, key: &str) -> String {
+    if !now.values.contains_key(key) {
+        return "it was deleted".to_owned();
+    }
+    let Some(document) = now.document(key) else { return "what stands there now is no document".to_owned() };
+    let author = document.author.map(|author| format!(" by {author}")).unwrap_or_default();
+    let note = document.note.map(|note| format!(" ({note})")).unwrap_or_default();
+    format!("version {}{author}{note} stands there now", document.stamp.version)
+}
