@@ -140,9 +140,9 @@ impl Watch {
                     self.log(Level::Critical, &line);
                 }
                 self.put_in_force(revision, &faults);
-                let (releases, faulty) = (self.store.releases(), self.store.faulty());
+                let (releases, others) = (self.store.releases(), self.store.faulty());
                 let line = format!(
-                    "{count} documents at revision {revision}: {releases} releases in force, {faulty} documents not"
+                    "{count} documents at revision {revision}: {releases} releases in force, {others} documents not"
                 );
                 self.log(Level::Info, &line);
             }

@@ -8,7 +8,7 @@ use super::{Store, no_settings};
 impl Store {
     /// What is in force as one policy: the settings, and each release as its dial has it, by their names.
     pub fn policy(&self) -> Policy {
-        let settings = self.settings.good().cloned().unwrap_or_else(no_settings);
+        let settings = self.settings.good().map_or_else(no_settings, |settings| settings.policy.clone());
         let releases = self.releases.iter().filter_map(|(name, slot)| {
             let release = slot.good()?;
             Some(self.dialled(name, release).unwrap_or_else(|| release.clone()))
