@@ -11,6 +11,15 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A watch that has not heard of etcd for longer is told: it asks at least every few seconds.
 const SILENT: u64 = 10_000;
 
+/// What a proxy tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxy {
+    /// The watches in it.
+    pub watches: Vec<Watch>,
+    /// The levels of the policy language that its modules speak, watches and filters, by their names.
+    pub languages: BTreeMap<String, u32>,
+}
+
 /// What a watch tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,8 +36,6 @@ pub struct Watch {
     pub silent_ms: u64,
     /// How often documents were refused, by why.
     pub refused: BTreeMap<String, u64>,
-    /// The level of the policy language that its engine speaks, where it says so.
-    pub language: Option<u32>,
 }
 
 /// Whether what a watch has is what etcd has.
@@ -62,15 +69,15 @@ impl Watch {
     }
 }
 
-/// Asks a proxy for the watches in it. `url` is that of its admin interface, or of a page of metrics by itself.
+/// Asks a proxy. `url` is that of its admin interface, or of a page of metrics by itself.
 ///
 /// # Errors
 /// When it does not answer.
-pub fn ask(url: &str) -> Result<Vec<Watch>> {
+pub fn ask(url: &str) -> Result<Proxy> {
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build().into();
     let page = page(url);
     let text = agent.get(&page).call().and_then(|mut answer| answer.body_mut().read_to_string());
-    Ok(watches(&text.with_context(|| format!("cannot read {page}"))?))
+    Ok(Proxy::read(&text.with_context(|| format!("cannot read {page}"))?))
 }
 
 /// Where the metrics are: below the admin interface, unless the address has a path of its own.
@@ -82,37 +89,45 @@ fn page(url: &str) -> String {
     }
 }
 
-/// The watches in a page of metrics, in Envoy's plain form or that of Prometheus.
-fn watches(page: &str) -> Vec<Watch> {
-    let mut watches: BTreeMap<String, Watch> = BTreeMap::new();
-    for (metric, value) in page.lines().filter_map(metric) {
-        let Some((what, name)) = METRICS.iter().find_map(|what| Some((*what, below(metric, what)?))) else {
-            continue;
-        };
-        let (reason, name) = match what {
-            "watch_refused" => name.split_once(['.', '_']).unwrap_or_default(),
-            _ => ("", name),
-        };
-        let watch = watches.entry(name.to_owned()).or_default();
-        match what {
-            "watch_revision" => watch.revision = i64::try_from(value).unwrap_or(i64::MAX),
-            "watch_releases" => watch.releases = value,
-            "watch_faulty" => watch.faulty = value,
-            "watch_silent_ms" => watch.silent_ms = value,
-            "language" => watch.language = u32::try_from(value).ok(),
-            // One that never happened is not told.
-            _ if value > 0 => {
-                watch.refused.insert(reason.to_owned(), value);
+impl Proxy {
+    /// Reads a page of metrics, in Envoy's plain form or that of Prometheus.
+    fn read(page: &str) -> Self {
+        let mut watches: BTreeMap<&str, Watch> = BTreeMap::new();
+        let mut languages = BTreeMap::new();
+        for (metric, value) in page.lines().filter_map(metric) {
+            if let Some(name) = below(metric, "language") {
+                languages.insert(name.to_owned(), u32::try_from(value).unwrap_or(u32::MAX));
+            } else if let Some((what, name)) =
+                METRICS.iter().find_map(|what| Some((*what, below(metric, what)?)))
+            {
+                watches.entry(name).or_default().set(what, value);
+            } else if let Some((reason, name)) =
+                below(metric, "watch_refused").and_then(|rest| rest.split_once(['.', '_']))
+            {
+                let watch = watches.entry(name).or_default();
+                // What never happened is not told.
+                watch.refused.extend((value > 0).then(|| (reason.to_owned(), value)));
             }
+        }
+        let named = |(name, watch): (&str, Watch)| Watch { name: name.to_owned(), ..watch };
+        Proxy { watches: watches.into_iter().map(named).collect(), languages }
+    }
+}
+
+impl Watch {
+    fn set(&mut self, what: &str, value: u64) {
+        match what {
+            "watch_revision" => self.revision = i64::try_from(value).unwrap_or(i64::MAX),
+            "watch_releases" => self.releases = value,
+            "watch_faulty" => self.faulty = value,
+            "watch_silent_ms" => self.silent_ms = value,
             _ => {}
         }
     }
-    watches.into_iter().map(|(name, watch)| Watch { name, ..watch }).collect()
 }
 
-/// What is read of the metrics; each is followed by the name of the watch, `watch_refused` by the reason before it.
-const METRICS: [&str; 6] =
-    ["watch_revision", "watch_releases", "watch_faulty", "watch_silent_ms", "watch_refused", "language"];
+/// Numbers of a watch; each is followed by its name.
+const METRICS: [&str; 4] = ["watch_revision", "watch_releases", "watch_faulty", "watch_silent_ms"];
 
 /// The name and the value in a line.
 fn metric(line: &str) -> Option<(&str, u64)> {
@@ -149,6 +164,7 @@ wasmcustom.graylane.watch_silent_ms.policies: 512
 wasmcustom.graylane.watch_refused.version.policies: 2
 wasmcustom.graylane.watch_refused.policy.policies: 0
 wasmcustom.graylane.language.policies: 1
+wasmcustom.graylane.language.edge: 2
 wasmcustom.graylane.decisions.rule: 7
 server.live: 1
 ";
@@ -161,6 +177,7 @@ graylane_watch_silent_ms_policies{} 512
 graylane_watch_refused_version_policies{} 2
 graylane_watch_refused_policy_policies{} 0
 graylane_language_policies{} 1
+graylane_language_edge{} 2
 envoy_server_live{} 1
 ";
         let expected = Watch {
@@ -170,11 +187,12 @@ envoy_server_live{} 1
             faulty: 1,
             silent_ms: 512,
             refused: [("version".to_owned(), 2)].into(),
-            language: Some(1),
         };
-        assert_eq!(watches(plain), [expected.clone()]);
-        assert_eq!(watches(prometheus), [expected]);
-        assert_eq!(watches("server.live: 1\n"), []);
+        let languages = [("edge".to_owned(), 2), ("policies".to_owned(), 1)].into();
+        let expected = Proxy { watches: vec![expected], languages };
+        assert_eq!(Proxy::read(plain), expected);
+        assert_eq!(Proxy::read(prometheus), expected);
+        assert_eq!(Proxy::read("server.live: 1\n"), Proxy::default());
     }
 
     #[test]

@@ -269,15 +269,16 @@ impl Publishing {
     fn speak_language(&self) -> Result<bool> {
         let mut is_spoken = true;
         for url in &self.envoy {
-            let watches = ask(url)?;
-            if watches.iter().all(|watch| watch.language.is_none()) {
+            let languages = ask(url)?.languages;
+            if languages.is_empty() {
                 output::tell(&format!(
                     "graylane: {url} does not tell its language level; it was not checked\n"
                 ));
             }
-            for level in watches.iter().filter_map(|watch| watch.language).filter(|level| *level < LANGUAGE) {
+            for (name, level) in languages.iter().filter(|(_, level)| **level < LANGUAGE) {
+                let name = shown(name);
                 output::tell(&format!(
-                    "graylane: the module of {url} speaks language {level}, and the documents are of {LANGUAGE}: update it first\n"
+                    "graylane: {name} of {url} speaks language {level}, and the documents are of {LANGUAGE}: update it first\n"
                 ));
                 is_spoken = false;
             }

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use graylane_cli::document::{self, Form};
-use graylane_cli::proxies::{Standing, Watch, ask};
+use graylane_cli::proxies::{Proxy, Standing, Watch, ask};
 use graylane_cli::published::{Held, Ledger};
 use graylane_cli::words::shown;
 use serde::Serialize;
@@ -111,7 +111,7 @@ pub(crate) fn status(options: &Options) -> Result<Outcome> {
         found.files.push(configured(path)?);
     }
     // Proxies before etcd: what is written between the two makes nobody seem to be ahead of it.
-    let asked: Vec<(&String, Result<Vec<Watch>>)> = envoy.iter().map(|url| (url, ask(url))).collect();
+    let asked: Vec<(&String, Result<Proxy>)> = envoy.iter().map(|url| (url, ask(url))).collect();
     if etcd.is_named() {
         let held = block_on(async { Ok(Held::read(&etcd.client().await?, &etcd.prefix).await?) })?;
         found.etcd = Some(Ledger::of(&held, &etcd.prefix, keyring.as_ref())?);
@@ -157,13 +157,13 @@ fn policy(value: &Value) -> Option<Value> {
 }
 
 impl Envoy {
-    fn of(url: &str, asked: Result<Vec<Watch>>, ledger: Option<&Ledger>) -> Self {
+    fn of(url: &str, asked: Result<Proxy>, ledger: Option<&Ledger>) -> Self {
         let standing =
             |watch: &Watch| ledger.map(|ledger| watch.standing(ledger.last_written, ledger.revision));
         let told = |watch: Watch| Told { standing: standing(&watch), watch };
         let url = url.to_owned();
         match asked {
-            Ok(watches) => Envoy { url, fault: None, watches: watches.into_iter().map(told).collect() },
+            Ok(proxy) => Envoy { url, fault: None, watches: proxy.watches.into_iter().map(told).collect() },
             Err(fault) => Envoy { url, fault: Some(format!("{fault:#}")), watches: Vec::new() },
         }
     }

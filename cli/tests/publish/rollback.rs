@@ -177,6 +177,13 @@ mod real_etcd {
                 (&json!("policies"), &json!(1), &json!(0))
             );
 
+            let url = format!("http://{}", envoy.admin().address());
+            let spoken = ground.publish(&["shop.yaml", "--envoy", &url, "--yes"]);
+            assert!(spoken.code == Some(0) && !spoken.told.contains("not checked"), "{spoken:?}");
+            let silent = format!("{url}/stats?filter=server.live");
+            let silent = ground.publish(&["shop.yaml", "--envoy", &silent, "--yes"]);
+            assert!(silent.code == Some(0) && silent.told.contains("it was not checked"), "{silent:?}");
+
             // A version that goes back is good for a proxy that starts; this one has had a later one.
             share(&ground, 6);
             until(&ground, &envoy, 0, "newest").await?;
