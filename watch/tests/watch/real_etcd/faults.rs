@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use graylane_etcd::{Client, Keys};
-use graylane_testbed::{Cut, Etcd, Result, block_on, ensure};
+use graylane_testbed::{Cut, Etcd, Result, block_on, eventually};
 use serde_json::json;
 
-use crate::support::{Proxy, Witness, report, versioned};
+use crate::support::{LIMIT, Proxy, Witness, report, versioned};
 
 async fn put(client: &Client, name: &str, version: u64) -> Result<i64> {
     Ok(client.put(format!("/policies/releases/{name}"), versioned(name, version)).await?.revision)
@@ -203,7 +203,10 @@ fn a_line_that_dies_without_a_word_is_noticed_and_left() -> Result<()> {
         let healed = Instant::now();
         behind.cut.heal().await?;
         report("a dead line, healed", behind.until_since("shop", Some(2), healed).await?);
-        ensure!(behind.proxy.gauge("silent_ms").await? < 2_000, "it is heard again");
+        eventually("the gauge to say that it is heard again", LIMIT, async || {
+            Ok((behind.proxy.gauge("silent_ms").await? < 2_000).then_some(()))
+        })
+        .await?;
         behind.witness.finish(&[]).await
     })
 }
