@@ -28,18 +28,18 @@ use graylane_cli::document::Form;
 use graylane_cli::signers;
 use graylane_document::Keyring;
 
-use crate::{input, output};
+use crate::{Outcome, input, output};
 
-/// Reads a file of signers, if one is named; none where it has mistakes, which are told then.
-fn keyring(path: Option<&Path>) -> Result<Option<Option<Keyring>>> {
-    let Some(path) = path else { return Ok(Some(None)) };
+/// Reads a file of signers, if one is named; or how the command ends where it has mistakes, which are told then.
+fn keyring(path: Option<&Path>) -> Result<Result<Option<Keyring>, Outcome>> {
+    let Some(path) = path else { return Ok(Ok(None)) };
     let name = input::name(path);
     match signers::read(&input::read(path)?, Form::of(path), &name) {
         Ok(keyring) if keyring.is_empty() => bail!("there is nobody in {name}"),
-        Ok(keyring) => Ok(Some(Some(keyring))),
+        Ok(keyring) => Ok(Ok(Some(keyring))),
         Err(mistakes) => {
             output::tell(&mistakes);
-            Ok(None)
+            Ok(Err(Outcome::Bad))
         }
     }
 }

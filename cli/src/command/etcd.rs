@@ -12,7 +12,7 @@ use crate::input;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Where etcd is")]
 pub(crate) struct Etcd {
-    /// Its members, with commas between: http://127.0.0.1:2379
+    /// Its members, with commas between: `http://127.0.0.1:2379`
     #[arg(long = "etcd", value_name = "URL", value_delimiter = ',')]
     endpoints: Vec<String>,
     /// The prefix of all keys

@@ -55,7 +55,10 @@ enum Output {
 pub(crate) fn history(options: &Options) -> Result<Outcome> {
     let Options { of, signers, etcd, .. } = options;
     input::is_read_once(signers.iter().map(PathBuf::as_path))?;
-    let Some(keyring) = keyring(signers.as_deref())? else { return Ok(Outcome::Bad) };
+    let keyring = match keyring(signers.as_deref())? {
+        Ok(keyring) => keyring,
+        Err(outcome) => return Ok(outcome),
+    };
     let stories = block_on(async {
         let client = etcd.client().await?;
         let held = Held::read(&client, &etcd.prefix).await?;

@@ -139,7 +139,10 @@ impl Publishing {
         draft: impl AsyncFnMut(&Tried<'_>) -> Result<Option<Vec<(Draft, Past)>>>,
     ) -> Result<Outcome> {
         let secret = self.key.as_deref().map(secret).transpose()?;
-        let Some(keyring) = keyring(self.signers.as_deref())? else { return Ok(Outcome::Bad) };
+        let keyring = match keyring(self.signers.as_deref())? {
+            Ok(keyring) => keyring,
+            Err(outcome) => return Ok(outcome),
+        };
         if !self.speak_language()? {
             return Ok(Outcome::Bad);
         }
@@ -170,7 +173,7 @@ impl Publishing {
             let is_rollback = wanted == Wanted::Rollback;
             if !is_asked {
                 output::write_coloured(&outlook.text())?;
-                self.warn(&drafts);
+                Self::warn(&drafts);
             }
             if !is_asked || !outlook.is_good(is_rollback) {
                 output::tell(&outlook.told(prefix, is_rollback));
@@ -238,7 +241,7 @@ impl Publishing {
         Ok(written)
     }
 
-    fn warn(&self, drafts: &[(Draft, Past)]) {
+    fn warn(drafts: &[(Draft, Past)]) {
         let is_bare = |(draft, _): &(Draft, Past)| {
             serde_json::from_slice(&draft.value)
                 .is_ok_and(|node| graylane_document::Envelope::of(&node).is_none())

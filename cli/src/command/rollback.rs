@@ -50,16 +50,15 @@ pub(crate) fn rollback(options: &Options) -> Result<Outcome> {
     publishing.run(Wanted::Rollback, async |tried: &Tried<'_>| {
         let past = tried.past(key).await?;
         let live = tried.held.document(key);
-        let to = match to {
-            Some(to) => *to,
-            None => {
-                let live = live.with_context(|| {
-                    format!("no document is live below {key}; --to says which version is wanted")
-                })?;
-                past.before(&live).with_context(|| {
-                    format!("no version before is known; graylane history {key} says which there are")
-                })?
-            }
+        let to = if let Some(to) = to {
+            *to
+        } else {
+            let live = live.with_context(|| {
+                format!("no document is live below {key}; --to says which version is wanted")
+            })?;
+            past.before(&live).with_context(|| {
+                format!("no version before is known; graylane history {key} says which there are")
+            })?
         };
         let value = past.value(to).with_context(|| {
             let known: Vec<String> = past.iter().map(|(version, _)| version.to_string()).collect();

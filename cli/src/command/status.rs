@@ -1,7 +1,7 @@
 //! `graylane status`: what etcd holds, and what each proxy has of it.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail};
@@ -105,7 +105,10 @@ pub(crate) fn status(options: &Options) -> Result<Outcome> {
     if !etcd.is_named() && envoy.is_empty() && file.is_empty() {
         bail!("say what is asked: --etcd URL, --envoy ADMIN-URL or --file FILE");
     }
-    let Some(keyring) = keyring(signers.as_deref())? else { return Ok(Outcome::Bad) };
+    let keyring = match keyring(signers.as_deref())? {
+        Ok(keyring) => keyring,
+        Err(outcome) => return Ok(outcome),
+    };
     let mut found = Found::default();
     for path in file {
         found.files.push(configured(path)?);
@@ -126,7 +129,7 @@ pub(crate) fn status(options: &Options) -> Result<Outcome> {
 }
 
 /// The policy in the configuration of a plugin.
-fn configured(path: &PathBuf) -> Result<Configured> {
+fn configured(path: &Path) -> Result<Configured> {
     let name = input::name(path);
     let text = input::read(path)?;
     let node = document::parse(&text, Form::of(path)).map_err(|fault| {

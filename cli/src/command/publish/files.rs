@@ -105,11 +105,10 @@ fn split(policy: Node<'_>) -> Vec<(Node<'_>, Shape)> {
     let (mut settings, mut parts) = (Vec::new(), Vec::new());
     for (key, value) in map {
         match (&*key, value) {
-            ("language" | "version", _) => {}
             ("releases", Node::List(list)) => {
                 parts.extend(list.into_iter().map(|node| (node, Shape::Release)));
             }
-            ("releases", _) => {}
+            ("language" | "version" | "releases", _) => {}
             (_, value) => settings.push((key, value)),
         }
     }
