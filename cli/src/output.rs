@@ -3,7 +3,19 @@
 use std::io::{ErrorKind, Result, Write};
 
 use anyhow::Context;
+use clap::ValueEnum;
 use graylane_cli::words::shown;
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For programs, too
+    Yaml,
+}
 
 /// Writes a result as it is.
 pub(crate) fn write(text: &str) -> anyhow::Result<()> {

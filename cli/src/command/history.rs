@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use graylane_cli::published::{Held, Past, Story};
 use graylane_cli::words::shown;
 use std::path::PathBuf;
@@ -11,7 +11,10 @@ use std::path::PathBuf;
 use super::etcd::{Etcd, block_on};
 use super::keyring;
 use super::rollback::check_key;
-use crate::{Outcome, input, output};
+use crate::{
+    Outcome, input,
+    output::{self, Output},
+};
 
 const HELP: &str = "\
 The documents that graylane publish and graylane rollback have written, twenty versions of each key, the last one first; and what is live,
@@ -39,16 +42,6 @@ pub(crate) struct Options {
     output: Output,
     #[command(flatten)]
     etcd: Etcd,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// For programs, too
-    Yaml,
 }
 
 /// Lists versions.

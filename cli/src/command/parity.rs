@@ -4,12 +4,15 @@ use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use graylane_cli::parity::Report;
 use graylane_cli::words::{counted, shown};
 use serde_json::{Value, json};
 
-use crate::{Outcome, input, output};
+use crate::{
+    Outcome, input,
+    output::{self, Output},
+};
 
 const HELP: &str = "\
 Exit codes: 0 no value differs; 1 a value differs; 2 a file could not be read.
@@ -34,17 +37,6 @@ pub(crate) struct Options {
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Output,
-}
-
-/// The form of a result.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// For programs, too
-    Yaml,
 }
 
 /// Evaluates the rows of files.

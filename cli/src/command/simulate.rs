@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use graylane::time::Timestamp;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::request::{Trust, claim, header};
-use crate::{Outcome, clock, input, output};
+use crate::{
+    Outcome, clock, input,
+    output::{self, Output},
+};
 
 const HELP: &str = "\
 Each release is sent one request per user: to the first host and path of its `match` that it governs, with the user's id where
@@ -92,16 +95,6 @@ pub(crate) struct Options {
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// For programs, too
-    Yaml,
 }
 
 /// Simulates a population.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use graylane_cli::document::{self, Form};
 use graylane_cli::proxies::{Proxy, Standing, Watch, ask};
 use graylane_cli::published::{Held, Ledger};
@@ -15,7 +15,10 @@ use serde_json::Value;
 
 use super::etcd::{Etcd, block_on};
 use super::keyring;
-use crate::{Outcome, input, output};
+use crate::{
+    Outcome, input,
+    output::{self, Output},
+};
 
 const BOLD: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -56,16 +59,6 @@ pub(crate) struct Options {
     output: Output,
     #[command(flatten)]
     etcd: Etcd,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// For programs, too
-    Yaml,
 }
 
 /// What is found, for programs.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use graylane::error::FieldError;
 use graylane::node::Node;
 use graylane_cli::document::Form;
@@ -14,7 +14,10 @@ use graylane_document::keyring::Verdict;
 use graylane_document::{Content, Document, Envelope, Key, Keyring, Reason, Refusal};
 use serde::Serialize;
 
-use crate::{Outcome, input, output};
+use crate::{
+    Outcome, input,
+    output::{self, Output},
+};
 
 const HELP: &str = "\
 Says what a proxy with these signers would say of the value. With --at the key below the prefix counts as well: a document that is
@@ -45,16 +48,6 @@ pub(crate) struct Options {
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// For programs, too
-    Yaml,
 }
 
 fn check_key(text: &str) -> Result<String, String> {
