@@ -1,7 +1,10 @@
 //! What is in force, as one policy: for tools that say what a change does.
 
-use graylane::policy::{Policy, Release};
+use std::borrow::Cow;
 
+use graylane::policy::Policy;
+
+use super::settle::dialled;
 use super::slot::Slot;
 use super::{Store, no_settings};
 
@@ -11,15 +14,9 @@ impl Store {
         let settings = self.settings.good().map_or_else(no_settings, |settings| settings.policy.clone());
         let releases = self.releases.iter().filter_map(|(name, slot)| {
             let release = slot.good()?;
-            Some(self.dialled(name, release).unwrap_or_else(|| release.clone()))
+            let dial = self.dials.get(name).and_then(Slot::good);
+            Some(dialled(release, dial).map_or_else(|_| release.clone(), Cow::into_owned))
         });
         Policy { releases: releases.collect(), ..settings }
-    }
-
-    fn dialled(&self, name: &str, release: &Release) -> Option<Release> {
-        let dial = self.dials.get(name).and_then(Slot::good)?;
-        let mut dialled = release.clone();
-        dial.apply(&mut dialled).ok()?;
-        Some(dialled)
     }
 }

@@ -1,5 +1,6 @@
 //! What is offered, as far as it can be in force.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use graylane::compile::live::Live;
@@ -146,8 +147,16 @@ impl Store {
 
 /// Compiles a release with its dial.
 fn stage(live: &mut Live, release: &Release, dial: Option<&Dial>) -> Result<(), PolicyErrors> {
-    let Some(dial) = dial else { return live.stage(release) };
+    live.stage(&*dialled(release, dial)?)
+}
+
+/// A release as its dial has it.
+pub(super) fn dialled<'r>(
+    release: &'r Release,
+    dial: Option<&Dial>,
+) -> Result<Cow<'r, Release>, PolicyErrors> {
+    let Some(dial) = dial else { return Ok(Cow::Borrowed(release)) };
     let mut release = release.clone();
     dial.apply(&mut release)?;
-    live.stage(&release)
+    Ok(Cow::Owned(release))
 }
