@@ -43,9 +43,13 @@ impl Metrics {
         }
     }
 
-    /// This is in force.
-    pub(super) fn in_force(&self, generation: u64, revision: u64, releases: usize, faulty: usize) {
+    /// There is something to take over.
+    pub(super) fn handed_over(&self, generation: u64) {
         set(self.generation, generation);
+    }
+
+    /// This is in force.
+    pub(super) fn in_force(&self, revision: u64, releases: usize, faulty: usize) {
         set(self.revision, revision);
         set(self.releases, releases as u64);
         set(self.faulty, faulty as u64);
