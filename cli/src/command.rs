@@ -19,6 +19,7 @@ pub(crate) mod schema;
 pub(crate) mod sign;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod sync;
 pub(crate) mod verify;
 
 use std::path::Path;

@@ -30,6 +30,11 @@ impl Keys {
         self.ids().enumerate().map(|(index, id)| shown_id(index, id))
     }
 
+    /// The secrets.
+    pub(crate) fn secrets(&self) -> &Map<String> {
+        &self.0
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -3,6 +3,7 @@
 
 pub mod against;
 pub mod check;
+pub mod clock;
 pub mod document;
 pub mod explain;
 pub mod facts;
@@ -14,6 +15,7 @@ pub mod init;
 pub mod keys;
 pub mod manifests;
 pub mod parity;
+pub mod place;
 pub mod position;
 pub mod proxies;
 pub mod published;
@@ -24,6 +26,7 @@ pub mod schema;
 pub mod sealing;
 pub mod signers;
 pub mod simulate;
+pub mod sync;
 
 mod guarantee;
 mod table;

@@ -4,11 +4,9 @@
 //! 3: a part of it is done, and the rest cannot be.
 
 mod args;
-mod clock;
 mod command;
 mod input;
 mod output;
-mod place;
 
 use std::process::ExitCode;
 
@@ -18,7 +16,7 @@ use clap::Parser;
 use args::{Arguments, Command};
 use command::{
     check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, rollback,
-    schema, sign, simulate, status, verify,
+    schema, sign, simulate, status, sync, verify,
 };
 
 /// How a command ended.
@@ -35,6 +33,8 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    // Tests end it where it hurts: $FAILPOINTS. What people build has no such points.
+    let _points = fail::has_failpoints().then(fail::FailScenario::setup);
     let done: Result<Outcome> = match Arguments::parse().command {
         Command::Init(options) => init::init(&options),
         Command::History(options) => history::history(&options),
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Render(render) => render::render(&render),
         Command::Simulate(options) => simulate::simulate(&options),
         Command::Status(options) => status::status(&options),
+        Command::Sync(sync) => sync::sync(&sync),
         Command::Completion(options) => completion::completion(&options),
     };
     match done {

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use fail::fail_point;
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub enum Existing {
     /// It is replaced.
     Replaced,
     /// It stays, and nothing is written.
@@ -18,7 +19,10 @@ pub(crate) enum Existing {
 
 /// Puts a text in a file by one rename, so that nobody ever sees half of it. A link stays a link. The file has this mode;
 /// without one it keeps its own, and a new one has what the umask allows.
-pub(crate) fn place(path: &Path, text: &str, existing: Existing, mode: Option<u32>) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written. Then nothing of it is.
+pub fn place(path: &Path, text: &str, existing: Existing, mode: Option<u32>) -> Result<()> {
     put(path, text, existing, mode).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -41,12 +45,14 @@ fn put(path: &Path, text: &str, existing: Existing, mode: Option<u32>) -> Result
     }
     // Else a crash could leave the name without the text.
     file.as_file().sync_all()?;
+    fail_point!("place-before-rename", |_| std::process::abort());
     let placed = match existing {
         Existing::Replaced => file.persist(&path),
         Existing::Kept => file.persist_noclobber(&path),
     };
     // The fault holds the file, which goes with it.
     placed.map_err(|fault| fault.error)?;
+    fail_point!("place-after-rename", |_| std::process::abort());
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! The checks are those of the watch in Envoy, by its own code: [`graylane_watch::store`].
 
 mod draft;
+mod given;
 mod ledger;
 mod outlook;
 mod past;
@@ -26,6 +27,7 @@ use graylane_watch::etcd::Change;
 use graylane_watch::store::{Fault, Store};
 
 pub use draft::{Draft, Drafter, Piece, again, key_of};
+pub use given::{Given, Heard, Text, given};
 pub use ledger::{About, Ledger, Row};
 pub use outlook::Outlook;
 pub use past::Past;
@@ -40,6 +42,8 @@ pub struct Held {
     pub revision: i64,
     /// By the keys without the prefix.
     pub values: BTreeMap<String, Value>,
+    /// The secrets of the proxies, where they are known.
+    pub secrets: Option<Map<String>>,
 }
 
 /// What stands below a key.
@@ -63,7 +67,7 @@ impl Held {
             let key = key.strip_prefix(prefix.as_str()).unwrap_or(&key).to_owned();
             (key, Value { revision: pair.mod_revision, bytes: pair.value })
         });
-        Ok(Held { revision: header.revision, values: values.collect() })
+        Ok(Held { revision: header.revision, values: values.collect(), secrets: None })
     }
 
     /// The document below a key, whoever signed it; none where there is none, or it cannot be read.
@@ -91,7 +95,7 @@ impl Held {
         others: impl IntoIterator<Item = &'v [u8]>,
     ) -> Result<(Store, Vec<Fault>), PolicyErrors> {
         let bytes = self.values.values().map(|value| value.bytes.as_slice());
-        let secrets = secrets(bytes.chain(others));
+        let secrets = self.secrets.clone().unwrap_or_else(|| made_up(bytes.chain(others)));
         let mut store = Store::new(keyring.cloned(), secrets)
             // The name of a key is not a good one: then the release that has it is refused for it.
             .or_else(|_| Store::new(keyring.cloned(), Map::default()))?;
@@ -103,7 +107,7 @@ impl Held {
 }
 
 /// Made up secrets for all keys that releases name: those of the proxies are theirs alone, and which ones they have is not known here.
-fn secrets<'v>(values: impl Iterator<Item = &'v [u8]>) -> Map<String> {
+fn made_up<'v>(values: impl Iterator<Item = &'v [u8]>) -> Map<String> {
     let id = |value| match graylane_document::read(value, None).ok()?.content {
         Content::Release(release) => release.sticky?.key,
         _ => None,

@@ -3,6 +3,7 @@
 //! Objects are trees of values, in the order in which they are applied: what others refer to comes first. They are removed in
 //! the reverse order.
 
+pub mod envoy;
 mod envoy_filter;
 pub mod gateway_api;
 pub mod istio;

@@ -26,6 +26,14 @@ impl<'a> Key<'a> {
         }
         name("releases/").map(Key::Release).or_else(|| name("dials/").map(Key::Dial))
     }
+
+    /// The release that it is about.
+    pub fn release(self) -> Option<&'a str> {
+        match self {
+            Key::Settings => None,
+            Key::Release(name) | Key::Dial(name) => Some(name),
+        }
+    }
 }
 
 impl fmt::Display for Key<'_> {

@@ -10,7 +10,8 @@ use graylane_cli::check::{Good, Report, check as checked};
 use graylane_cli::document::Form;
 use graylane_cli::report::{File, Rows};
 
-use crate::{Outcome, clock, input, output};
+use crate::{Outcome, input, output};
+use graylane_cli::clock;
 
 const HELP: &str = "\
 The report is the result, so it goes to standard output; what could not be read is told on standard error.

@@ -46,7 +46,8 @@ impl Etcd {
         Ok(Client::connect(self.access()?).await?)
     }
 
-    fn access(&self) -> Result<Access> {
+    /// How it is reached.
+    pub(super) fn access(&self) -> Result<Access> {
         if !self.is_named() {
             bail!("say where etcd is: --etcd http://127.0.0.1:2379");
         }

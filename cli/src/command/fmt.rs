@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use graylane_cli::document::{Fault, Form};
 use graylane_cli::format::format;
+use graylane_cli::place::{Existing, place};
 
-use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\

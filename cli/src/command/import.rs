@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use graylane_cli::check::Severity;
 use graylane_cli::import::{Imported, ingress_nginx, istio, written};
 use graylane_cli::manifests::Manifests;
+use graylane_cli::place::{Existing, place};
 
-use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 const NGINX_HELP: &str = "\

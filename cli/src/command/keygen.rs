@@ -1,5 +1,6 @@
 //! `graylane keygen`: a key to sign documents with.
 
+use graylane_cli::place::{Existing, place};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,6 @@ use graylane_document::secret::Algorithm;
 use serde_json::json;
 
 use super::sign::{check_id, secret};
-use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\

@@ -1,17 +1,15 @@
 //! `graylane publish`: documents into etcd.
 
-mod files;
-
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use graylane_cli::published::{Draft, Drafter, Held, Past, Piece, again};
+use graylane_cli::published::{Draft, Drafter, Given, Held, Past, Piece, Text, again, given};
 use graylane_cli::words::{counted, shown};
 
 use super::publishing::{Publishing, Tried, Wanted};
 use crate::{Outcome, input, output};
-use files::{Given, given};
 
 const HELP: &str = "\
 FILE holds a release, a dial, settings, or a document of one of them, as for graylane sign; a whole policy, which becomes a document of
@@ -64,7 +62,7 @@ pub(crate) fn publish(options: &Options) -> Result<Outcome> {
     }
     let mut files = Vec::new();
     for path in &options.files {
-        files.push((path.as_path(), input::read(path)?));
+        files.push(Text::of_file(input::name(path), path, input::read(path)?));
     }
     let mut outcome = Outcome::Good;
     let wanted = if options.files.is_empty() { Wanted::Again } else { Wanted::Change };
@@ -77,7 +75,7 @@ pub(crate) fn publish(options: &Options) -> Result<Outcome> {
             }
             return Ok(Some(drafts));
         }
-        let Some(given) = given(&files, tried.held, tried.keyring)? else { return Ok(None) };
+        let Some(given) = all_given(&files, tried)? else { return Ok(None) };
         let mut drafts = Vec::new();
         let mut same = Vec::new();
         for one in given {
@@ -98,6 +96,23 @@ pub(crate) fn publish(options: &Options) -> Result<Outcome> {
         Ok(Some(drafts))
     })?;
     Ok(if ran == Outcome::Good { outcome } else { ran })
+}
+
+/// What the files hold; none where one has mistakes. All that is found in them is told.
+fn all_given<'t>(files: &'t [Text], tried: &Tried<'_>) -> Result<Option<Vec<Given<'t>>>> {
+    let heard = given(&files.iter().collect::<Vec<_>>(), tried.held, tried.keyring);
+    for one in &heard {
+        output::tell(&one.told);
+    }
+    if heard.iter().any(|one| !one.is_good) {
+        return Ok(None);
+    }
+    let given: Vec<Given<'t>> = heard.into_iter().flat_map(|one| one.given).collect();
+    let mut keys = BTreeSet::new();
+    if let Some(twice) = given.iter().find(|one| !keys.insert(one.key())) {
+        bail!("{} is given twice", twice.key());
+    }
+    Ok(Some(given))
 }
 
 /// Everything that is live once more; and whether that is all of it: what is refused is not.

@@ -19,7 +19,8 @@ use inquire::{Confirm, InquireError};
 use super::etcd::{Etcd, block_on};
 use super::keyring;
 use super::sign::{check_id, secret};
-use crate::{Outcome, clock, output};
+use crate::{Outcome, output};
+use graylane_cli::clock;
 
 /// As often it is tried again where somebody else writes what this depends on and does not change.
 const TRIES: usize = 5;

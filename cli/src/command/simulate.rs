@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use super::request::{Trust, claim, header};
 use crate::{
-    Outcome, clock, input,
+    Outcome, input,
     output::{self, Output},
 };
+use graylane_cli::clock;
 
 const HELP: &str = "\
 Each release is sent one request per user: to the first host and path of its `match` that it governs, with the user's id where

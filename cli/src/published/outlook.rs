@@ -1,5 +1,6 @@
 //! What would come of drafts: mistakes, differences, who moves.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -9,7 +10,7 @@ use graylane::error::{FieldError, Path, PolicyErrors, Problem};
 use graylane::plan::Plan;
 use graylane::policy::Policy;
 use graylane::time::Timestamp;
-use graylane_document::{Keyring, Reason as Refused, read};
+use graylane_document::{Key, Keyring, Reason as Refused, read};
 use graylane_watch::etcd::Change;
 use graylane_watch::store::{Fault, Reason};
 use serde_json::Value as Json;
@@ -39,6 +40,8 @@ pub struct Outlook {
     pub changes: Option<Changes>,
     /// What is wrong with that, each with the key of its release in its path.
     pub findings: Vec<(Severity, FieldError)>,
+    /// What would be in force, as one policy.
+    pub policy: Policy,
     differences: Vec<Difference>,
 }
 
@@ -79,14 +82,17 @@ impl Outlook {
         mistakes.extend(old);
         let differences =
             drafts.iter().map(|(draft, _)| Difference::of(held, draft)).collect::<Result<_>>()?;
-        let mut outlook = Outlook { mistakes, others, changes: None, findings: Vec::new(), differences };
+        let policy = store.policy();
+        let mut outlook =
+            Outlook { mistakes, others, changes: None, findings: Vec::new(), policy, differences };
         if outlook.mistakes.is_empty() {
-            outlook.compare(&before, &store.policy(), at)?;
+            outlook.compare(&before, at)?;
         }
         Ok(outlook)
     }
 
-    fn compare(&mut self, before: &Policy, now: &Policy, at: Timestamp) -> Result<()> {
+    fn compare(&mut self, before: &Policy, at: Timestamp) -> Result<()> {
+        let now = &self.policy;
         let [was, is] = [before, now].map(compiled);
         let (was, is) = (was?, is?);
         let Comparison { changes, findings } = compare(side(before, &was), side(now, &is), at);
@@ -106,6 +112,25 @@ impl Outlook {
     pub fn is_good(&self, is_rollback: bool) -> bool {
         let is_broken = self.findings.iter().any(|(severity, _)| *severity == Severity::Error);
         self.mistakes.is_empty() && (is_rollback || !is_broken)
+    }
+
+    /// What is in the way, by the keys of the drafts that it is about: mistakes, and releases whose users would move though nobody says
+    /// that it is meant. Where it is not told which draft moves them, it is all of them.
+    pub fn in_the_way(&self, drafts: &[(Draft, Past)]) -> BTreeMap<String, String> {
+        let mut found: BTreeMap<String, String> = BTreeMap::new();
+        for fault in &self.mistakes {
+            for error in &fault.errors {
+                let line = shown(&format!("{}: {}: {error}", fault.key, fault.reason));
+                let _ = writeln!(found.entry(fault.key.clone()).or_default(), "{line}");
+            }
+        }
+        for (_, error) in self.findings.iter().filter(|(severity, _)| *severity == Severity::Error) {
+            let line = shown(&error.to_string());
+            for key in movers(&error.path, drafts) {
+                let _ = writeln!(found.entry(key.to_owned()).or_default(), "{line}");
+            }
+        }
+        found
     }
 
     /// The differences and who moves, coloured.
@@ -147,6 +172,17 @@ impl Outlook {
 pub(crate) fn lines(prefix: &Prefix, fault: &Fault) -> Vec<String> {
     let key = prefix.key(&fault.key);
     fault.errors.iter().map(|error| shown(&format!("{key}: {}: {error}", fault.reason))).collect()
+}
+
+/// The keys of the drafts that move the users of a release: of it or its dial, or else of the settings, or else all.
+fn movers<'d>(path: &str, drafts: &'d [(Draft, Past)]) -> Vec<&'d str> {
+    let keys = || drafts.iter().map(|(draft, _)| draft.key.as_str());
+    let name = path.strip_prefix("releases/").and_then(|rest| rest.split_once(": ")).map(|(name, _)| name);
+    let own =
+        |key: &&str| Key::parse(key).and_then(Key::release).is_some_and(|release| Some(release) == name);
+    let own: Vec<&str> = keys().filter(own).collect();
+    let settings: Vec<&str> = keys().filter(|key| *key == "settings").collect();
+    [own, settings].into_iter().find(|keys| !keys.is_empty()).unwrap_or_else(|| keys().collect())
 }
 
 /// Whether a version is not above all that are known.

@@ -1,7 +1,7 @@
 //! A real Envoy.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -114,6 +114,11 @@ impl Envoy {
         self.folder.path()
     }
 
+    /// The plugin file, which it reads again when another takes its place by a rename.
+    pub fn plugin_path(&self) -> PathBuf {
+        self.folder().join(PLUGIN)
+    }
+
     /// Everything it has logged so far.
     ///
     /// # Errors
@@ -153,7 +158,7 @@ impl Envoy {
             return Ok(Swap { verdict: published.verdict, renamed: now, judged: now });
         }
         let before = Counts::read(self.admin).await?;
-        let renamed = plugin.swap_into(&self.folder.path().join(PLUGIN))?;
+        let renamed = plugin.swap_into(&self.plugin_path())?;
         let verdict = eventually("Envoy's verdict on the plugin file", LIMIT, async || {
             let now = Counts::read(self.admin).await?;
             // A refusal counts as a reload too, so it is looked at first.

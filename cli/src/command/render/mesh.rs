@@ -10,6 +10,7 @@ use graylane_cli::document::Form;
 use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Object;
+use graylane_cli::place::{Existing, place};
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
 use graylane_cli::report::File;
 use graylane_cli::words::shown;
@@ -17,7 +18,6 @@ use serde_json::Value;
 
 use super::is_another_file;
 use crate::input::WithKeys;
-use crate::place::{Existing, place};
 use crate::{Outcome, input, output};
 
 mod diff;

@@ -43,8 +43,7 @@ impl From<Output> for Ran {
 
 impl Ground {
     pub(crate) fn of(etcd: &Etcd) -> Self {
-        let ground =
-            Ground { folder: tempfile::tempdir().expect("a folder"), etcd: etcd.endpoints().join(",") };
+        let ground = Ground { etcd: etcd.endpoints().join(","), ..Ground::empty() };
         let team = ground.bare(&["keygen", "--id", "team-a"]).out;
         let controller = ground.bare(&["keygen", "--id", "controller", "--hmac", "-o", "secret"]).out;
         ground.write("signers.yaml", format!("{team}{controller}  signs: [dial]\n"));
@@ -52,12 +51,29 @@ impl Ground {
         ground
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// An empty folder, without an etcd.
+    pub(crate) fn empty() -> Self {
+        Ground { folder: tempfile::tempdir().expect("a folder"), etcd: String::new() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), text).expect("a file");
+        let path = self.path(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).expect("a folder");
+        }
+        std::fs::write(path, text).expect("a file");
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(name)).expect("a file");
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        std::fs::rename(self.path(from), self.path(to)).expect("another name");
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
@@ -66,11 +82,19 @@ impl Ground {
 
     /// Without an etcd.
     pub(crate) fn bare(&self, arguments: &[&str]) -> Ran {
-        command(arguments, self.folder.path()).output().expect("it runs").into()
+        self.bare_command(arguments).output().expect("it runs").into()
+    }
+
+    pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
+        command(arguments, self.folder.path())
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.bare(&[arguments, &["--etcd", &self.etcd]].concat())
+        self.command(arguments).output().expect("it runs").into()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.bare_command(&[arguments, &["--etcd", &self.etcd]].concat())
     }
 
     /// Publishes for the team.
@@ -80,8 +104,7 @@ impl Ground {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        let arguments = [arguments, &["--etcd", &self.etcd]].concat();
-        command(&arguments, self.folder.path()).spawn().expect("it starts")
+        self.command(arguments).spawn().expect("it starts")
     }
 
     pub(crate) fn end(running: Child) -> Ran {

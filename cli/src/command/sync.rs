@@ -1,0 +1,239 @@
+//! `graylane sync`: what a folder or a `ZooKeeper` says, kept live where proxies read it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use graylane_cli::document::Form;
+use graylane_cli::keys;
+use graylane_cli::keys::Keys;
+use graylane_cli::sync::source::{Address, Folder, Source, ZooKeeper};
+use graylane_cli::sync::target::{Ecds, Etcd, Target};
+use graylane_cli::sync::{self, Passed, Rules, Status, Webhook};
+use graylane_cli::words::counted;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::etcd;
+use super::keyring;
+use super::render::envoy::{FilterOptions, mode};
+use super::sign::{check_id, secret};
+use crate::{Outcome, input, output};
+
+const HELP: &str = "\
+The source is a folder, of which every .yaml, .yml and .json below it is read, names that begin with a dot left out; or the nodes
+settings, releases/NAME and dials/NAME below one of ZooKeeper. In each stands what graylane publish takes: a release, a dial, settings, a
+document of one of them, a signed envelope; in a file, or in the node of the prefix itself, also a whole policy.
+
+The source is the truth. What differs from it is checked as by graylane publish, and written: also what somebody else has put in its
+place. What is wrong is refused with its place and told once, and what was live before stays; so it does where a release would move its
+users though its revision was not raised. What is gone from the source is taken away, if it came from here, and if all of the source
+could be read; an empty source takes nothing away.
+
+--listen serves /healthz, /readyz and /metrics (Prometheus). SIGTERM and Ctrl-C end it after the pass that is under way.
+
+Exit codes: 0 it was stopped, or with --once all of it is live; 1 with --once, something is refused; 2 it could not be carried out.";
+
+const ETCD_EXAMPLES: &str = "\n\nExamples:
+  graylane sync etcd --from zookeeper://zk-0:2181,zk-1:2181/policies --etcd http://127.0.0.1:2379 --key sync.pem --id sync
+  graylane sync etcd --from policies/ --etcd http://127.0.0.1:2379 --listen 127.0.0.1:9420 --webhook http://127.0.0.1:8080/applied
+  graylane sync etcd --from policies/ --etcd http://127.0.0.1:2379 --once";
+
+const ENVOY_EXAMPLES: &str = "\n\nExamples:
+  graylane sync envoy --from policies/ --trust edge -o ecds.json
+  graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sync {
+    Etcd(EtcdOptions),
+    Envoy(EnvoyOptions),
+}
+
+/// What all of them are given.
+#[derive(Args, Debug)]
+struct Common {
+    /// A folder, or zookeeper://HOST:PORT,HOST:PORT/policies
+    #[arg(long, value_name = "SOURCE", value_parser = Where::parse)]
+    from: Where,
+    /// The file of a name and a password with a colon between, for ZooKeeper's scheme digest
+    #[arg(long, value_name = "FILE")]
+    zookeeper_user_file: Option<PathBuf>,
+    /// Who is believed (YAML or JSON), as the proxies have it: what they would refuse is refused
+    #[arg(long, value_name = "FILE")]
+    signers: Option<PathBuf>,
+    /// The author of what is written; of the documents by that author those are taken away that are gone from the source
+    #[arg(long, value_name = "NAME", default_value = "graylane sync")]
+    author: String,
+    /// Serve health and metrics there
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Send each change that was written there, by POST with JSON
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
+    /// Make one pass, and end
+    #[arg(long)]
+    once: bool,
+}
+
+/// Into etcd, each document below its key
+#[derive(Args, Debug)]
+#[command(after_help = format!("{HELP}{ETCD_EXAMPLES}"))]
+pub(crate) struct EtcdOptions {
+    #[command(flatten)]
+    common: Common,
+    /// The file of the key that signs; without it documents are not signed
+    #[arg(long, value_name = "FILE", requires = "id")]
+    key: Option<PathBuf>,
+    /// What the key is called where it is verified
+    #[arg(long, value_name = "NAME", value_parser = check_id, requires = "key")]
+    id: Option<String>,
+    /// Do not read or keep documents of before: for users of etcd who may not write beside the prefix
+    #[arg(long)]
+    no_history: bool,
+    #[command(flatten)]
+    etcd: etcd::Etcd,
+}
+
+/// Into a file for Envoy's extension config discovery, as one policy
+#[derive(Args, Debug)]
+#[command(after_help = format!("{HELP}{ENVOY_EXAMPLES}"))]
+pub(crate) struct EnvoyOptions {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    filter: FilterOptions,
+    /// The file, which is replaced by one rename
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Who may read and write that file, as for chmod: 644, or 640 where keys are in it
+    #[arg(long, value_name = "OCTAL", value_parser = mode)]
+    mode: Option<u32>,
+}
+
+/// Where documents come from.
+#[derive(Clone, Debug)]
+enum Where {
+    Folder(PathBuf),
+    ZooKeeper(Address),
+}
+
+impl Where {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with(Address::SCHEME) {
+            Address::parse(text).map(Where::ZooKeeper)
+        } else {
+            Ok(Where::Folder(text.into()))
+        }
+    }
+}
+
+impl Common {
+    fn source(&self) -> Result<Source> {
+        let user = self.zookeeper_user_file.as_deref().map(input::read).transpose()?;
+        Ok(match &self.from {
+            Where::Folder(_) if user.is_some() => {
+                bail!("--zookeeper-user-file is for a ZooKeeper, and the source is a folder")
+            }
+            Where::Folder(path) => Source::Folder(Folder::new(path.clone())),
+            Where::ZooKeeper(address) => {
+                let user = user.map(|user| user.trim_end_matches(['\r', '\n']).to_owned());
+                Source::ZooKeeper(Box::new(ZooKeeper::new(address.clone(), user)))
+            }
+        })
+    }
+
+    fn shown_source(&self) -> String {
+        match &self.from {
+            Where::Folder(path) => path.display().to_string(),
+            Where::ZooKeeper(address) => address.to_string(),
+        }
+    }
+}
+
+/// Keeps something live.
+pub(crate) fn sync(sync: &Sync) -> Result<Outcome> {
+    match sync {
+        Sync::Etcd(options) => into_etcd(options),
+        Sync::Envoy(options) => into_file(options),
+    }
+}
+
+fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
+    let EtcdOptions { common, key, id, no_history, etcd } = options;
+    let secret = key.as_deref().map(secret).transpose()?.zip(id.clone());
+    let target = Etcd::new(etcd.access()?, etcd.prefix.clone(), !no_history);
+    run(
+        common,
+        Target::Etcd(Box::new(target)),
+        secret.map(|(secret, id)| Rules { secret: Some((secret, id)), ..Rules::default() }),
+    )
+}
+
+fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
+    let EnvoyOptions { common, filter, output, mode } = options;
+    let Some(keys) = keys(filter.keys.as_deref())? else { return Ok(Outcome::Bad) };
+    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, common.author.clone());
+    run(common, Target::Ecds(target), None)
+}
+
+/// Reads a file of secrets; none where it has mistakes, which are told.
+fn keys(path: Option<&Path>) -> Result<Option<Keys>> {
+    let Some(path) = path else { return Ok(Some(Keys::default())) };
+    let checked = keys::check(&input::read(path)?, Form::of(path));
+    output::tell(&checked.text(&input::name(path)));
+    Ok(checked.mistakes.is_empty().then_some(checked.keys))
+}
+
+fn run(common: &Common, target: Target, rules: Option<Rules>) -> Result<Outcome> {
+    let keyring = match keyring(common.signers.as_deref())? {
+        Ok(keyring) => keyring,
+        Err(outcome) => return Ok(outcome),
+    };
+    let rules = Rules { keyring, author: common.author.clone(), ..rules.unwrap_or_default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot wait for anything")?.block_on(follow(common, target, rules))
+}
+
+async fn follow(common: &Common, target: Target, rules: Rules) -> Result<Outcome> {
+    let source = common.source()?;
+    let status = Arc::new(Status::new(source.heard()));
+    if let Some(address) = common.listen {
+        let address = sync::serve(address, Arc::clone(&status)).await?;
+        output::tell(&format!("graylane sync: health and metrics at http://{address}\n"));
+    }
+    let webhook =
+        common.webhook.clone().map(|url| Webhook::new(url, common.shown_source(), Arc::clone(&status)));
+    let name = target.name();
+    let sync = sync::Sync::new(target, rules, status, webhook, output::tell);
+    if common.once {
+        let Passed { written, refused } = sync.once(source).await?;
+        output::tell(&format!("graylane sync: {} written\n", counted(written.len() as u64, "document")));
+        return Ok(if refused == 0 { Outcome::Good } else { Outcome::Bad });
+    }
+    output::tell(&format!("graylane sync: {} is kept as {} says\n", name, common.shown_source()));
+    sync.run(source, stopped()?).await?;
+    Ok(Outcome::Good)
+}
+
+/// Waits for a signal that ends programs. The next one ends this one at once.
+fn stopped() -> Result<impl Future<Output = ()>> {
+    let [mut terminated, mut interrupted] = [
+        signal(SignalKind::terminate()).context("no signals")?,
+        signal(SignalKind::interrupt()).context("no signals")?,
+    ];
+    Ok(async move {
+        tokio::select! {
+            _signal = terminated.recv() => {}
+            _signal = interrupted.recv() => {}
+        }
+        output::tell("graylane sync: stops\n");
+        tokio::spawn(async move {
+            tokio::select! {
+                _signal = terminated.recv() => {}
+                _signal = interrupted.recv() => {}
+            }
+            std::process::exit(2);
+        });
+    })
+}

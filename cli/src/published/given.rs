@@ -1,0 +1,238 @@
+//! What stands in the texts that are published.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use graylane::node::Node;
+use graylane::policy::Release;
+use graylane_document::{Content, Envelope, Keyring};
+
+use super::{Draft, Held, Piece, key_of};
+use crate::check::{Report, check};
+use crate::document::{self, Form};
+use crate::report::File;
+use crate::sealing::{self, Around, Head, Shape, findings, member};
+
+/// A text that is published: a file, or what stands below a key elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// How it is called in messages.
+    pub name: String,
+    /// How it is written.
+    pub form: Form,
+    /// Itself.
+    pub text: String,
+}
+
+impl Text {
+    /// The text of a file, in the form that its path tells.
+    pub fn of_file(name: String, path: &Path, text: String) -> Self {
+        Text { name, form: Form::of(path), text }
+    }
+}
+
+/// What is to be published.
+#[derive(Debug)]
+pub enum Given<'t> {
+    /// A content, and the key that it belongs below.
+    Piece(Piece<'t>, String),
+    /// An envelope as it is.
+    Signed(Draft),
+}
+
+impl Given<'_> {
+    /// The key that it belongs below.
+    pub fn key(&self) -> &str {
+        match self {
+            Given::Piece(_, key) => key,
+            Given::Signed(draft) => &draft.key,
+        }
+    }
+}
+
+/// What was made of a text.
+#[derive(Debug, Default)]
+pub struct Heard<'t> {
+    /// What it holds: one content, or of a policy all.
+    pub given: Vec<Given<'t>>,
+    /// Whether it has no mistake. Else not all that it holds is given.
+    pub is_good: bool,
+    /// The keys that it says something of, be it wrong; none where that cannot be told.
+    pub about: Option<BTreeSet<String>>,
+    /// Mistakes and warnings, coloured, each with its place.
+    pub told: String,
+}
+
+/// A part of a text: all of it, or of a policy its settings and each release.
+struct Part<'t> {
+    text: usize,
+    node: Node<'t>,
+    shape: Shape,
+    /// Of a policy that was checked as a whole.
+    is_checked: bool,
+}
+
+/// Reads texts that are published together: what was made of each, in their order.
+pub fn given<'t>(texts: &[&'t Text], held: &Held, keyring: Option<&Keyring>) -> Vec<Heard<'t>> {
+    let mut all: Vec<Heard<'t>> = Vec::new();
+    let mut parts = Vec::new();
+    for (index, text) in texts.iter().copied().enumerate() {
+        let mut heard = Heard { is_good: true, about: Some(BTreeSet::new()), ..Heard::default() };
+        if let Err(told) = take(index, text, keyring, &mut heard, &mut parts) {
+            heard = Heard { told, ..Heard::default() };
+        }
+        all.push(heard);
+    }
+    let live = held.document("settings").map(|document| document.json).unwrap_or_default();
+    let live = serde_json::from_slice::<Node<'_>>(&live).ok();
+    let together = Together::of(&parts, live.as_ref(), held);
+    for part in &parts {
+        let (Some(heard), Some(text)) = (all.get_mut(part.text), texts.get(part.text)) else { continue };
+        let document = as_document(part);
+        let content = graylane_document::check(&document).ok();
+        let is_good = part.is_checked || is_good(part, &document, content.as_ref(), &together, text, heard);
+        let Some(key) = content.as_ref().map(key_of) else {
+            (heard.is_good, heard.about) = (false, None);
+            continue;
+        };
+        if let Some(about) = &mut heard.about {
+            about.insert(key.clone());
+        }
+        if !is_good {
+            heard.is_good = false;
+            continue;
+        }
+        // Settings that nobody has, and nobody wants others than.
+        let is_nothing = key == "settings" && part.node == Node::Map(Vec::new());
+        if !is_nothing || held.values.contains_key(&key) {
+            let piece = Piece { node: part.node.clone(), shape: part.shape, returns_to: None };
+            heard.given.push(Given::Piece(piece, key));
+        }
+    }
+    all
+}
+
+/// What parts are checked with: what is published with them, or else what is live.
+struct Together<'t> {
+    settings: Option<Node<'t>>,
+    releases: BTreeMap<String, Release>,
+    held: &'t Held,
+}
+
+impl<'t> Together<'t> {
+    fn of(parts: &[Part<'t>], live: Option<&Node<'t>>, held: &'t Held) -> Self {
+        let mut together = Together { settings: None, releases: BTreeMap::new(), held };
+        for part in parts {
+            let document = as_document(part);
+            if together.settings.is_none() {
+                together.settings = member(&document, "settings");
+            }
+            if let Some((name, release)) = released(graylane_document::check(&document).ok()) {
+                together.releases.entry(name).or_insert(release);
+            }
+        }
+        if together.settings.is_none() {
+            together.settings = live.and_then(|document| member(document, "settings"));
+        }
+        together
+    }
+
+    fn release(&self, name: &str) -> Option<Release> {
+        let given = self.releases.get(name).cloned();
+        let live = || released(self.held.document(&format!("releases/{name}")).map(|live| live.content));
+        given.or_else(|| live().map(|(_, release)| release))
+    }
+}
+
+fn released(content: Option<Content>) -> Option<(String, Release)> {
+    let Some(Content::Release(release)) = content else { return None };
+    Some((release.name.clone()?, *release))
+}
+
+/// Takes a text apart.
+fn take<'t>(
+    index: usize,
+    text: &'t Text,
+    keyring: Option<&Keyring>,
+    heard: &mut Heard<'t>,
+    parts: &mut Vec<Part<'t>>,
+) -> Result<(), String> {
+    let name = &text.name;
+    let node = document::parse(&text.text, text.form).map_err(|fault| {
+        let position = fault.position;
+        format!("{name}:{}:{}: {}\n", position.line, position.column, fault.message)
+    })?;
+    if Envelope::of(&node).is_some() {
+        heard.given.push(Given::Signed(signed(text, keyring)?));
+    } else if member(&node, "releases").is_some() {
+        let checked = check(&text.text, text.form);
+        heard.is_good = tell(text, &checked.report, heard);
+        let split = split(node).into_iter();
+        parts.extend(split.map(|(node, shape)| Part { text: index, node, shape, is_checked: true }));
+    } else {
+        let shape = Shape::of(&node).map_err(|why| format!("{name}: {why}\n"))?;
+        parts.push(Part { text: index, node, shape, is_checked: false });
+    }
+    Ok(())
+}
+
+/// The settings of a policy and its releases.
+pub(crate) fn split(policy: Node<'_>) -> Vec<(Node<'_>, Shape)> {
+    let Node::Map(map) = policy else { return Vec::new() };
+    let (mut settings, mut parts) = (Vec::new(), Vec::new());
+    for (key, value) in map {
+        match (&*key, value) {
+            ("releases", Node::List(list)) => {
+                parts.extend(list.into_iter().map(|node| (node, Shape::Release)));
+            }
+            ("language" | "version" | "releases", _) => {}
+            (_, value) => settings.push((key, value)),
+        }
+    }
+    parts.insert(0, (Node::Map(settings), Shape::Settings));
+    parts
+}
+
+/// Whether a part has no mistakes; what is found is told.
+fn is_good(
+    part: &Part<'_>,
+    document: &Node<'_>,
+    content: Option<&Content>,
+    together: &Together<'_>,
+    text: &Text,
+    heard: &mut Heard<'_>,
+) -> bool {
+    let release = match content {
+        Some(Content::Dial(dial)) => dial.release.as_deref().and_then(|name| together.release(name)),
+        _ => None,
+    };
+    let around = Around { settings: together.settings.clone(), release };
+    let mut report = Report::default();
+    report.add(&text.text, findings(document, part.shape, &around));
+    tell(text, &report, heard)
+}
+
+fn as_document<'t>(part: &Part<'t>) -> Node<'t> {
+    sealing::document(part.node.clone(), part.shape, &Head::default())
+}
+
+/// An envelope as it is, or why it is refused.
+fn signed(text: &Text, keyring: Option<&Keyring>) -> Result<Draft, String> {
+    match graylane_document::read(text.text.as_bytes(), keyring) {
+        Ok(document) => Ok(Draft {
+            key: document.key().to_string(),
+            version: document.stamp.version,
+            value: text.text.trim_end().as_bytes().to_owned(),
+        }),
+        Err(refusal) => {
+            let line = |error| format!("{}: {}: {error}\n", text.name, refusal.reason);
+            Err(refusal.errors.iter().map(line).collect())
+        }
+    }
+}
+
+/// Adds what was found in a text; whether it may be published.
+fn tell(text: &Text, report: &Report, heard: &mut Heard<'_>) -> bool {
+    heard.told.push_str(&File { name: &text.name, text: &text.text, report }.findings());
+    report.is_good(false)
+}

@@ -1,0 +1,302 @@
+//! What a source says is kept live in a target, for sources that a proxy cannot speak to.
+//!
+//! ```text
+//! source ──entries──▶ plan: what differs from what is live ──drafts──▶ Outlook: without what is refused ──▶ target
+//! folder, ZooKeeper       a text in any form that can be published        the checks of graylane publish      etcd, a file for ECDS
+//! ```
+//!
+//! The source is the truth: what somebody else writes in its place is written over, and what it does not say any more is taken away if
+//! it came from here. What is wrong in it changes nothing but what is told: what was live before stays.
+
+mod health;
+mod metrics;
+mod plan;
+pub mod source;
+pub mod target;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use graylane::node::Node;
+use graylane_document::{Key, Keyring, Secret};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+pub use health::serve;
+pub use metrics::Status;
+pub use webhook::Webhook;
+
+use crate::clock;
+use crate::published::{Draft, Drafter, Given, Outlook, Past, Piece};
+use crate::sealing::member;
+use crate::words::{counted, shown};
+use plan::{Memory, Plan, plan};
+use source::{Entry, News, Source};
+use target::{Target, Written};
+
+/// As often a pass is tried again where somebody else writes meanwhile.
+const TRIES: usize = 5;
+/// How long it waits after a failure: at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How documents are made.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Who signs, and by which id; without it documents are not signed.
+    pub secret: Option<(Secret, String)>,
+    /// Who is believed by the proxies: what they would refuse is refused.
+    pub keyring: Option<Keyring>,
+    /// The author of the documents. Of the ones that bear this name those are taken away which the source does not say any more.
+    pub author: String,
+}
+
+/// Keeps a target as a source says.
+#[derive(Debug)]
+pub struct Sync {
+    target: Target,
+    rules: Rules,
+    tell: fn(&str),
+    status: Arc<Status>,
+    webhook: Option<Webhook>,
+    memory: Memory,
+    /// What was told last of each entry.
+    told: BTreeMap<String, String>,
+}
+
+/// What came of a pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// What was written: keys and versions.
+    pub written: Vec<(String, u64)>,
+    /// How many entries are refused.
+    pub refused: usize,
+}
+
+impl Sync {
+    /// One for a target. `tell` is told what happens, in lines for people.
+    pub fn new(
+        target: Target,
+        rules: Rules,
+        status: Arc<Status>,
+        webhook: Option<Webhook>,
+        tell: fn(&str),
+    ) -> Self {
+        Sync { target, rules, tell, status, webhook, memory: Memory::default(), told: BTreeMap::new() }
+    }
+
+    /// Follows a source until `stop` comes. A pass that is under way then is done to its end.
+    ///
+    /// # Errors
+    /// None in operation: what fails is tried again.
+    pub async fn run(mut self, mut source: Source, stop: impl Future<Output = ()>) -> Result<()> {
+        let (sender, mut receiver) = mpsc::channel(1);
+        // In a task of its own, since what it waits for must not be given up.
+        let following = tokio::spawn(async move {
+            loop {
+                let news = source.next().await;
+                if sender.send((news, Instant::now())).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut entries: Option<Vec<Entry>> = None;
+        let mut since = Instant::now();
+        let mut retry: Option<(Instant, Duration)> = None;
+        tokio::pin!(stop);
+        loop {
+            let at = retry.map_or_else(Instant::now, |(at, _)| at);
+            tokio::select! {
+                () = &mut stop => break,
+                news = receiver.recv() => match news {
+                    Some((News::Everything(all), at)) => (entries, since) = (Some(all), at),
+                    Some((News::Trouble(why), _)) => {
+                        self.status.source_failed(&why);
+                        self.line(&format!("{why}; tried again"));
+                        continue;
+                    }
+                    None => bail!("the source is not followed any more"),
+                },
+                () = sleep_until(at), if retry.is_some() => {}
+                () = self.target.changed(), if entries.is_some() && retry.is_none() => since = Instant::now(),
+            }
+            let Some(entries) = &entries else { continue };
+            retry = match self.pass(entries, since).await {
+                Ok(_) => None,
+                Err(fault) => {
+                    let wait = retry.map_or(RETRY.0, |(_, wait)| RETRY.1.min(wait * 2));
+                    self.status.failed(&format!("{fault:#}"));
+                    self.line(&format!("{}: {fault:#}; tried again in {wait:?}", self.target.name()));
+                    Some((Instant::now() + wait, wait))
+                }
+            };
+        }
+        following.abort();
+        if let Some(webhook) = self.webhook.take() {
+            webhook.finish().await;
+        }
+        self.line("stopped");
+        Ok(())
+    }
+
+    /// Makes one pass.
+    ///
+    /// # Errors
+    /// When the source or the target is not reached.
+    pub async fn once(mut self, mut source: Source) -> Result<Passed> {
+        let passed = match source.next().await {
+            News::Everything(entries) => self.pass(&entries, Instant::now()).await?,
+            News::Trouble(why) => bail!(why),
+        };
+        if let Some(webhook) = self.webhook.take() {
+            webhook.finish().await;
+        }
+        Ok(passed)
+    }
+
+    /// Writes what differs.
+    async fn pass(&mut self, entries: &[Entry], since: Instant) -> Result<Passed> {
+        let status = Arc::clone(&self.status);
+        let _passing = status.passing();
+        for _ in 0..TRIES {
+            let held = self.target.held().await?;
+            let now = clock::now()?;
+            let Rules { secret, keyring, author } = &self.rules;
+            let drafter = Drafter {
+                held: &held,
+                secret: secret.as_ref().map(|(secret, id)| (secret, id.as_str())),
+                now,
+                author: Some(author),
+                note: None,
+                version: None,
+                again: self.target.is_restored(),
+            };
+            let mut plan = plan(entries, &mut self.memory, &drafter, keyring.as_ref(), author);
+            let mut drafts = Vec::new();
+            for given in std::mem::take(&mut plan.given) {
+                let past = self.target.past(given.key()).await?;
+                drafts.push((draft(given, &drafter, &past)?, past));
+            }
+            // Settings first, then releases: where they do not fit into one transaction, what comes later may need what comes before.
+            drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
+            let outlook = loop {
+                let outlook = Outlook::of(&held, &drafts, keyring.as_ref(), now)?;
+                let in_the_way = outlook.in_the_way(&drafts);
+                if in_the_way.is_empty() {
+                    break outlook;
+                }
+                drafts.retain(|(draft, _)| !in_the_way.contains_key(&draft.key));
+                for (key, told) in in_the_way {
+                    plan.refuse(&key, &told);
+                }
+            };
+            let refused = plan.refused.len();
+            self.tell_of(&plan);
+            let written = if drafts.is_empty() {
+                Written::Same
+            } else {
+                self.target.write(held, &drafts, &outlook.policy).await?
+            };
+            let place = match written {
+                Written::Raced => continue,
+                Written::Same => None,
+                Written::Done(place) => Some(place),
+            };
+            let mut passed = Passed { refused, ..Passed::default() };
+            if let Some(place) = place {
+                passed.written = drafts.into_iter().map(|(draft, _)| (draft.key, draft.version)).collect();
+                self.applied(&passed.written, &plan, &place);
+            }
+            self.status.passed(entries.len(), &passed, since.elapsed());
+            return Ok(passed);
+        }
+        bail!("others write without a pause")
+    }
+
+    /// Tells what was written.
+    fn applied(&self, written: &[(String, u64)], plan: &Plan<'_>, place: &str) {
+        const SHOWN: usize = 20;
+        let mut lines = String::new();
+        for (key, version) in written.iter().take(SHOWN) {
+            let origin =
+                plan.origins.get(key).map_or_else(|| "taken away".to_owned(), |name| format!("from {name}"));
+            // Writing to text cannot fail.
+            let _ = writeln!(lines, "{}: version {version}, {}", shown(key), shown(&origin));
+        }
+        if written.len() > SHOWN {
+            let _ = writeln!(lines, "and {} more", written.len().saturating_sub(SHOWN));
+        }
+        let documents = counted(written.len() as u64, "document");
+        let _ = writeln!(lines, "{documents} live in {}, {place}", shown(&self.target.name()));
+        for line in lines.lines() {
+            self.line(line);
+        }
+        if let Some(webhook) = &self.webhook {
+            webhook.tell(written, &self.target.name(), place);
+        }
+    }
+
+    /// Tells what is refused, where that is news, and what is not any more.
+    fn tell_of(&mut self, plan: &Plan<'_>) {
+        let told: BTreeMap<String, String> = plan
+            .warned
+            .iter()
+            .map(|(name, told)| (name.clone(), told.clone()))
+            .chain(plan.refused.iter().map(|(name, told)| {
+                (name.clone(), format!("{told}{}: refused; what was live before stays\n", shown(name)))
+            }))
+            .collect();
+        for (name, told) in told.iter().filter(|(name, told)| self.told.get(*name) != Some(told)) {
+            (self.tell)(told);
+            if plan.refused.contains_key(name) {
+                self.status.refused();
+            }
+        }
+        for name in self.told.keys().filter(|name| !told.contains_key(*name)) {
+            self.line(&format!("{}: good again, or gone", shown(name)));
+        }
+        self.told = told;
+    }
+
+    fn line(&self, line: &str) {
+        (self.tell)(&format!("graylane sync: {line}\n"));
+    }
+}
+
+/// In which order documents are written: the highest first.
+fn rank(key: &str) -> u8 {
+    match Key::parse(key) {
+        Some(Key::Settings) => 2,
+        Some(Key::Release(_)) => 1,
+        Some(Key::Dial(_)) | None => 0,
+    }
+}
+
+/// The draft of what is given. The author is whoever keeps the target; the one that the source names is told in the note.
+fn draft(given: Given<'_>, drafter: &Drafter<'_>, past: &Past) -> Result<Draft> {
+    let (piece, key) = match given {
+        Given::Signed(draft) => return Ok(draft),
+        Given::Piece(piece, key) => (piece, key),
+    };
+    let note = noted(&piece);
+    let drafter = Drafter { note: note.as_deref(), ..*drafter };
+    match drafter.draft(&piece, &key, past, true)? {
+        Some(draft) => Ok(draft),
+        None => bail!("{key}: nothing is to be written"),
+    }
+}
+
+fn noted(piece: &Piece<'_>) -> Option<String> {
+    let text = |key| match member(&piece.node, key) {
+        Some(Node::Text(text)) => Some(text.into_owned()),
+        _ => None,
+    };
+    let author = text("author")?;
+    Some(match text("note") {
+        Some(note) => format!("{author}: {note}"),
+        None => author,
+    })
+}

@@ -1,0 +1,187 @@
+//! What is known of a bridge that runs: for probes and for Prometheus.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Passed;
+use super::source::Heard;
+
+/// A pass that takes longer hangs.
+const HANGS: Duration = Duration::from_mins(2);
+/// From 1 ms to 65 s, each twice the one before.
+const BUCKETS: u16 = 17;
+
+/// What is known of a bridge.
+#[derive(Debug)]
+pub struct Status {
+    heard: Heard,
+    registry: Registry,
+    now: Mutex<Now>,
+    source_up: Gauge,
+    target_up: Gauge,
+    entries: Gauge,
+    refused: Gauge,
+    refusals: Counter,
+    applied: Counter,
+    source_failures: Counter,
+    failures: Counter,
+    applied_at: Gauge<f64, AtomicU64>,
+    contact_at: Gauge<f64, AtomicU64>,
+    lag: Histogram,
+    pub(super) webhook_failures: Counter,
+}
+
+/// What is so right now.
+#[derive(Debug)]
+struct Now {
+    passing: Option<Instant>,
+    /// Why what the source says is not live as far as it is good; none where it is.
+    trouble: Option<String>,
+}
+
+/// A pass that is under way, for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Passing<'s>(&'s Status);
+
+impl Status {
+    /// Of a bridge that has done nothing yet.
+    pub fn new(heard: Heard) -> Self {
+        let mut registry = Registry::with_prefix("graylane_sync");
+        let seconds = || Unit::Seconds;
+        let status_lag = Histogram::new((0..BUCKETS).map(|power| 0.001 * f64::from(1_u32 << power)));
+        let status = Status {
+            heard,
+            registry: Registry::default(),
+            now: Mutex::new(Now { passing: None, trouble: Some("nothing was read yet".to_owned()) }),
+            source_up: Gauge::default(),
+            target_up: Gauge::default(),
+            entries: Gauge::default(),
+            refused: Gauge::default(),
+            refusals: Counter::default(),
+            applied: Counter::default(),
+            source_failures: Counter::default(),
+            failures: Counter::default(),
+            applied_at: Gauge::default(),
+            contact_at: Gauge::default(),
+            lag: status_lag,
+            webhook_failures: Counter::default(),
+        };
+        registry.register("source_up", "1 while the source is heard", status.source_up.clone());
+        registry.register("target_up", "1 while what is to be written can be", status.target_up.clone());
+        registry.register("entries", "Files or nodes that the source has", status.entries.clone());
+        registry.register(
+            "refused",
+            "Files or nodes that count for nothing as they are",
+            status.refused.clone(),
+        );
+        registry.register("refusals", "Files or nodes that were refused", status.refusals.clone());
+        registry.register("applied_documents", "Documents written", status.applied.clone());
+        registry.register(
+            "source_failures",
+            "Times that the source could not be read",
+            status.source_failures.clone(),
+        );
+        registry.register("target_failures", "Passes that failed at the target", status.failures.clone());
+        registry.register("webhook_failures", "Messages that nobody took", status.webhook_failures.clone());
+        registry.register_with_unit(
+            "applied_timestamp",
+            "When a document was written last, since 1970",
+            seconds(),
+            status.applied_at.clone(),
+        );
+        registry.register_with_unit(
+            "contact_timestamp",
+            "When the source was heard last, since 1970",
+            seconds(),
+            status.contact_at.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "From when the source told of a change until it was written",
+            seconds(),
+            status.lag.clone(),
+        );
+        Status { registry, ..status }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn passing(&self) -> Passing<'_> {
+        self.now().passing = Some(Instant::now());
+        Passing(self)
+    }
+
+    pub(super) fn passed(&self, entries: usize, passed: &Passed, lag: Duration) {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.entries.set(count(entries));
+        self.refused.set(count(passed.refused));
+        self.target_up.set(1);
+        self.now().trouble = None;
+        if !passed.written.is_empty() {
+            self.applied.inc_by(passed.written.len() as u64);
+            self.applied_at.set(since_1970());
+            self.lag.observe(lag.as_secs_f64());
+        }
+    }
+
+    pub(super) fn refused(&self) {
+        self.refusals.inc();
+    }
+
+    pub(super) fn source_failed(&self, why: &str) {
+        self.source_failures.inc();
+        self.now().trouble = Some(why.to_owned());
+    }
+
+    pub(super) fn failed(&self, why: &str) {
+        self.failures.inc();
+        self.target_up.set(0);
+        self.now().trouble = Some(why.to_owned());
+    }
+
+    /// Whether it is alive: an error says why it is to be started anew.
+    pub(super) fn alive(&self) -> Result<(), String> {
+        let hangs = self.now().passing.is_some_and(|began| began.elapsed() > HANGS);
+        if hangs { Err(format!("a pass takes longer than {HANGS:?}")) } else { Ok(()) }
+    }
+
+    /// Whether what the source says is live as far as it is good, and a change would be noticed; else why not.
+    pub(super) fn ready(&self) -> Result<(), String> {
+        match &self.now().trouble {
+            Some(trouble) => Err(trouble.clone()),
+            None if !self.heard.get() => Err("the source is not heard".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// The metrics, in the text format of `OpenMetrics`.
+    pub(super) fn metrics(&self) -> String {
+        self.source_up.set(i64::from(self.heard.get()));
+        if self.heard.get() {
+            self.contact_at.set(since_1970());
+        }
+        let mut out = String::new();
+        // Writing to text cannot fail.
+        let _ = encode(&mut out, &self.registry);
+        out
+    }
+}
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.now().passing = None;
+    }
+}
+
+fn since_1970() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,96 @@
+//! Where documents come from.
+
+mod folder;
+mod zookeeper;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use graylane_document::limits;
+
+pub use folder::Folder;
+pub use zookeeper::{Address, ZooKeeper};
+
+use crate::document::Form;
+use crate::published::Text;
+
+/// A source of documents.
+#[derive(Debug)]
+pub enum Source {
+    /// Files in a folder.
+    Folder(Folder),
+    /// Nodes of a `ZooKeeper`.
+    ZooKeeper(Box<ZooKeeper>),
+}
+
+/// What a source has to say.
+#[derive(Debug)]
+pub enum News {
+    /// Everything that it has.
+    Everything(Vec<Entry>),
+    /// It cannot be read, and why. It is tried again.
+    Trouble(String),
+}
+
+/// A file or a node, in which a document stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The text, and how it is called in messages.
+    pub text: Text,
+    /// The key of a document that its place says; a file has none.
+    pub key: Option<String>,
+    /// Why it counts for nothing; what it said before stays.
+    pub fault: Option<String>,
+}
+
+/// Whether a source is heard right now, and would tell of a change. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    /// Whether it is.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, is_heard: bool) {
+        self.0.store(is_heard, Ordering::Relaxed);
+    }
+}
+
+impl Source {
+    /// Waits for everything that it has: at once when it was opened, then whenever something has changed.
+    ///
+    /// What has changed is lost where this is not waited for to its end.
+    pub async fn next(&mut self) -> News {
+        match self {
+            Source::Folder(folder) => folder.next().await,
+            Source::ZooKeeper(zookeeper) => zookeeper.next().await,
+        }
+    }
+
+    /// Whether it is heard.
+    pub fn heard(&self) -> Heard {
+        match self {
+            Source::Folder(folder) => folder.heard.clone(),
+            Source::ZooKeeper(zookeeper) => zookeeper.heard.clone(),
+        }
+    }
+}
+
+impl Entry {
+    /// What stands in a place of this name.
+    fn new(name: String, key: Option<String>, bytes: Vec<u8>) -> Self {
+        let form = Form::of(Path::new(&name));
+        let (text, fault) = if bytes.len() > limits::VALUE {
+            (String::new(), Some(format!("{} bytes: at most {} are read", bytes.len(), limits::VALUE)))
+        } else {
+            match String::from_utf8(bytes) {
+                Ok(text) => (text, None),
+                Err(_) => (String::new(), Some("it is no text in UTF-8".to_owned())),
+            }
+        };
+        Entry { text: Text { name, form, text }, key, fault }
+    }
+}

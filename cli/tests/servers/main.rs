@@ -1,0 +1,7 @@
+//! What is published in a real etcd, taken back, listed, and kept as a folder or a real ZooKeeper says.
+#![cfg(test)]
+
+mod ground;
+mod publish;
+mod rollback;
+mod sync;
