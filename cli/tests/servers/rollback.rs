@@ -4,9 +4,7 @@ mod real_etcd {
     use std::time::Duration;
 
     use graylane_etcd::Keys;
-    use graylane_testbed::{
-        Bootstrap, Context, Envoy, Etcd, Result, block_on, eventually, module, watch_module,
-    };
+    use graylane_testbed::{Bootstrap, Context, Envoy, Etcd, Result, block_on, eventually};
     use serde_json::{Value, json};
 
     use crate::ground::{Ground, Ran, SHOP, payload};
@@ -137,17 +135,7 @@ mod real_etcd {
 
     /// An Envoy that follows an etcd; where its lanes are does not matter.
     async fn proxy(etcd: &Etcd) -> Result<Envoy> {
-        let mut bootstrap = Bootstrap::load("etcd")?;
-        bootstrap.endpoint("etcd", etcd.address())?;
-        let document = bootstrap.document_mut();
-        let watch =
-            document.pointer_mut("/bootstrap_extensions/0/typed_config/config").context("no watch")?;
-        watch["vm_config"]["code"]["local"]["filename"] = watch_module()?.to_str().into();
-        let filter = document
-            .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config")
-            .context("no filter")?;
-        filter["config"]["vm_config"]["code"]["local"]["filename"] = module()?.to_str().into();
-        Envoy::on(bootstrap).start().await
+        Envoy::on(Bootstrap::following(&etcd.addresses())?).start().await
     }
 
     /// Waits until the status ends with this code, and returns what it says then.

@@ -23,6 +23,23 @@ impl Bootstrap {
         Self::read(&locate::root().join("envoy").join(format!("{name}.yaml")))
     }
 
+    /// `envoy/etcd.yaml` with the finished modules, and these members of an etcd as the endpoints of its cluster `etcd`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a module is missing.
+    pub fn following(etcd: &[SocketAddr]) -> Result<Self> {
+        let mut bootstrap = Self::load("etcd")?;
+        let (filter, watch) = (locate::module()?, locate::watch_module()?);
+        each_object(&mut bootstrap.document, &mut |object| {
+            if let Some(Value::String(file)) = object.get_mut("filename") {
+                let module = if file.ends_with("graylane-watch.wasm") { &watch } else { &filter };
+                *file = module.display().to_string();
+            }
+        });
+        bootstrap.endpoints("etcd", etcd)?;
+        Ok(bootstrap)
+    }
+
     /// Any bootstrap file.
     ///
     /// # Errors
@@ -52,9 +69,7 @@ impl Bootstrap {
     /// # Errors
     /// When there is no such cluster.
     pub fn endpoint(&mut self, cluster: &str, address: SocketAddr) -> Result<&mut Self> {
-        let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
-        let endpoint = json!({"endpoint": {"address": {"socket_address": socket}}});
-        self.endpoints(cluster, &json!([{"lb_endpoints": [endpoint]}]))
+        self.endpoints(cluster, &[address])
     }
 
     /// Lets a cluster have no endpoint at all.
@@ -62,7 +77,7 @@ impl Bootstrap {
     /// # Errors
     /// When there is no such cluster.
     pub fn no_endpoint(&mut self, cluster: &str) -> Result<&mut Self> {
-        self.endpoints(cluster, &json!([]))
+        self.endpoints(cluster, &[])
     }
 
     /// Takes a cluster out; routes may go on naming it, as they may under a control plane.
@@ -98,13 +113,22 @@ impl Bootstrap {
         self
     }
 
-    fn endpoints(&mut self, cluster: &str, endpoints: &Value) -> Result<&mut Self> {
-        let found = self.cluster(cluster)?;
-        found.insert("load_assignment".into(), json!({"cluster_name": cluster, "endpoints": endpoints}));
+    fn endpoints(&mut self, cluster: &str, addresses: &[SocketAddr]) -> Result<&mut Self> {
+        let endpoint = |address: &SocketAddr| {
+            let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
+            json!({"endpoint": {"address": {"socket_address": socket}}})
+        };
+        let endpoints: Vec<_> = addresses.iter().map(endpoint).collect();
+        let assignment = json!({"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]});
+        self.cluster(cluster)?.insert("load_assignment".into(), assignment);
         Ok(self)
     }
 
-    fn cluster(&mut self, name: &str) -> Result<&mut Map<String, Value>> {
+    /// A cluster, to change.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub fn cluster(&mut self, name: &str) -> Result<&mut Map<String, Value>> {
         let known = self.clusters().join(", ");
         let clusters = self.document.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
         clusters

@@ -3,18 +3,21 @@
 mod witness;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use graylane_testbed::{
-    Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually, module, watch_module,
-};
+use graylane_etcd::Transaction;
+use graylane_testbed::{Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually};
 use serde_json::{Value, json};
 
 pub(crate) use witness::{Witness, report};
 
 /// How long anything may take until it is in force.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// As many writes etcd takes in one transaction by default.
+const AT_ONCE: usize = 128;
 
 /// How many workers Envoy has.
 const WORKERS: usize = 2;
@@ -34,33 +37,15 @@ impl Proxy {
     /// As [`start`](Self::start), with all of these members as endpoints of the cluster `etcd`, into which `cluster` is merged.
     pub(crate) async fn of(etcd: &[SocketAddr], cluster: &Value, more: Value) -> Result<Self> {
         let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
-        let mut bootstrap = Bootstrap::load("etcd")?;
+        let mut bootstrap = Bootstrap::following(etcd)?;
         bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
-        let document = bootstrap.document_mut();
-        let clusters = document.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
-        let found = clusters.into_iter().flatten().find(|found| found["name"] == "etcd");
-        let found = found.context("no cluster etcd")?;
-        let endpoint = |address: &SocketAddr| {
-            let socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
-            json!({"endpoint": {"address": {"socket_address": socket}}})
-        };
-        let endpoints: Vec<_> = etcd.iter().map(endpoint).collect();
-        found["load_assignment"]["endpoints"] = json!([{"lb_endpoints": endpoints}]);
-        for (key, value) in cluster.as_object().into_iter().flatten() {
-            found[key] = value.clone();
-        }
-        let watch =
-            document.pointer_mut("/bootstrap_extensions/0/typed_config/config").context("no watch")?;
-        watch["vm_config"]["code"]["local"]["filename"] = watch_module()?.to_str().into();
+        bootstrap.cluster("etcd")?.extend(cluster.as_object().cloned().unwrap_or_default());
         let mut configuration = json!({"etcd": {"cluster": "etcd", "prefix": "/policies/"}});
         for (key, value) in more.as_object().into_iter().flatten() {
             configuration[key] = value.clone();
         }
-        watch["configuration"]["value"] = configuration.to_string().into();
-        let filter = document
-            .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config")
-            .context("no filter")?;
-        filter["config"]["vm_config"]["code"]["local"]["filename"] = module()?.to_str().into();
+        let watch = bootstrap.document_mut().pointer_mut("/bootstrap_extensions/0/typed_config/config");
+        watch.context("no watch")?["configuration"]["value"] = configuration.to_string().into();
         let envoy = Envoy::on(bootstrap).concurrency(u32::try_from(WORKERS)?).start().await?;
         Ok(Proxy { envoy, _lanes: lanes })
     }
@@ -132,6 +117,21 @@ impl Proxy {
     }
 }
 
+/// Puts a document of each of these releases, in few transactions.
+pub(crate) async fn put_all(
+    client: &graylane_etcd::Client,
+    names: impl Iterator<Item = String>,
+    document: impl Fn(&str) -> String,
+) -> Result<()> {
+    let names: Vec<_> = names.collect();
+    for some in names.chunks(AT_ONCE) {
+        let put =
+            |all: Transaction, name: &String| all.put(format!("/policies/releases/{name}"), document(name));
+        client.transact(some.iter().fold(Transaction::default(), put)).await?;
+    }
+    Ok(())
+}
+
 /// A canary on a host of its own name.
 pub(crate) fn canary(name: &str, percent: u32) -> Value {
     json!({
@@ -157,4 +157,33 @@ pub(crate) fn telling(name: &str, version: u64) -> Value {
         "name": name, "match": {"hosts": [name]}, "lanes": [{"name": "stable"}, {"name": lane}],
         "canary": {"stable": "stable", "candidates": [{"lane": lane, "percent": 100}]},
     })
+}
+
+/// What is told of many times.
+pub(crate) struct Figures {
+    pub(crate) median: Duration,
+    pub(crate) p99: Duration,
+    most: Duration,
+}
+
+impl Figures {
+    pub(crate) fn of(all: &mut [Duration]) -> Self {
+        all.sort_unstable();
+        let at = |part: usize| all[(all.len() * part / 100).min(all.len() - 1)];
+        Figures { median: at(50), p99: at(99), most: at(100) }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let Figures { median, p99, most } = *self;
+        write!(
+            out,
+            "median {:.2} ms, p99 {:.2} ms, at most {:.2} ms",
+            millis(median),
+            millis(p99),
+            millis(most)
+        )
+    }
 }

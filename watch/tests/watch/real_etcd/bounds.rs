@@ -2,17 +2,14 @@
 
 use std::time::Instant;
 
-use graylane_etcd::Transaction;
 use graylane_testbed::{Cut, Etcd, Result, block_on, eventually};
 use serde_json::{Value, json};
 
-use crate::support::{LIMIT, Proxy, Witness, report, telling, versioned};
+use crate::support::{LIMIT, Proxy, Witness, put_all, report, telling, versioned};
 
 /// The most bytes of a value, as docs/documents.md says.
 const LARGEST: usize = 1 << 20;
 const MANY: usize = 10_000;
-/// As many writes etcd takes in one transaction.
-const AT_ONCE: usize = 128;
 
 /// A document of exactly so many bytes.
 fn of_size(version: u64, size: usize) -> String {
@@ -68,13 +65,8 @@ fn ten_thousand_documents_are_in_force_soon_after_the_start() -> Result<()> {
     block_on(async {
         let etcd = Etcd::start().await?;
         let client = etcd.client().await?;
-        let names: Vec<String> = (0..MANY - 2).map(|number| format!("many{number:05}")).collect();
-        for some in names.chunks(AT_ONCE) {
-            let put = |all: Transaction, name: &String| {
-                all.put(format!("/policies/releases/{name}"), versioned(name, 1))
-            };
-            client.transact(some.iter().fold(Transaction::default(), put)).await?;
-        }
+        let names = (0..MANY - 2).map(|number| format!("many{number:05}"));
+        put_all(&client, names, |name| versioned(name, 1)).await?;
         // The first and the last of the list.
         client.put("/policies/releases/aaa", versioned("aaa", 1)).await?;
         client.put("/policies/releases/zzz", versioned("zzz", 1)).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use graylane_testbed::{Etcd, Request, Result, block_on};
 use serde_json::json;
 
-use crate::support::{Proxy, canary, document};
+use crate::support::{Figures, Proxy, canary, document};
 
 const PUTS: usize = 200;
 
@@ -38,32 +38,4 @@ fn a_put_is_in_force_on_both_workers_within_milliseconds() -> Result<()> {
         println!("acknowledged -> in force on both:    {}", Figures::of(&mut all));
         Ok(())
     })
-}
-
-struct Figures {
-    median: Duration,
-    p99: Duration,
-    most: Duration,
-}
-
-impl Figures {
-    fn of(all: &mut [Duration]) -> Self {
-        all.sort_unstable();
-        let at = |part: usize| all[(all.len() * part / 100).min(all.len() - 1)];
-        Figures { median: at(50), p99: at(99), most: at(100) }
-    }
-}
-
-impl std::fmt::Display for Figures {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let millis = |time: Duration| time.as_secs_f64() * 1e3;
-        let Figures { median, p99, most } = *self;
-        write!(
-            out,
-            "median {:.2} ms, p99 {:.2} ms, at most {:.2} ms",
-            millis(median),
-            millis(p99),
-            millis(most)
-        )
-    }
 }

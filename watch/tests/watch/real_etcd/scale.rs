@@ -2,15 +2,12 @@
 
 use std::time::Instant;
 
-use graylane_etcd::Transaction;
 use graylane_testbed::{Etcd, Request, Result, block_on};
 use serde_json::json;
 
-use crate::support::{Proxy, canary, document};
+use crate::support::{Proxy, canary, document, put_all};
 
 const RELEASES: usize = 10_000;
-/// As many keys as etcd takes in one transaction by default.
-const AT_ONCE: usize = 128;
 const CHANGES: u64 = 50;
 
 /// Bounds with room for a slow machine; the figures themselves are printed.
@@ -32,13 +29,7 @@ fn ten_thousand_releases_hold_no_worker_up_and_fit() -> Result<()> {
         let before = proxy.envoy.process().resident_bytes()?;
 
         let began = Instant::now();
-        let numbers: Vec<usize> = (1..RELEASES).collect();
-        for some in numbers.chunks(AT_ONCE) {
-            let put = |put: Transaction, number: &usize| {
-                put.put(key(*number), document(1, &canary(&name(*number), 0)))
-            };
-            client.transact(some.iter().fold(Transaction::default(), put)).await?;
-        }
+        put_all(&client, (1..RELEASES).map(name), |name| document(1, &canary(name, 0))).await?;
         let written = began.elapsed();
         let began = Instant::now();
         // Nobody asks anything meanwhile, so each worker takes all of it over with its next request.
