@@ -162,7 +162,9 @@ impl Live {
     /// Takes out of `staged` what cannot stand beside the rest, and makes claims and index anew.
     fn relink(&mut self, staged: &mut BTreeMap<String, Option<Segment>>, refused: &mut Faults) {
         let before = self.plan.segments.clone();
-        let (names, free) = (self.places.clone(), self.free.clone());
+        let free = self.free.clone();
+        let added: Vec<String> =
+            staged.keys().filter(|name| !self.places.contains_key(name.as_str())).cloned().collect();
         for round in 0..=ROUNDS {
             let mut faults = Faults::new();
             let mut for_all = PolicyErrors::default();
@@ -196,7 +198,9 @@ impl Live {
                 faults = staged.keys().map(|name| (name.clone(), for_all.clone())).collect();
             }
             self.plan.segments.clone_from(&before);
-            self.places.clone_from(&names);
+            for name in &added {
+                self.places.remove(name);
+            }
             self.free.clone_from(&free);
             staged.retain(|name, _| !faults.contains_key(name));
             refused.append(&mut faults);

@@ -166,7 +166,7 @@ impl Watch {
         let generation = self.writer.write(live, settings, revision, |part, bytes| {
             host::share(&graylane::pages::shared_key(name, part), bytes);
         });
-        // First of all: workers wait for it, and to count what is at fault takes a look at every document.
+        // First of all: workers wait for it.
         self.metrics.handed_over(generation);
         self.metrics.in_force(revision, self.store.releases(), self.store.faulty());
         for fault in faults {

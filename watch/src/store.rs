@@ -21,7 +21,7 @@ use graylane::compile::LANGUAGE;
 use graylane::compile::live::Live;
 use graylane::error::PolicyErrors;
 use graylane::policy::{Map, Policy, Release};
-use graylane_document::{Content, Dial, Document, Key, Keyring, open};
+use graylane_document::{Content, Dial, Document, Key, Keyring, Stamp, open};
 
 pub use fault::{Fault, Reason};
 use slot::{Place, Slot};
@@ -41,6 +41,8 @@ pub struct Store {
     dials: BTreeMap<String, Slot<Dial>>,
     /// Keys that are no document's.
     strange: BTreeSet<String>,
+    /// Keys of documents that are at fault; during a change also of those that were.
+    faulty: BTreeSet<String>,
     /// The document that says what is in force for all releases; empty for none.
     document: Vec<u8>,
     live: Live,
@@ -68,6 +70,7 @@ impl Store {
             releases: BTreeMap::new(),
             dials: BTreeMap::new(),
             strange: BTreeSet::new(),
+            faulty: BTreeSet::new(),
             document: Vec::new(),
             live,
             faults: Vec::new(),
@@ -86,7 +89,7 @@ impl Store {
 
     /// How many documents are not in force as they stand in the store.
     pub fn faulty(&self) -> usize {
-        self.strange.len() + self.places().filter(|(_, place)| place.fault().is_some()).count()
+        self.strange.len() + self.faulty.len()
     }
 
     /// What stands below a key, if something ever did.
@@ -136,6 +139,9 @@ impl Store {
             }
             touched = self.waiting();
         }
+        let mut faulty = std::mem::take(&mut self.faulty);
+        faulty.retain(|key| self.place(key).is_some_and(|place| place.fault().is_some()));
+        self.faulty = faulty;
         std::mem::take(&mut self.faults)
     }
 
@@ -180,7 +186,7 @@ impl Store {
             if !place.is_in_force() {
                 return place.forgive();
             }
-            if place.keep(Reason::Deleted, None) {
+            if self.keep(key, Reason::Deleted, None) {
                 let help =
                     "the key is gone, which nobody has signed; what was in force stays: publish a removal";
                 self.faults.push(Fault::about(key, Reason::Deleted, help));
@@ -193,9 +199,19 @@ impl Store {
         }
     }
 
+    /// What is in force below a key stays, see [`Place::keep`].
+    fn keep(&mut self, key: &str, reason: Reason, stale: Option<Stamp>) -> bool {
+        self.faulty.insert(key.to_owned());
+        self.place_mut(key).is_some_and(|place| place.keep(reason, stale))
+    }
+
     fn refuse(&mut self, key: &str, reason: Reason, errors: PolicyErrors) {
         let is_news = match self.place_mut(key) {
-            Some(place) => place.blame(reason),
+            Some(place) => {
+                let is_news = place.blame(reason);
+                self.faulty.insert(key.to_owned());
+                is_news
+            }
             None => self.strange.insert(key.to_owned()),
         };
         if is_news {

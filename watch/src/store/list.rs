@@ -26,9 +26,9 @@ impl Store {
             let is_lost = matches!(place.fault(), Some(Reason::Empty | Reason::History));
             match (place.is_in_force(), is_empty, is_another_history) {
                 (true, true, _) => {
-                    place.keep(Reason::Empty, None);
+                    self.keep(&key, Reason::Empty, None);
                 }
-                (true, false, true) => self.keep(&key, None),
+                (true, false, true) => self.keep_lost(&key, None),
                 (true, false, false) if is_lost => {}
                 _ => values.push(Change { key, value: None }),
             }
@@ -56,18 +56,17 @@ impl Store {
             known == Some(stamp)
         };
         if is_stale {
-            self.keep(&found.key, Some(stamp));
+            self.keep_lost(&found.key, Some(stamp));
         }
         is_stale
     }
 
     /// What is in force below a key stays: the store is an older one.
-    fn keep(&mut self, key: &str, stale: Option<Stamp>) {
+    fn keep_lost(&mut self, key: &str, stale: Option<Stamp>) {
         let help =
             "the store is an older one and does not have what was here last; that stays: publish it again";
-        let fault = Fault::about(key, Reason::History, help);
-        if self.place_mut(key).is_some_and(|place| place.keep(Reason::History, stale)) {
-            self.faults.push(fault);
+        if self.keep(key, Reason::History, stale) {
+            self.faults.push(Fault::about(key, Reason::History, help));
         }
     }
 }

@@ -237,6 +237,8 @@ proptest! {
                 let before = served.insert(key.clone(), now).unwrap_or_default();
                 prop_assert!(now >= before, "{key}: {now} after {before}");
             }
+            let faulty = store.places().filter(|(_, place)| place.fault().is_some()).count();
+            prop_assert_eq!(store.faulty(), faulty + store.strange.len());
             let good = store.releases.iter().filter(|(_, slot)| slot.good().is_some());
             let good: Vec<_> = good.map(|(name, _)| name.as_str()).collect();
             prop_assert_eq!(good, in_force(&store));
