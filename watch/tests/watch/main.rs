@@ -14,4 +14,5 @@ mod real_etcd {
     mod latency;
     mod members;
     mod scale;
+    mod slowest;
 }

@@ -11,7 +11,7 @@ use graylane_etcd::Transaction;
 use graylane_testbed::{Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually};
 use serde_json::{Value, json};
 
-pub(crate) use witness::{Witness, report};
+pub(crate) use witness::{Asked, Witness, report};
 
 /// How long anything may take until it is in force.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);

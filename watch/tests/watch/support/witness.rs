@@ -22,9 +22,16 @@ pub(crate) struct Witness {
     asking: Vec<JoinHandle<Result<()>>>,
 }
 
+/// A request and how long its answer took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) sent: Instant,
+    pub(crate) took: Duration,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
-    requests: u64,
+    asked: Vec<Asked>,
     now: BTreeMap<(usize, &'static str), Option<u64>>,
     highest: BTreeMap<(usize, &'static str), u64>,
     /// An older version after a later one.
@@ -71,11 +78,16 @@ impl Witness {
 
     /// Waits until every worker was asked once more for every host after this moment.
     pub(crate) async fn once_more(&self) -> Result<()> {
-        let before = lock(&self.seen).requests;
-        let rounds = 4 * u64::try_from(lock(&self.seen).now.len())?;
+        let before = lock(&self.seen).asked.len();
+        let rounds = 4 * lock(&self.seen).now.len();
         let what = "every worker to be asked again";
-        eventually(what, LIMIT, async || Ok((lock(&self.seen).requests >= before + rounds).then_some(())))
+        eventually(what, LIMIT, async || Ok((lock(&self.seen).asked.len() >= before + rounds).then_some(())))
             .await
+    }
+
+    /// The requests so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        lock(&self.seen).asked.clone()
     }
 
     /// Ends: no version went back, and of no host but `deleted` ones it was gone.
@@ -113,8 +125,10 @@ async fn ask(
     while !ends.load(Ordering::Relaxed) {
         for host in hosts {
             let request = Request::get("/").host(host).header("x-gray-id", "u-1");
-            let version = version(&client.send(&request).await?.echo()?)?;
-            lock(&seen).note(worker, host, version);
+            let sent = Instant::now();
+            let response = client.send(&request).await?;
+            let asked = Asked { sent, took: sent.elapsed() };
+            lock(&seen).note(worker, host, version(&response.echo()?)?, asked);
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -132,8 +146,8 @@ fn version(echo: &graylane_testbed::Echo) -> Result<Option<u64>> {
 }
 
 impl Seen {
-    fn note(&mut self, worker: usize, host: &'static str, version: Option<u64>) {
-        self.requests += 1;
+    fn note(&mut self, worker: usize, host: &'static str, version: Option<u64>, asked: Asked) {
+        self.asked.push(asked);
         let before = self.now.insert((worker, host), version).flatten();
         let highest = self.highest.entry((worker, host)).or_default();
         match version {
