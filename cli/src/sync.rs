@@ -8,6 +8,7 @@
 //! The source is the truth: what somebody else writes in its place is written over, and what it does not say any more is taken away if
 //! it came from here. What is wrong in it changes nothing but what is told: what was live before stays.
 
+mod etcd;
 mod health;
 mod metrics;
 mod plan;
@@ -94,31 +95,31 @@ impl Sync {
     /// None in operation: what fails is tried again.
     pub async fn run(mut self, mut source: Source, stop: impl Future<Output = ()>) -> Result<()> {
         let (sender, mut receiver) = mpsc::channel(1);
-        // In a task of its own, since what it waits for must not be given up.
-        let following = tokio::spawn(async move {
+        // Polled for as long as this runs, since what it waits for must not be given up.
+        let following = async move {
             loop {
                 let news = source.next().await;
                 if sender.send((news, Instant::now())).await.is_err() {
                     return;
                 }
             }
-        });
+        };
         let mut entries: Option<Vec<Entry>> = None;
         let mut since = Instant::now();
         let mut retry: Option<(Instant, Duration)> = None;
-        tokio::pin!(stop);
+        tokio::pin!(following, stop);
         loop {
             let at = retry.map_or_else(Instant::now, |(at, _)| at);
             tokio::select! {
                 () = &mut stop => break,
-                news = receiver.recv() => match news {
-                    Some((News::Everything(all), at)) => (entries, since) = (Some(all), at),
-                    Some((News::Trouble(why), _)) => {
+                () = &mut following => bail!("the source is not followed any more"),
+                Some((news, at)) = receiver.recv() => match news {
+                    News::Everything(all) => (entries, since) = (Some(all), at),
+                    News::Trouble(why) => {
                         self.status.source_failed(&why);
                         self.line(&format!("{why}; tried again"));
                         continue;
                     }
-                    None => bail!("the source is not followed any more"),
                 },
                 () = sleep_until(at), if retry.is_some() => {}
                 () = self.target.changed(), if entries.is_some() && retry.is_none() => since = Instant::now(),
@@ -134,7 +135,6 @@ impl Sync {
                 }
             };
         }
-        following.abort();
         if let Some(webhook) = self.webhook.take() {
             webhook.finish().await;
         }
@@ -174,7 +174,8 @@ impl Sync {
                 version: None,
                 again: self.target.is_restored(),
             };
-            let mut plan = plan(entries, &mut self.memory, &drafter, keyring.as_ref(), author);
+            let is_verified = self.target.is_verified();
+            let mut plan = plan(entries, &mut self.memory, &drafter, keyring.as_ref(), is_verified);
             let mut drafts = Vec::new();
             for given in std::mem::take(&mut plan.given) {
                 let past = self.target.past(given.key()).await?;
@@ -183,7 +184,7 @@ impl Sync {
             // Settings first, then releases: where they do not fit into one transaction, what comes later may need what comes before.
             drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
             let outlook = loop {
-                let outlook = Outlook::of(&held, &drafts, keyring.as_ref(), now)?;
+                let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| is_verified), now)?;
                 let in_the_way = outlook.in_the_way(&drafts);
                 if in_the_way.is_empty() {
                     break outlook;

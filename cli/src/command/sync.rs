@@ -1,5 +1,6 @@
 //! `graylane sync`: what a folder or a `ZooKeeper` says, kept live where proxies read it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use clap::{Args, Subcommand};
 use graylane_cli::document::Form;
 use graylane_cli::keys;
 use graylane_cli::keys::Keys;
-use graylane_cli::sync::source::{Address, Folder, Source, ZooKeeper};
+use graylane_cli::sync::source::{self, Address, Folder, Source, ZooKeeper};
 use graylane_cli::sync::target::{Ecds, Etcd, Target};
 use graylane_cli::sync::{self, Passed, Rules, Status, Webhook};
 use graylane_cli::words::counted;
@@ -23,7 +24,7 @@ use crate::{Outcome, input, output};
 
 const HELP: &str = "\
 The source is a folder, of which every .yaml, .yml and .json below it is read, names that begin with a dot left out; or the nodes
-settings, releases/NAME and dials/NAME below one of ZooKeeper. In each stands what graylane publish takes: a release, a dial, settings, a
+settings, releases/NAME and dials/NAME below one of ZooKeeper; or, for a file, the documents in an etcd. In each stands what graylane publish takes: a release, a dial, settings, a
 document of one of them, a signed envelope; in a file, or in the node of the prefix itself, also a whole policy.
 
 The source is the truth. What differs from it is checked as by graylane publish, and written: also what somebody else has put in its
@@ -32,6 +33,8 @@ users though its revision was not raised. What is gone from the source is taken 
 could be read; an empty source takes nothing away.
 
 --listen serves /healthz, /readyz and /metrics (Prometheus). SIGTERM and Ctrl-C end it after the pass that is under way.
+
+With --signers, signatures are verified as proxies do; a file is for proxies that do not, so what is not signed is refused for it.
 
 Exit codes: 0 it was stopped, or with --once all of it is live; 1 with --once, something is refused; 2 it could not be carried out.";
 
@@ -42,7 +45,8 @@ const ETCD_EXAMPLES: &str = "\n\nExamples:
 
 const ENVOY_EXAMPLES: &str = "\n\nExamples:
   graylane sync envoy --from policies/ --trust edge -o ecds.json
-  graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json";
+  graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json
+  graylane sync envoy --from etcd --etcd http://127.0.0.1:2379 --trust edge --watch policies -o ecds.json";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sync {
@@ -53,7 +57,7 @@ pub(crate) enum Sync {
 /// What all of them are given.
 #[derive(Args, Debug)]
 struct Common {
-    /// A folder, or zookeeper://HOST:PORT,HOST:PORT/policies
+    /// A folder, zookeeper://HOST:PORT,HOST:PORT/policies, or etcd
     #[arg(long, value_name = "SOURCE", value_parser = Where::parse)]
     from: Where,
     /// The file of a name and a password with a colon between, for ZooKeeper's scheme digest
@@ -103,6 +107,8 @@ pub(crate) struct EnvoyOptions {
     common: Common,
     #[command(flatten)]
     filter: FilterOptions,
+    #[command(flatten)]
+    etcd: etcd::Etcd,
     /// The file, which is replaced by one rename
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -114,40 +120,50 @@ pub(crate) struct EnvoyOptions {
 /// Where documents come from.
 #[derive(Clone, Debug)]
 enum Where {
+    Etcd,
     Folder(PathBuf),
     ZooKeeper(Address),
 }
 
 impl Where {
     fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with(Address::SCHEME) {
-            Address::parse(text).map(Where::ZooKeeper)
-        } else {
-            Ok(Where::Folder(text.into()))
+        Ok(match text {
+            "etcd" => Where::Etcd,
+            _ if text.starts_with(Address::SCHEME) => Where::ZooKeeper(Address::parse(text)?),
+            _ => Where::Folder(text.into()),
+        })
+    }
+}
+
+impl fmt::Display for Where {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Where::Etcd => out.write_str("etcd"),
+            Where::Folder(path) => path.display().fmt(out),
+            Where::ZooKeeper(address) => address.fmt(out),
         }
     }
 }
 
 impl Common {
-    fn source(&self) -> Result<Source> {
+    /// The source; an etcd is one where the target is another.
+    fn source(&self, etcd: Option<&etcd::Etcd>) -> Result<Source> {
         let user = self.zookeeper_user_file.as_deref().map(input::read).transpose()?;
-        Ok(match &self.from {
-            Where::Folder(_) if user.is_some() => {
-                bail!("--zookeeper-user-file is for a ZooKeeper, and the source is a folder")
+        if user.is_some() && !matches!(self.from, Where::ZooKeeper(_)) {
+            bail!("--zookeeper-user-file is for a ZooKeeper, and the source is {}", self.from);
+        }
+        Ok(match (&self.from, etcd) {
+            (Where::Etcd, None) => bail!("etcd is the target; a folder of that name is ./etcd"),
+            (Where::Etcd, Some(etcd)) => {
+                Source::Etcd(Box::new(source::Etcd::new(etcd.access()?, etcd.prefix.clone())))
             }
-            Where::Folder(path) => Source::Folder(Folder::new(path.clone())),
-            Where::ZooKeeper(address) => {
+            (_, Some(etcd)) if etcd.is_named() => bail!("--etcd is for --from etcd"),
+            (Where::Folder(path), _) => Source::Folder(Folder::new(path.clone())),
+            (Where::ZooKeeper(address), _) => {
                 let user = user.map(|user| user.trim_end_matches(['\r', '\n']).to_owned());
                 Source::ZooKeeper(Box::new(ZooKeeper::new(address.clone(), user)))
             }
         })
-    }
-
-    fn shown_source(&self) -> String {
-        match &self.from {
-            Where::Folder(path) => path.display().to_string(),
-            Where::ZooKeeper(address) => address.to_string(),
-        }
     }
 }
 
@@ -165,16 +181,17 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
     let target = Etcd::new(etcd.access()?, etcd.prefix.clone(), !no_history);
     run(
         common,
+        common.source(None)?,
         Target::Etcd(Box::new(target)),
         secret.map(|(secret, id)| Rules { secret: Some((secret, id)), ..Rules::default() }),
     )
 }
 
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
-    let EnvoyOptions { common, filter, output, mode } = options;
+    let EnvoyOptions { common, filter, etcd, output, mode } = options;
     let Some(keys) = keys(filter.keys.as_deref())? else { return Ok(Outcome::Bad) };
     let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, common.author.clone());
-    run(common, Target::Ecds(target), None)
+    run(common, common.source(Some(etcd))?, Target::Ecds(target), None)
 }
 
 /// Reads a file of secrets; none where it has mistakes, which are told.
@@ -185,25 +202,24 @@ fn keys(path: Option<&Path>) -> Result<Option<Keys>> {
     Ok(checked.mistakes.is_empty().then_some(checked.keys))
 }
 
-fn run(common: &Common, target: Target, rules: Option<Rules>) -> Result<Outcome> {
+fn run(common: &Common, source: Source, target: Target, rules: Option<Rules>) -> Result<Outcome> {
     let keyring = match keyring(common.signers.as_deref())? {
         Ok(keyring) => keyring,
         Err(outcome) => return Ok(outcome),
     };
     let rules = Rules { keyring, author: common.author.clone(), ..rules.unwrap_or_default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("cannot wait for anything")?.block_on(follow(common, target, rules))
+    runtime.context("cannot wait for anything")?.block_on(follow(common, source, target, rules))
 }
 
-async fn follow(common: &Common, target: Target, rules: Rules) -> Result<Outcome> {
-    let source = common.source()?;
+async fn follow(common: &Common, source: Source, target: Target, rules: Rules) -> Result<Outcome> {
     let status = Arc::new(Status::new(source.heard()));
     if let Some(address) = common.listen {
         let address = sync::serve(address, Arc::clone(&status)).await?;
         output::tell(&format!("graylane sync: health and metrics at http://{address}\n"));
     }
     let webhook =
-        common.webhook.clone().map(|url| Webhook::new(url, common.shown_source(), Arc::clone(&status)));
+        common.webhook.clone().map(|url| Webhook::new(url, common.from.to_string(), Arc::clone(&status)));
     let name = target.name();
     let sync = sync::Sync::new(target, rules, status, webhook, output::tell);
     if common.once {
@@ -211,7 +227,7 @@ async fn follow(common: &Common, target: Target, rules: Rules) -> Result<Outcome
         output::tell(&format!("graylane sync: {} written\n", counted(written.len() as u64, "document")));
         return Ok(if refused == 0 { Outcome::Good } else { Outcome::Bad });
     }
-    output::tell(&format!("graylane sync: {} is kept as {} says\n", name, common.shown_source()));
+    output::tell(&format!("graylane sync: {} is kept as {} says\n", name, common.from));
     sync.run(source, stopped()?).await?;
     Ok(Outcome::Good)
 }

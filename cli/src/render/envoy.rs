@@ -17,15 +17,29 @@ pub struct Filter {
     pub trust: Trust,
     /// Whether each decision is left for the access log.
     pub access_log: bool,
+    /// The name of a watch whose policy is in force as soon as it has one.
+    pub watch: Option<String>,
 }
 
+/// The VMs of filter and watch share data by it: `envoy/etcd.yaml` has the same.
+const VM_ID: &str = "graylane";
 /// Where in a response the configuration of the plugin stands, as text.
 const CONFIGURATION: &str = "/resources/0/typed_config/config/configuration/value";
 
 impl Filter {
     /// A response of one resource, the filter.
     pub fn discovery_response(&self, keys: &Keys, policy: &Value) -> Value {
-        let configuration = plugin_configuration(self.trust, self.access_log, keys, policy);
+        let mut configuration = plugin_configuration(self.trust, self.access_log, keys, policy);
+        if let (Some(watch), Some(map)) = (&self.watch, configuration.as_object_mut()) {
+            map.insert("watch".to_owned(), watch.as_str().into());
+        }
+        let mut vm = json!({
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": self.module}},
+        });
+        if self.watch.is_some() {
+            vm["vm_id"] = VM_ID.into();
+        }
         json!({"resources": [{
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": self.name,
@@ -34,10 +48,7 @@ impl Filter {
                 "config": {
                     "name": self.name,
                     "failure_policy": "FAIL_RELOAD",
-                    "vm_config": {
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": self.module}},
-                    },
+                    "vm_config": vm,
                     // A Struct would arrive as binary; text arrives as it is.
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",

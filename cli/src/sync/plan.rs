@@ -34,14 +34,16 @@ struct Wrong {
     about: Option<BTreeSet<String>>,
 }
 
-/// Plans what is to be written of these entries. `owner` is the author of documents that are taken away when no entry says them any more.
+/// Plans what is to be written of these entries. The author of the drafts is that of the documents which are taken away when no entry says
+/// them any more. With a keyring, and where nobody `verifies` after this, what is not signed is refused.
 pub(super) fn plan<'t>(
     entries: &'t [Entry],
     memory: &mut Memory,
     drafter: &Drafter<'_>,
     keyring: Option<&Keyring>,
-    owner: &str,
+    is_verified: bool,
 ) -> Plan<'t> {
+    let owner = drafter.author.unwrap_or_default();
     let mut plan = Plan::default();
     // Keys of which nobody knows what the source says: what is live stays.
     let mut unknown = BTreeSet::new();
@@ -49,6 +51,14 @@ pub(super) fn plan<'t>(
     let mut given = Vec::new();
     for (entry, read) in read(entries, drafter.held, keyring, &mut plan) {
         let name = &entry.text.name;
+        let is_bare = |one: &Given<'_>| matches!(one, Given::Piece(..));
+        let read = match read {
+            Ok(contents) if keyring.is_some() && !is_verified && contents.iter().any(is_bare) => {
+                let about = Some(contents.iter().map(|one| one.key().to_owned()).collect());
+                Err(Wrong { told: format!("{name}: it is not signed\n"), about })
+            }
+            read => read,
+        };
         match read {
             Ok(contents) => {
                 memory.insert(name.clone(), contents.iter().map(|one| one.key().to_owned()).collect());
@@ -83,7 +93,7 @@ pub(super) fn plan<'t>(
     plan.given.extend(given.into_iter().map(|(_, one)| one).filter(|one| is_known(one.key())));
     let mut kept = Vec::new();
     for one in std::mem::take(&mut plan.given) {
-        match differs(&one, drafter, keyring) {
+        match differs(&one, drafter, keyring.filter(|_| is_verified)) {
             Ok(true) => kept.push(one),
             Ok(false) => {}
             Err(fault) => plan.refuse(one.key(), &format!("{fault:#}\n")),
@@ -164,7 +174,7 @@ fn nothing<'t>(key: String) -> Option<Given<'t>> {
 fn differs(one: &Given<'_>, drafter: &Drafter<'_>, keyring: Option<&Keyring>) -> anyhow::Result<bool> {
     let live = drafter.held.values.get(one.key()).map(|value| value.bytes.as_slice());
     match one {
-        Given::Signed(draft) => Ok(drafter.again || live != Some(&draft.value)),
+        Given::Signed(draft) => Ok(live != Some(&draft.value)),
         Given::Piece(piece, key) => {
             let is_refused = keyring.is_some()
                 && live.is_some_and(|live| graylane_document::open(key, live, keyring).is_err());

@@ -1,5 +1,6 @@
 //! Where documents come from.
 
+mod etcd;
 mod folder;
 mod zookeeper;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use graylane_document::limits;
 
+pub use etcd::Etcd;
 pub use folder::Folder;
 pub use zookeeper::{Address, ZooKeeper};
 
@@ -18,6 +20,8 @@ use crate::published::Text;
 /// A source of documents.
 #[derive(Debug)]
 pub enum Source {
+    /// Keys of an etcd.
+    Etcd(Box<Etcd>),
     /// Files in a folder.
     Folder(Folder),
     /// Nodes of a `ZooKeeper`.
@@ -65,6 +69,7 @@ impl Source {
     /// What has changed is lost where this is not waited for to its end.
     pub async fn next(&mut self) -> News {
         match self {
+            Source::Etcd(etcd) => etcd.next().await,
             Source::Folder(folder) => folder.next().await,
             Source::ZooKeeper(zookeeper) => zookeeper.next().await,
         }
@@ -73,6 +78,7 @@ impl Source {
     /// Whether it is heard.
     pub fn heard(&self) -> Heard {
         match self {
+            Source::Etcd(etcd) => etcd.heard.clone(),
             Source::Folder(folder) => folder.heard.clone(),
             Source::ZooKeeper(zookeeper) => zookeeper.heard.clone(),
         }

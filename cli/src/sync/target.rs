@@ -48,6 +48,14 @@ impl Target {
         }
     }
 
+    /// Whether whoever reads it verifies signatures. Else the bridge does.
+    pub fn is_verified(&self) -> bool {
+        match self {
+            Target::Etcd(_) => true,
+            Target::Ecds(_) => false,
+        }
+    }
+
     /// What is live there.
     ///
     /// # Errors
@@ -63,7 +71,7 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn past(&self, key: &str) -> Result<Past> {
+    pub async fn past(&mut self, key: &str) -> Result<Past> {
         match self {
             Target::Etcd(etcd) => etcd.past(key).await,
             Target::Ecds(_) => Ok(Past::default()),
@@ -77,7 +85,7 @@ impl Target {
     pub async fn write(&mut self, held: Held, drafts: &[(Draft, Past)], policy: &Policy) -> Result<Written> {
         match self {
             Target::Etcd(etcd) => etcd.write(held, drafts).await,
-            Target::Ecds(ecds) => ecds.write(policy),
+            Target::Ecds(ecds) => ecds.write(held, drafts, policy),
         }
     }
 

@@ -59,13 +59,22 @@ pub(crate) struct FilterOptions {
     /// Leave each decision for the access log
     #[arg(long)]
     access_log: bool,
+    /// The watch in Envoy's bootstrap whose policy is in force as soon as it has one; this one is until then
+    #[arg(long, value_name = "NAME")]
+    watch: Option<String>,
 }
 
 impl FilterOptions {
     /// The filter.
     pub(crate) fn filter(&self) -> Filter {
-        let FilterOptions { trust, module, name, access_log, .. } = self;
-        Filter { name: name.clone(), module: module.clone(), trust: (*trust).into(), access_log: *access_log }
+        let FilterOptions { trust, module, name, access_log, watch, .. } = self;
+        Filter {
+            name: name.clone(),
+            module: module.clone(),
+            trust: (*trust).into(),
+            access_log: *access_log,
+            watch: watch.clone(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::Written;
 use crate::keys::Keys;
 use crate::place::{Existing, place};
-use crate::published::{Held, Value};
+use crate::published::{Draft, Held, Past, Value};
 use crate::render::envoy::Filter;
 
 /// A file for Envoy.
@@ -23,24 +23,28 @@ pub struct Ecds {
     keys: Keys,
     /// The author of all of it.
     author: String,
-    /// The policy that is in the file.
-    policy: Option<Json>,
+    /// The policy that is in the file, and the documents that it was made of.
+    last: Option<(Json, BTreeMap<String, Value>)>,
 }
 
 impl Ecds {
     /// A file of this path.
     pub fn new(path: PathBuf, mode: Option<u32>, filter: Filter, keys: Keys, author: String) -> Self {
-        Ecds { path, mode, filter, keys, author, policy: None }
+        Ecds { path, mode, filter, keys, author, last: None }
     }
 
     pub(super) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
-    /// The policy in the file, taken apart. It bears no versions of documents.
+    /// The documents that the file was made of; where somebody else made it, those that it can be made of, which bear no versions.
     pub(super) fn held(&mut self) -> Result<Held> {
-        self.policy = self.policy()?;
-        let values = self.policy.clone().map(|policy| documents(policy, &self.author)).unwrap_or_default();
+        let last = self.last.take();
+        self.last = self.policy()?.map(|policy| match last {
+            Some((known, values)) if known == policy => (policy, values),
+            _ => (policy.clone(), documents(policy, &self.author)),
+        });
+        let values = self.last.as_ref().map(|(_, values)| values.clone()).unwrap_or_default();
         Ok(Held { values, secrets: Some(self.keys.secrets().clone()), ..Held::default() })
     }
 
@@ -57,18 +61,28 @@ impl Ecds {
         }
     }
 
-    pub(super) fn write(&mut self, policy: &Policy) -> Result<Written> {
-        let version =
-            self.policy.as_ref().and_then(|policy| policy.get("version")?.as_u64()).unwrap_or_default();
-        if self.policy.as_ref() == Some(&json!(Policy { version, ..policy.clone() })) {
+    pub(super) fn write(
+        &mut self,
+        mut held: Held,
+        drafts: &[(Draft, Past)],
+        policy: &Policy,
+    ) -> Result<Written> {
+        for (draft, _) in drafts {
+            held.values.insert(draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() });
+        }
+        let last = self.last.take().map(|(policy, _)| policy);
+        let version = last.as_ref().and_then(|policy| policy.get("version")?.as_u64()).unwrap_or_default();
+        let of_version = |version| json!(Policy { version, ..policy.clone() });
+        if let Some(last) = last.filter(|last| *last == of_version(version)) {
+            self.last = Some((last, held.values));
             return Ok(Written::Same);
         }
         let version = version.saturating_add(1);
-        let policy = json!(Policy { version, ..policy.clone() });
+        let policy = of_version(version);
         let text = self.filter.discovery_response(&self.keys, &policy);
         let mode = self.mode.unwrap_or(Filter::mode(&self.keys));
         place(&self.path, &format!("{text:#}\n"), Existing::Replaced, Some(mode))?;
-        self.policy = Some(policy);
+        self.last = Some((policy, held.values));
         Ok(Written::Done(format!("version {version} of the policy")))
     }
 }

@@ -4,74 +4,64 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use fail::fail_point;
-use graylane_etcd::{Access, Client, Keys, Watch};
+use graylane_etcd::Access;
 use tokio::time::sleep;
 
 use super::Written;
 use crate::published::{Draft, Held, Past, Prefix, Terms, Value, transaction};
+use crate::sync::etcd::Followed;
 
 /// As many documents are written in a transaction: etcd takes 128 operations, and each document may need five with those of before.
 const BATCH: usize = 24;
 /// As many bytes of them: etcd takes 1.5 MiB, and each is written twice, for those of before.
 const BYTES: usize = 512 * 1024;
 /// How long it waits before it looks again, where it is not told of changes.
-const UNTOLD: Duration = Duration::from_secs(5);
+const UNTOLD: Duration = Duration::from_secs(2);
 
 /// An etcd below a prefix.
 #[derive(Debug)]
 pub struct Etcd {
-    access: Access,
-    prefix: Prefix,
+    etcd: Followed,
     keeps: bool,
-    client: Option<Client>,
-    watch: Option<Watch>,
-    /// The last revision that is known.
-    revision: i64,
     is_restored: bool,
 }
 
 impl Etcd {
     /// One that is reached by this access. `keeps` says whether documents of before are kept.
     pub fn new(access: Access, prefix: Prefix, keeps: bool) -> Self {
-        Etcd { access, prefix, keeps, client: None, watch: None, revision: 0, is_restored: false }
+        Etcd { etcd: Followed::new(access, prefix), keeps, is_restored: false }
     }
 
     pub(super) fn name(&self) -> String {
-        format!("etcd below {}", self.prefix.as_str())
-    }
-
-    async fn client(&mut self) -> Result<Client> {
-        if let Some(client) = &self.client {
-            return Ok(client.clone());
-        }
-        let client = Client::connect(self.access.clone()).await?;
-        Ok(self.client.insert(client).clone())
+        format!("etcd below {}", self.etcd.prefix().as_str())
     }
 
     pub(super) async fn held(&mut self) -> Result<Held> {
-        let held = Held::read(&self.client().await?, &self.prefix).await?;
-        self.is_restored |= held.revision < self.revision;
-        self.revision = held.revision;
+        let before = self.etcd.revision;
+        let held = self.etcd.held().await?;
+        self.is_restored |= held.revision < before;
         Ok(held)
     }
 
     /// Whether it is at a revision before one that was known: it was restored from a backup, and proxies may have later versions.
-    pub fn is_restored(&self) -> bool {
+    pub(super) fn is_restored(&self) -> bool {
         self.is_restored
     }
 
-    pub(super) async fn past(&self, key: &str) -> Result<Past> {
-        let (true, Some(client)) = (self.keeps, &self.client) else { return Ok(Past::default()) };
-        let read = Past::read(client, &self.prefix, key).await;
+    pub(super) async fn past(&mut self, key: &str) -> Result<Past> {
+        if !self.keeps {
+            return Ok(Past::default());
+        }
+        let read = Past::read(&self.etcd.client().await?, self.etcd.prefix(), key).await;
         read.with_context(|| format!("cannot read what stood below {key} before; --no-history does without"))
     }
 
     pub(super) async fn write(&mut self, mut held: Held, drafts: &[(Draft, Past)]) -> Result<Written> {
-        let client = self.client().await?;
+        let client = self.etcd.client().await?;
         let terms = Terms { keeps: self.keeps, is_again: false };
         for batch in batches(drafts) {
             fail_point!("sync-before-transaction", |_| std::process::abort());
-            let outcome = client.transact(transaction(&self.prefix, &held, batch, terms)).await?;
+            let outcome = client.transact(transaction(self.etcd.prefix(), &held, batch, terms)).await?;
             fail_point!("sync-after-transaction", |_| std::process::abort());
             if !outcome.done {
                 return Ok(Written::Raced);
@@ -81,7 +71,7 @@ impl Etcd {
                 let value = Value { revision: held.revision, bytes: draft.value.clone() };
                 held.values.insert(draft.key.clone(), value);
             }
-            self.revision = held.revision;
+            self.etcd.revision = held.revision;
         }
         self.is_restored = false;
         Ok(Written::Done(format!("revision {}", held.revision)))
@@ -89,24 +79,8 @@ impl Etcd {
 
     /// See [`Target::changed`](super::Target::changed). What it wrote itself is none.
     pub(super) async fn changed(&mut self) {
-        loop {
-            let Some(watch) = &mut self.watch else {
-                let Ok(client) = self.client().await else { return sleep(UNTOLD).await };
-                let keys = Keys::under(self.prefix.as_str());
-                match client.watch(keys, self.revision.saturating_add(1)).await {
-                    Ok(watch) => self.watch = Some(watch),
-                    Err(_) => return sleep(UNTOLD).await,
-                }
-                continue;
-            };
-            let Ok(changes) = watch.next().await else {
-                self.watch = None;
-                return sleep(UNTOLD).await;
-            };
-            // What came with the last list is known.
-            if changes.events.iter().any(|event| event.now.mod_revision > self.revision) {
-                return;
-            }
+        if self.etcd.changed().await.is_err() {
+            sleep(UNTOLD).await;
         }
     }
 }

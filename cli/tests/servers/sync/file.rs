@@ -65,3 +65,113 @@ fn a_file_of_something_else_is_not_written_over() {
     assert!(ran.code == Some(2) && ran.told.contains("no filter of graylane"), "{ran:?}");
     assert_eq!(ground.read("ecds.json"), "{\"mine\": true}");
 }
+
+mod real_etcd {
+    use std::time::Instant;
+
+    use graylane_testbed::{Context, Etcd, PluginFile};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const FILTER: &str =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0";
+
+    /// Follows an etcd, and has the filter from a file.
+    fn bootstrap(etcd: &Etcd, lanes: &[Upstream; 2]) -> Result<Bootstrap> {
+        let mut bootstrap = Bootstrap::following(&etcd.addresses())?;
+        bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
+        let by_file = Bootstrap::load("lane-header")?;
+        let by_file = by_file.document().pointer(FILTER).context("no filter")?.clone();
+        *bootstrap.document_mut().pointer_mut(FILTER).context("no filter")? = by_file;
+        Ok(bootstrap)
+    }
+
+    #[test]
+    fn an_envoy_that_starts_without_etcd_serves_the_file_at_once_and_follows_etcd_when_it_is_back()
+    -> Result<()> {
+        block_on(async {
+            let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
+            let mut etcd = Etcd::start().await?;
+            let ground = Ground::of(&etcd);
+            let team = ["--key", "team-a.pem", "--id", "team-a", "--yes"];
+            let publish = |share| {
+                ground.write("shop.yaml", canary("shop", share));
+                let ran = ground.run(&[&["publish", "shop.yaml"], team.as_slice()].concat());
+                assert_eq!(ran.code, Some(0), "{ran:?}");
+            };
+            publish(100);
+            let module = module()?.display().to_string();
+            let bridge = Bridge::of(ground.start(&[
+                "sync",
+                "envoy",
+                "--from",
+                "etcd",
+                "--trust",
+                "edge",
+                "--watch",
+                "policies",
+                "--module",
+                &module,
+                "--signers",
+                "signers.yaml",
+                "-o",
+                "ecds.json",
+            ]))?;
+            bridge.until_said("1 document live in ecds.json", 1).await?;
+            etcd.kill()?;
+            drop(bridge);
+            let file = PluginFile::of(serde_json::from_str::<Value>(&ground.read("ecds.json"))?);
+            let envoy = Envoy::on(bootstrap(&etcd, &lanes)?).plugin(file).start().await?;
+            let ready = Instant::now();
+            let request = Request::get("/").host("shop").header("x-gray-id", "u-1");
+            let response = Client::to(envoy.address()).send(&request).await?;
+            assert_eq!(response.served_by(), Some("v2"), "the first request: {}", envoy.log()?);
+            println!(
+                "without etcd, first request decided after Envoy was ready: {:.1} ms",
+                ready.elapsed().as_secs_f64() * 1e3
+            );
+            etcd.resume().await?;
+            publish(0);
+            let followed = eventually("etcd to be followed", LIMIT, async || {
+                let response = Client::to(envoy.address()).send(&request).await?;
+                Ok((response.served_by() == Some("stable")).then_some(()))
+            });
+            followed.await.map_err(|fault| fault.context(envoy.log().unwrap_or_default()))
+        })
+    }
+
+    #[test]
+    fn into_a_file_goes_nothing_that_nobody_signed() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            let document =
+                |name: &str| json!({"language": 1, "release": crate::sync::release(name, 5)}).to_string();
+            client.put("/policies/releases/bare", document("bare")).await?;
+            ground.write("shop.yaml", canary("shop", 5));
+            assert_eq!(ground.publish(&["shop.yaml", "--yes"]).code, Some(0));
+            let once = [
+                "sync",
+                "envoy",
+                "--from",
+                "etcd",
+                "--trust",
+                "edge",
+                "--signers",
+                "signers.yaml",
+                "-o",
+                "ecds.json",
+                "--once",
+            ];
+            let ran = ground.run(&once);
+            assert!(
+                ran.code == Some(1) && ran.told.contains("/policies/releases/bare: it is not signed"),
+                "{ran:?}"
+            );
+            let file = ground.read("ecds.json");
+            assert!(file.contains("shop") && !file.contains("bare"), "{file}");
+            Ok(())
+        })
+    }
+}

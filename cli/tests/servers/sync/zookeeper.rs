@@ -4,7 +4,10 @@ mod real_etcd {
     mod real_zookeeper {
         use std::time::{Duration, Instant};
 
-        use graylane_testbed::{Cut, Etcd, Result, ZooKeeper, block_on, eventually};
+        use graylane_testbed::{
+            Bootstrap, Client as Http, Cut, Envoy, Etcd, Request, Result, Upstream, ZooKeeper, block_on,
+            eventually,
+        };
         use zookeeper_client::{Acls, Client, CreateMode};
 
         use crate::ground::Ground;
@@ -156,6 +159,41 @@ mod real_etcd {
             })
         }
 
+        /// Of one worker, on a connection of its own: how long after ZooKeeper acknowledged a change requests are decided by it.
+        #[test]
+        fn what_is_set_is_enforced_soon() -> Result<()> {
+            const SETS: usize = 100;
+            block_on(async {
+                let (etcd, zookeeper) = (Etcd::start().await?, ZooKeeper::start().await?);
+                let (ground, nodes) = (Ground::of(&etcd), zookeeper.client().await?);
+                prepare(&nodes).await?;
+                create(&nodes, "/policies/releases/shop", &canary("shop", 0)).await?;
+                let _bridge = start(&ground, zookeeper.address())?;
+                let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
+                let mut bootstrap = Bootstrap::following(&etcd.addresses())?;
+                bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
+                let envoy = Envoy::on(bootstrap).concurrency(1).start().await?;
+                let mut client = Http::to(envoy.address());
+                let request = Request::get("/").host("shop").header("x-gray-id", "u-1");
+                let mut times = Vec::new();
+                for set in 0..=SETS {
+                    let (share, lane) = if set % 2 == 0 { (0, "stable") } else { (100, "v2") };
+                    nodes.set_data("/policies/releases/shop", canary("shop", share).as_bytes(), None).await?;
+                    let acknowledged = Instant::now();
+                    while client.send(&request).await?.served_by() != Some(lane) {
+                        assert!(acknowledged.elapsed() < LIMIT, "set {set} is not in force");
+                    }
+                    times.push(acknowledged.elapsed());
+                }
+                times.remove(0);
+                times.sort_unstable();
+                report("ZooKeeper set -> enforced, median", times[SETS / 2]);
+                report("at most", times[SETS - 1]);
+                assert!(times[SETS / 2] < Duration::from_millis(50), "the median: {times:?}");
+                Ok(())
+            })
+        }
+
         fn sessions(dump: &str) -> impl Iterator<Item = &str> {
             dump.split_whitespace()
                 .filter(|word| word.starts_with("0x") && word.len() > 10)
@@ -177,7 +215,7 @@ mod real_etcd {
         }
 
         fn report(what: &str, took: Duration) {
-            println!("{what:<40} {:>7.0} ms", took.as_secs_f64() * 1e3);
+            println!("{what:<40} {:>7.1} ms", took.as_secs_f64() * 1e3);
         }
     }
 }
