@@ -24,7 +24,7 @@ use graylane::policy::Map;
 use graylane_document::{Content, Document, Key, Keyring};
 use graylane_etcd::{Client, Error, Found, Keys};
 use graylane_watch::etcd::Change;
-use graylane_watch::store::{Fault, Store};
+use graylane_watch::store::{Fault, Opened, Store};
 
 pub use draft::{Draft, Drafter, Piece, again, key_of};
 pub use given::{Given, Heard, Text, given};
@@ -96,12 +96,13 @@ impl Held {
     ) -> Result<(Store, Vec<Fault>), PolicyErrors> {
         let bytes = self.values.values().map(|value| value.bytes.as_slice());
         let secrets = self.secrets.clone().unwrap_or_else(|| made_up(bytes.chain(others)));
-        let mut store = Store::new(keyring.cloned(), secrets)
+        let mut store = Store::new(keyring.is_some(), secrets)
             // The name of a key is not a good one: then the release that has it is refused for it.
-            .or_else(|_| Store::new(keyring.cloned(), Map::default()))?;
-        let change =
-            |(key, value): (&String, &Value)| Change { key: key.clone(), value: Some(value.bytes.clone()) };
-        let faults = store.list(self.values.iter().map(change).collect(), false);
+            .or_else(|_| Store::new(keyring.is_some(), Map::default()))?;
+        let opened = |(key, value): (&String, &Value)| {
+            Opened::of(Change { key: key.clone(), value: Some(value.bytes.clone()) }, keyring)
+        };
+        let faults = store.list(self.values.iter().map(opened).collect(), false);
         Ok((store, faults))
     }
 }

@@ -13,12 +13,17 @@ use proxy_wasm::types::ContextType;
 
 use crate::config::Config;
 use crate::etcd::{Change, Follower, News};
+use crate::intake::{Intake, Kind, Step};
 use crate::store::{Fault, Store};
 use link::EnvoyLink;
 use metrics::Metrics;
 
 /// How often it looks at the clock: for what waits, and to tell how long etcd is silent.
 const TICK: Duration = Duration::from_millis(20);
+/// So long documents are opened at a time,
+const SLICE: Duration = Duration::from_millis(5);
+/// and so long whoever else is on the thread has it before they go on.
+const PAUSE: Duration = Duration::from_millis(1);
 /// As many mistakes of one document are logged.
 const LOGGED: usize = 100;
 
@@ -34,6 +39,9 @@ struct Watch {
     prefix: String,
     follower: Follower,
     link: EnvoyLink,
+    intake: Intake,
+    /// Whether something waits to be opened, with the next tick.
+    is_busy: bool,
     store: Store,
     writer: Writer,
     metrics: Metrics,
@@ -87,12 +95,15 @@ impl RootContext for Service {
         // Not while it is configured, which happens to a copy of the VM too.
         if !watch.snapshot.is_empty() {
             let snapshot = std::mem::take(&mut watch.snapshot);
-            let faults = watch.store.list(snapshot, false);
-            watch.put_in_force(0, &faults);
+            watch.intake.change(0, snapshot);
         }
+        watch.open();
         let now = watch.now();
-        let news = watch.follower.tick(now, &mut watch.link);
-        watch.learn(news);
+        // Not before what was listed last is open: however often etcd has to be listed, it is in force some time.
+        if !(watch.follower.will_list() && watch.intake.has_list()) {
+            let news = watch.follower.tick(now, &mut watch.link);
+            watch.learn(news);
+        }
         watch.metrics.silent(watch.follower.contact().map_or(now, |contact| now.saturating_sub(contact)));
     }
 
@@ -114,7 +125,9 @@ impl Watch {
             name: name.to_owned(),
             prefix: etcd.prefix().to_owned(),
             follower: Follower::new(&etcd),
-            store: Store::new(keyring, keys)?,
+            store: Store::new(keyring.is_some(), keys)?,
+            intake: Intake::new(keyring),
+            is_busy: false,
             // Nobody else has used numbers as high.
             writer: Writer::above(host::now_micros()),
             metrics: Metrics::define(name),
@@ -132,34 +145,56 @@ impl Watch {
     fn learn(&mut self, news: Option<News>) {
         match news {
             Some(News::List { revision, values, is_another_history }) => {
-                let count = values.len();
-                let faults = self.store.list(values, is_another_history);
-                if is_another_history {
-                    let line =
-                        format!("etcd is at revision {revision} of another history, what was in force stays");
-                    self.log(Level::Critical, &line);
-                }
-                self.put_in_force(revision, &faults);
-                let (releases, others) = (self.store.releases(), self.store.faulty());
-                let line = format!(
-                    "{count} documents at revision {revision}: {releases} releases in force, {others} documents not"
-                );
-                self.log(Level::Info, &line);
+                self.intake.list(revision, values, is_another_history);
             }
-            Some(News::Changes { revision, changes }) => {
-                let faults = self.store.change(changes);
-                self.put_in_force(revision, &faults);
-            }
+            Some(News::Changes { revision, changes }) => self.intake.change(revision, changes),
             Some(News::Trouble(what)) => {
                 self.metrics.trouble();
-                self.log(Level::Error, &what);
+                return self.log(Level::Error, &what);
             }
-            None => {}
+            None => return,
+        }
+        if !self.is_busy {
+            self.open();
+        } else if self.intake.is_overrun() {
+            let news = self.follower.overrun(self.now(), &mut self.link);
+            self.learn(news);
         }
     }
 
+    /// Opens what waits for a slice of time, and puts in force what is open.
+    fn open(&mut self) {
+        let began = Instant::now();
+        while let Some(step) = self.intake.open(|| began.elapsed() < SLICE) {
+            self.put_in_force(step);
+        }
+        let is_busy = !self.intake.is_empty();
+        if std::mem::replace(&mut self.is_busy, is_busy) != is_busy {
+            host::tick_every(if is_busy { PAUSE } else { TICK });
+        }
+    }
+
+    fn put_in_force(&mut self, Step { revision, kind, documents }: Step) {
+        let count = documents.len();
+        let Kind::List { is_another_history } = kind else {
+            let faults = self.store.change(documents);
+            return self.hand_over(revision, &faults);
+        };
+        if is_another_history {
+            let line = format!("etcd is at revision {revision} of another history, what was in force stays");
+            self.log(Level::Critical, &line);
+        }
+        let faults = self.store.list(documents, is_another_history);
+        self.hand_over(revision, &faults);
+        let (releases, others) = (self.store.releases(), self.store.faulty());
+        let line = format!(
+            "{count} documents at revision {revision}: {releases} releases in force, {others} documents not"
+        );
+        self.log(Level::Info, &line);
+    }
+
     /// Hands what changed to the workers, and tells what was refused.
-    fn put_in_force(&mut self, revision: i64, faults: &[Fault]) {
+    fn hand_over(&mut self, revision: i64, faults: &[Fault]) {
         let revision = u64::try_from(revision).unwrap_or_default();
         let name = &self.name;
         let (live, settings) = self.store.live_under_settings();

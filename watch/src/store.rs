@@ -9,6 +9,7 @@
 
 mod fault;
 mod list;
+mod opened;
 mod policy;
 mod settle;
 mod slot;
@@ -21,12 +22,11 @@ use graylane::compile::LANGUAGE;
 use graylane::compile::live::Live;
 use graylane::error::PolicyErrors;
 use graylane::policy::{Map, Policy, Release};
-use graylane_document::{Content, Dial, Document, Key, Keyring, Stamp, open};
+use graylane_document::{Content, Dial, Document, Key, Refusal, Stamp};
 
 pub use fault::{Fault, Reason};
+pub use opened::Opened;
 use slot::{Place, Slot};
-
-use crate::etcd::Change;
 
 /// As often what waits is tried again after a change.
 const ROUNDS: usize = 8;
@@ -34,7 +34,7 @@ const ROUNDS: usize = 8;
 /// The documents, and what is in force of them.
 #[derive(Debug)]
 pub struct Store {
-    keyring: Option<Keyring>,
+    is_signed: bool,
     keys: Map<String>,
     settings: Slot<Settings>,
     releases: BTreeMap<String, Slot<Release>>,
@@ -57,14 +57,14 @@ struct Settings {
 }
 
 impl Store {
-    /// A store of nothing, in which these keys count.
+    /// A store of nothing, under these secrets; `is_signed` where documents count that are signed alone.
     ///
     /// # Errors
     /// What is wrong with the secrets.
-    pub fn new(keyring: Option<Keyring>, keys: Map<String>) -> Result<Self, PolicyErrors> {
+    pub fn new(is_signed: bool, keys: Map<String>) -> Result<Self, PolicyErrors> {
         let live = Live::under(&no_settings(), &keys)?;
         Ok(Store {
-            keyring,
+            is_signed,
             keys,
             settings: Slot::default(),
             releases: BTreeMap::new(),
@@ -119,15 +119,15 @@ impl Store {
     }
 
     /// Takes over what changed. Returns what was refused.
-    pub fn change(&mut self, changes: Vec<Change>) -> Vec<Fault> {
+    pub fn change(&mut self, documents: Vec<Opened>) -> Vec<Fault> {
         let mut touched = BTreeSet::new();
         // In one change the settings come first, whatever their key.
         let (settings, others): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| change.key == "settings");
-        for change in settings.into_iter().chain(others) {
-            match change.value {
-                Some(value) => self.put(&change.key, &value, &mut touched),
-                None => self.delete(&change.key, &mut touched),
+            documents.into_iter().partition(|opened| opened.key == "settings");
+        for Opened { key, document } in settings.into_iter().chain(others) {
+            match document {
+                Some(document) => self.put(&key, document, &mut touched),
+                None => self.delete(&key, &mut touched),
             }
         }
         self.settle_settings();
@@ -145,15 +145,15 @@ impl Store {
         std::mem::take(&mut self.faults)
     }
 
-    fn put(&mut self, key: &str, value: &[u8], touched: &mut BTreeSet<String>) {
+    fn put(&mut self, key: &str, document: Result<Document, Refusal>, touched: &mut BTreeSet<String>) {
         if let Some(place) = self.place_mut(key) {
             place.forgive();
         }
-        let opened = open(key, value, self.keyring.as_ref()).and_then(|document| {
+        let document = document.and_then(|document| {
             document.follows(self.place(key).and_then(Place::served).as_ref())?;
             Ok(document)
         });
-        let Document { stamp, content, json, .. } = match opened {
+        let Document { stamp, content, json, .. } = match document {
             Ok(document) => document,
             Err(refusal) => return self.refuse(key, Reason::Document(refusal.reason), refusal.errors),
         };
@@ -180,7 +180,7 @@ impl Store {
     /// may sign. What waited there is gone in any case.
     fn delete(&mut self, key: &str, touched: &mut BTreeSet<String>) {
         self.strange.remove(key);
-        let (Some(parsed), is_signed) = (Key::parse(key), self.keyring.is_some()) else { return };
+        let (Some(parsed), is_signed) = (Key::parse(key), self.is_signed) else { return };
         let Some(place) = self.place_mut(key) else { return };
         if is_signed {
             if !place.is_in_force() {

@@ -12,7 +12,7 @@ use graylane::policy::Policy;
 use graylane::time::Timestamp;
 use graylane_document::{Key, Keyring, Reason as Refused, read};
 use graylane_watch::etcd::Change;
-use graylane_watch::store::{Fault, Reason};
+use graylane_watch::store::{Fault, Opened, Reason};
 use serde_json::Value as Json;
 use similar::{ChangeTag, TextDiff};
 
@@ -68,9 +68,10 @@ impl Outlook {
         let others = drafts.iter().map(|(draft, _)| draft.value.as_slice());
         let (mut store, mut faults) = held.store(keyring, others)?;
         let before = store.policy();
-        let change =
-            |(draft, _): &(Draft, Past)| Change { key: draft.key.clone(), value: Some(draft.value.clone()) };
-        let news = store.change(drafts.iter().map(change).collect());
+        let opened = |(draft, _): &(Draft, Past)| {
+            Opened::of(Change { key: draft.key.clone(), value: Some(draft.value.clone()) }, keyring)
+        };
+        let news = store.change(drafts.iter().map(opened).collect());
         // What was wrong below a key before is past: another value comes.
         faults.retain(|fault| drafts.iter().all(|(draft, _)| draft.key != fault.key));
         faults.extend(news);

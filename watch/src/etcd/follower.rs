@@ -135,6 +135,19 @@ impl Follower {
         self.contact
     }
 
+    /// Whether everything is asked for next.
+    pub fn will_list(&self) -> bool {
+        self.must_list
+    }
+
+    /// More changes come than can be taken in: no more are heard, and everything is asked for next.
+    pub fn overrun(&mut self, now: Millis, link: &mut impl Link) -> Option<News> {
+        let State::Watching { stream, .. } = self.state else { return None };
+        link.end(stream);
+        self.must_list = true;
+        Some(self.fail(now, format_args!("watch: more changes than can be opened")))
+    }
+
     /// Some time has passed.
     pub fn tick(&mut self, now: Millis, link: &mut impl Link) -> Option<News> {
         match &mut self.state {

@@ -2,25 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use graylane_document::{Stamp, open};
+use graylane_document::{Document, Stamp};
 
-use super::{Fault, Reason, Store};
-use crate::etcd::Change;
+use super::{Fault, Opened, Reason, Store};
 
 impl Store {
     /// Takes over everything there is: what is not in it is gone. Returns what was refused.
     ///
     /// An empty list takes nothing away, nor does one of `another_history`: whoever lost data did not mean it.
-    pub fn list(&mut self, mut values: Vec<Change>, is_another_history: bool) -> Vec<Fault> {
+    pub fn list(&mut self, mut documents: Vec<Opened>, is_another_history: bool) -> Vec<Fault> {
         self.strange.clear();
-        let is_empty = values.is_empty();
-        let found: BTreeSet<&str> = values.iter().map(|value| value.key.as_str()).collect();
+        let is_empty = documents.is_empty();
+        let found: BTreeSet<&str> = documents.iter().map(|opened| opened.key.as_str()).collect();
         let gone: Vec<String> = self
             .places()
             .filter(|(key, place)| place.is_taken() && !found.contains(key.as_str()))
             .map(|(key, _)| key)
             .collect();
-        values.retain(|value| !self.is_stale(value, is_another_history));
+        documents.retain(|opened| !self.is_stale(opened, is_another_history));
         for key in gone {
             let Some(place) = self.place_mut(&key) else { continue };
             let is_lost = matches!(place.fault(), Some(Reason::Empty | Reason::History));
@@ -30,25 +29,23 @@ impl Store {
                 }
                 (true, false, true) => self.keep_lost(&key, None),
                 (true, false, false) if is_lost => {}
-                _ => values.push(Change { key, value: None }),
+                _ => documents.push(Opened { key, document: None }),
             }
         }
         if is_empty && self.places().any(|(_, place)| place.is_in_force()) {
             let help = "all keys are gone at once; what was in force stays: delete releases one by one";
             self.faults.push(Fault::about("", Reason::Empty, help));
         }
-        self.change(values)
+        self.change(documents)
     }
 
     /// Whether what a list has below a key is older than what this process had, or may be: then it counts for nothing, until
     /// it is put.
-    fn is_stale(&mut self, found: &Change, is_another_history: bool) -> bool {
+    fn is_stale(&mut self, found: &Opened, is_another_history: bool) -> bool {
         let Some(place) = self.place(&found.key) else { return false };
         let (in_force, known) = (place.is_in_force(), place.stale());
         let Some(served) = place.served() else { return false };
-        let value = found.value.as_deref().unwrap_or_default();
-        let Ok(document) = open(&found.key, value, self.keyring.as_ref()) else { return false };
-        let stamp = document.stamp;
+        let Some(Ok(Document { stamp, .. })) = found.document else { return false };
         let is_stale = if is_another_history {
             // Elsewhere versions tell which of the two is newer.
             stamp.version == 0 && stamp != served || !in_force && stamp == served

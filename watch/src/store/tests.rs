@@ -1,12 +1,12 @@
 use graylane::policy::Map;
-use graylane_document::secret::{Algorithm, Secret};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::etcd::Change;
 
 fn empty() -> Store {
-    Store::new(None, Map::default()).unwrap()
+    Store::new(false, Map::default()).unwrap()
 }
 
 fn release(name: &str, host: &str, lane: &str) -> Value {
@@ -22,20 +22,20 @@ fn document(version: u64, kind: &str, what: Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
-fn put(key: &str, value: impl Into<Vec<u8>>) -> Change {
-    Change { key: key.to_owned(), value: Some(value.into()) }
+fn put(key: &str, value: impl Into<Vec<u8>>) -> Opened {
+    Opened::of(Change { key: key.to_owned(), value: Some(value.into()) }, None)
 }
 
-fn gone(key: &str) -> Change {
-    Change { key: key.to_owned(), value: None }
+fn gone(key: &str) -> Opened {
+    Opened { key: key.to_owned(), document: None }
 }
 
 /// Release `name` on a host of its own name.
-fn one(name: &str, version: u64) -> Change {
+fn one(name: &str, version: u64) -> Opened {
     put(&format!("releases/{name}"), document(version, "release", release(name, name, "v2")))
 }
 
-fn dial(name: &str, version: u64, lane: &str) -> Change {
+fn dial(name: &str, version: u64, lane: &str) -> Opened {
     let dial = json!({"release": name, "percent": {lane: 20}});
     put(&format!("dials/{name}"), document(version, "dial", dial))
 }
@@ -50,30 +50,22 @@ fn in_force(store: &Store) -> Vec<&str> {
 
 #[test]
 fn what_waited_is_gone_with_its_key() {
-    let secret = Secret::generate(Algorithm::HmacSha256).unwrap();
-    let config = json!({"etcd": {"cluster": "etcd"}, "signers": {"a": secret.signer()}});
-    let (_, keyring) = crate::config::Config::parse(config.to_string().as_bytes()).unwrap();
-    let sealed = |change: Change| {
-        let value = change.value.unwrap();
-        put(&change.key, secret.seal(value, "a").unwrap().to_json())
-    };
     let second = || put("releases/second", document(1, "release", release("second", "shop", "v2")));
-    for keyring in [None, keyring] {
-        let sign = |change| if keyring.is_some() { sealed(change) } else { change };
+    for is_signed in [false, true] {
         for listed in [false, true] {
-            let mut store = Store::new(keyring.clone(), Map::default()).unwrap();
-            assert_eq!(reasons(&store.list(vec![sign(one("shop", 1))], false)), []);
-            let faults = store.change(vec![sign(second())]);
+            let mut store = Store::new(is_signed, Map::default()).unwrap();
+            assert_eq!(reasons(&store.list(vec![one("shop", 1)], false)), []);
+            let faults = store.change(vec![second()]);
             assert_eq!(reasons(&faults), [("releases/second", "conflict")]);
             let faults = if listed {
-                store.list(vec![sign(one("shop", 1))], false)
+                store.list(vec![one("shop", 1)], false)
             } else {
                 store.change(vec![gone("releases/second")])
             };
             assert_eq!((reasons(&faults), store.faulty()), (vec![], 0));
             // The place is free, and nobody is there who wants it.
             let removed = document(2, "removed", "shop".into());
-            store.change(vec![sign(put("releases/shop", removed))]);
+            store.change(vec![put("releases/shop", removed)]);
             assert_eq!(in_force(&store), Vec::<&str>::new());
         }
     }
@@ -212,10 +204,10 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => good, 2 => cut, 1 => prop::collection::vec(any::<u8>(), 0..64)]
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+fn changes() -> impl Strategy<Value = Vec<Opened>> {
     let keys = vec!["settings", "releases/shop", "releases/pay", "dials/shop", "dials/pay", "dials/", "x"];
     let change = (prop::sample::select(keys), prop::option::weighted(0.8, value()))
-        .prop_map(|(key, value)| Change { key: key.to_owned(), value });
+        .prop_map(|(key, value)| value.map_or_else(|| gone(key), |value| put(key, value)));
     prop::collection::vec(change, 0..6)
 }
 
@@ -226,7 +218,7 @@ proptest! {
         let mut store = empty();
         let mut served = BTreeMap::new();
         for (changes, kind) in steps {
-            let found = changes.iter().filter(|change| change.value.is_some()).cloned();
+            let found = changes.iter().filter(|change| change.document.is_some()).cloned();
             match kind {
                 0 => store.list(found.collect(), false),
                 1 => store.list(found.collect(), true),

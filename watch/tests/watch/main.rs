@@ -14,5 +14,6 @@ mod real_etcd {
     mod latency;
     mod members;
     mod scale;
+    mod signed;
     mod slowest;
 }

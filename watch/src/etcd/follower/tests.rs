@@ -168,6 +168,18 @@ fn what_cannot_be_read_is_listed_anew() {
 }
 
 #[test]
+fn whoever_cannot_take_in_more_hears_no_more_and_lists_when_told_that_time_has_passed() {
+    let (mut follower, mut calls) = watching();
+    assert!(!follower.will_list());
+    assert!(is_trouble(follower.overrun(1, &mut calls).as_ref()));
+    assert_eq!((calls.ended.as_slice(), follower.will_list()), ([2].as_slice(), true));
+    assert_eq!(follower.message(2, &told(header(11), &[("/policies/a", 11)], false), 2, &mut calls), None);
+    assert_eq!((follower.overrun(3, &mut calls), calls.lists()), (None, 1));
+    follower.tick(60, &mut calls);
+    assert_eq!(calls.lists(), 2);
+}
+
+#[test]
 fn pages_are_of_one_revision_and_a_failed_one_begins_the_list_again() {
     let (mut follower, mut calls) = (Follower::new(&Etcd::default()), Calls::default());
     follower.tick(0, &mut calls);
