@@ -27,6 +27,7 @@ use std::cell::Cell;
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
 use crate::hex::byte_of_hex;
+use crate::limits;
 use crate::node::Node;
 use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
@@ -130,6 +131,17 @@ pub fn load(json: &[u8]) -> Loaded {
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
     Loaded { trust, access_log: config.access_log, watch: config.watch, plan: errors.into_result(plan), bare }
+}
+
+/// What to do about a plugin's configuration of so many bytes, where that is too much to be handed over whole with each change.
+pub fn size_advice(bytes: usize) -> Option<String> {
+    (bytes > limits::CONFIGURATION).then(|| {
+        format!(
+            "{bytes} bytes are much for the configuration of a plugin: each worker reads all of it with each change, etcd refuses objects \
+             of Kubernetes above 1.5 MB, and control planes messages above 4 MB; put the releases into etcd and follow them with the watch, \
+             or give each gateway and namespace only the releases of hosts that are called there"
+        )
+    })
 }
 
 /// What a release is compiled with, besides itself.

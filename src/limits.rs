@@ -52,3 +52,5 @@ pub const GROUP_DEPTH: usize = 16;
 /// Comparisons that a check makes to find what is hardly meant: of conditions in each release, of places in a policy. What
 /// would take more goes unseen.
 pub const COMPARISONS: usize = 2_000_000;
+/// Bytes of a plugin's configuration. A larger one is warned of and taken all the same.
+pub const CONFIGURATION: usize = 1 << 20;

@@ -4,7 +4,9 @@ use std::io::{ErrorKind, Result, Write};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use graylane::compile::size_advice;
 use graylane_cli::words::shown;
+use serde_json::Value;
 
 /// The form of a result.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,6 +42,13 @@ fn listened(written: Result<()>) -> anyhow::Result<()> {
 /// Writes a message for people to standard error. There is nobody to tell when that fails.
 pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Tells what to do about a policy that is large for the configuration of a plugin; `name` is its file's.
+pub(crate) fn tell_size(name: &str, policy: &Value) {
+    if let Some(advice) = size_advice(policy.to_string().len()) {
+        tell(&format!("warning: {}: {advice}\n", shown(name)));
+    }
 }
 
 /// Tells what could not be carried out. File names and values come from others, so nothing in it may steer a terminal.

@@ -1,5 +1,7 @@
 //! The metrics of the module. All are named at configure time; nothing in a name comes from a request.
 
+use std::time::Duration;
+
 use graylane::compile::LANGUAGE;
 use graylane::decision::Decision;
 use graylane::effect::{Counter, counts};
@@ -54,6 +56,8 @@ pub(crate) struct PolicyMetrics {
     version: Option<Metric>,
     /// Policies refused while an older one stayed in force.
     refused: Option<Metric>,
+    /// Microseconds that the last configuration held up a worker.
+    configure: Option<Metric>,
 }
 
 impl PolicyMetrics {
@@ -69,6 +73,7 @@ impl PolicyMetrics {
             tolerated: gauge("tolerated"),
             version: gauge("version"),
             refused: host::counter(&format!("graylane.policy_refused.{plugin}")),
+            configure: gauge("configure_us"),
         }
     }
 
@@ -107,6 +112,11 @@ impl PolicyMetrics {
     pub(crate) fn miss(&self, mark: u32) {
         set(self.missing, 1);
         set(self.tolerated, u64::from(mark));
+    }
+
+    /// A configuration has been taken or refused, and has held up this worker for so long.
+    pub(crate) fn configured(&self, held_up: Duration) {
+        set(self.configure, u64::try_from(held_up.as_micros()).unwrap_or_default());
     }
 
     /// Whether the bad configuration with this mark was let in before.

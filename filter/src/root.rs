@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -21,7 +22,7 @@ use crate::metrics::{PolicyMetrics, RequestMetrics};
 use crate::runtime::Runtime;
 use crate::watched::Watched;
 use graylane::bucket::murmur3_x86_32;
-use graylane::compile::load;
+use graylane::compile::{load, size_advice};
 use graylane::error::PolicyErrors;
 use graylane_host::{self as host, Level};
 
@@ -35,14 +36,18 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
+        let began = Instant::now();
         let plugin = host::plugin_name();
         let metrics = PolicyMetrics::define(&plugin);
+        if let Some(advice) = size_advice(size) {
+            host::log(Level::Warn, &format!("graylane {plugin}: {advice}"));
+        }
         let configuration = host::plugin_configuration(size);
         let loaded = load(&configuration);
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
         let runtime = |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define() };
-        match loaded.plan {
+        let is_accepted = match loaded.plan {
             Ok(plan) => {
                 self.accept(&plugin, runtime(plan), metrics);
                 true
@@ -50,7 +55,9 @@ impl RootContext for Root {
             Err(errors) => {
                 self.reject(&plugin, runtime(loaded.bare), &errors, mark_of(&configuration), metrics)
             }
-        }
+        };
+        metrics.configured(began.elapsed());
+        is_accepted
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use graylane::time::Timestamp;
 use graylane_cli::against::{Comparison, Side, compare};
-use graylane_cli::check::{Good, Report, check as checked};
-use graylane_cli::document::Form;
+use graylane_cli::check::{Checked, Good, Report, check as checked};
+use graylane_cli::document::{self, Form};
 use graylane_cli::report::{File, Rows};
 
 use crate::{Outcome, input, output};
@@ -79,7 +79,11 @@ pub(crate) fn check(options: &Options) -> Result<Outcome> {
         (None, files) => {
             for path in files {
                 if let Some(text) = run.read(path) {
-                    run.tell(path, &text, &checked(&text, Form::of(path)).report)?;
+                    let Checked { report, good } = checked(&text, Form::of(path));
+                    if let Some(Good { node, .. }) = good {
+                        output::tell_size(&input::name(path), &document::json(&node));
+                    }
+                    run.tell(path, &text, &report)?;
                 }
             }
         }

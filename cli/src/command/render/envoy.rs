@@ -96,6 +96,7 @@ pub(crate) fn render(options: &Options) -> Result<Outcome> {
     else {
         return Ok(Outcome::Bad);
     };
+    output::tell_size(&input::name(&options.policy), &json);
     let text = format!("{:#}\n", options.filter.filter().discovery_response(&keys, &json));
     match output {
         Some(path) => {

@@ -189,6 +189,7 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
         output::tell(&manifests.text());
         return Ok(Outcome::Bad);
     }
+    read.tell_size(&options.common);
     let rendered = istio::render(&read.source(&manifests.objects), options.plugin.extension.into());
     finish(&options.common, rendered, &read, &options.existing)
 }
@@ -198,6 +199,7 @@ pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
     let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], options.needs())? else {
         return Ok(Outcome::Bad);
     };
+    read.tell_size(&options.common);
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
     finish(&options.common, rendered, &read, &[])
 }
@@ -252,6 +254,13 @@ impl Read {
                 output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
                 Ok(None)
             }
+        }
+    }
+
+    /// Tells what to do where the policy is large for the plugin that is rendered.
+    fn tell_size(&self, common: &Common) {
+        if self.mesh.module.is_some() && !common.remove {
+            output::tell_size(&input::name(&common.policy), &self.policy);
         }
     }
 

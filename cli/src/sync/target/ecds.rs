@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use graylane::compile::LANGUAGE;
+use graylane::compile::{LANGUAGE, size_advice};
 use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 
@@ -79,11 +79,13 @@ impl Ecds {
         }
         let version = version.saturating_add(1);
         let policy = of_version(version);
+        let size = policy.to_string().len();
         let text = self.filter.discovery_response(&self.keys, &policy);
         let mode = self.mode.unwrap_or(Filter::mode(&self.keys));
         place(&self.path, &format!("{text:#}\n"), Existing::Replaced, Some(mode))?;
         self.last = Some((policy, held.values));
-        Ok(Written::Done(format!("version {version} of the policy")))
+        let advice = size_advice(size).map(|advice| format!("; warning: {advice}")).unwrap_or_default();
+        Ok(Written::Done(format!("version {version} of the policy{advice}")))
     }
 }
 
