@@ -19,6 +19,24 @@ fn as_proxy(password: &str) -> Value {
     json!({"etcd": {"cluster": "etcd", "prefix": "/policies/", "user": user}})
 }
 
+/// How a cluster speaks TLS with a certificate of its own, whose name is no user's.
+fn by_tls(authority: &Authority) -> Result<Value> {
+    let own = authority.issue("a proxy's host")?;
+    let pem = |text: &str| json!({"inline_string": text});
+    let context = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {
+            "alpn_protocols": ["h2"],
+            "tls_certificates": [{"certificate_chain": pem(&own.certificate), "private_key": pem(&own.key)}],
+            "validation_context": {
+                "trusted_ca": pem(&authority.certificate()),
+                "match_typed_subject_alt_names": [{"san_type": "IP_ADDRESS", "matcher": {"exact": "127.0.0.1"}}],
+            },
+        },
+    });
+    Ok(json!({"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}}))
+}
+
 #[test]
 fn a_token_that_is_no_longer_good_is_followed_by_another() -> Result<()> {
     block_on(async {
@@ -113,22 +131,7 @@ fn etcd_is_followed_by_tls_with_a_certificate_on_both_sides() -> Result<()> {
         let mut etcd = Etcd::builder().tls(&authority)?.start().await?;
         let client = etcd.client().await?;
         put(&client, 1).await?;
-        let own = authority.issue("proxy")?;
-        let pem = |text: &str| json!({"inline_string": text});
-        let context = json!({
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "common_tls_context": {
-                "alpn_protocols": ["h2"],
-                "tls_certificates": [{"certificate_chain": pem(&own.certificate), "private_key": pem(&own.key)}],
-                "validation_context": {
-                    "trusted_ca": pem(&authority.certificate()),
-                    "match_typed_subject_alt_names": [{"san_type": "IP_ADDRESS", "matcher": {"exact": "127.0.0.1"}}],
-                },
-            },
-        });
-        let tls =
-            json!({"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}});
-        let proxy = Proxy::of(&etcd.addresses(), &tls, json!({})).await?;
+        let proxy = Proxy::of(&etcd.addresses(), &by_tls(&authority)?, json!({})).await?;
         let witness = Witness::of(&proxy, &["shop"]).await?;
         witness.until(&proxy, "shop", Some(1), Instant::now()).await?;
         put(&client, 2).await?;
@@ -140,6 +143,36 @@ fn etcd_is_followed_by_tls_with_a_certificate_on_both_sides() -> Result<()> {
         let up = Instant::now();
         put(&client, 3).await?;
         report("by TLS: killed, up again and written", witness.until(&proxy, "shop", Some(3), up).await?);
+        witness.finish(&[]).await
+    })
+}
+
+#[test]
+fn a_user_signs_in_by_tls() -> Result<()> {
+    block_on(async {
+        let authority = Authority::new()?;
+        let users = Etcd::builder().reader("proxy", "hush-hush", "/policies/");
+        let mut etcd = users.tls(&authority)?.start().await?;
+        let client = etcd.client().await?;
+        put(&client, 1).await?;
+        let tls = by_tls(&authority)?;
+        let stranger = Proxy::of(&etcd.addresses(), &tls, as_proxy("guessed")).await?;
+        stranger.until_said("signing in: the user or the password is wrong", 1).await?;
+        assert_eq!(stranger.lane("shop").await?, None, "a certificate alone lets nobody in");
+
+        let proxy = Proxy::of(&etcd.addresses(), &tls, as_proxy("hush-hush")).await?;
+        let witness = Witness::of(&proxy, &["shop"]).await?;
+        witness.until(&proxy, "shop", Some(1), Instant::now()).await?;
+        put(&client, 2).await?;
+        witness.until(&proxy, "shop", Some(2), Instant::now()).await?;
+
+        // Tokens do not outlive the process that gave them.
+        etcd.kill()?;
+        proxy.until_at_least("trouble", 1).await?;
+        etcd.resume().await?;
+        let up = Instant::now();
+        etcd.client().await?.put("/policies/releases/shop", versioned("shop", 3)).await?;
+        report("by TLS, as a user: killed and up again", witness.until(&proxy, "shop", Some(3), up).await?);
         witness.finish(&[]).await
     })
 }
