@@ -35,9 +35,9 @@ use crate::clock;
 use crate::published::{Draft, Drafter, Given, Outlook, Past, Piece};
 use crate::sealing::member;
 use crate::words::{counted, shown};
-use plan::{Memory, Plan, plan};
+use plan::{GRACE, Memory, Plan, Planner};
 use source::{Entry, News, Source};
-use target::{Target, Written};
+use target::{Rest, Target, Written};
 
 /// As often a pass is tried again where somebody else writes meanwhile.
 const TRIES: usize = 5;
@@ -45,7 +45,7 @@ const TRIES: usize = 5;
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// How documents are made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rules {
     /// Who signs, and by which id; without it documents are not signed.
     pub secret: Option<(Secret, String)>,
@@ -64,8 +64,13 @@ pub struct Sync {
     status: Arc<Status>,
     webhook: Option<Webhook>,
     memory: Memory,
+    grace: Duration,
     /// What was told last of each entry.
     told: BTreeMap<String, String>,
+    /// What was told last of source and target.
+    trouble: String,
+    /// When a pass is to be made though nothing changes.
+    due: Option<Instant>,
 }
 
 /// What came of a pass.
@@ -86,7 +91,18 @@ impl Sync {
         webhook: Option<Webhook>,
         tell: fn(&str),
     ) -> Self {
-        Sync { target, rules, tell, status, webhook, memory: Memory::default(), told: BTreeMap::new() }
+        Sync {
+            target,
+            rules,
+            tell,
+            status,
+            webhook,
+            memory: Memory::default(),
+            grace: GRACE,
+            told: BTreeMap::new(),
+            trouble: String::new(),
+            due: None,
+        }
     }
 
     /// Follows a source until `stop` comes. A pass that is under way then is done to its end.
@@ -107,9 +123,10 @@ impl Sync {
         let mut entries: Option<Vec<Entry>> = None;
         let mut since = Instant::now();
         let mut retry: Option<(Instant, Duration)> = None;
+        let never = Instant::now();
         tokio::pin!(following, stop);
         loop {
-            let at = retry.map_or_else(Instant::now, |(at, _)| at);
+            let at = retry.map_or(self.due, |(at, _)| Some(at)).unwrap_or(never);
             tokio::select! {
                 () = &mut stop => break,
                 () = &mut following => bail!("the source is not followed any more"),
@@ -117,20 +134,24 @@ impl Sync {
                     News::Everything(all) => (entries, since) = (Some(all), at),
                     News::Trouble(why) => {
                         self.status.source_failed(&why);
-                        self.line(&format!("{why}; tried again"));
+                        self.trouble(&format!("{why}; tried again"));
                         continue;
                     }
                 },
-                () = sleep_until(at), if retry.is_some() => {}
+                () = sleep_until(at), if at != never => {}
                 () = self.target.changed(), if entries.is_some() && retry.is_none() => since = Instant::now(),
             }
             let Some(entries) = &entries else { continue };
+            self.due = None;
             retry = match self.pass(entries, since).await {
-                Ok(_) => None,
+                Ok(_) => {
+                    self.trouble.clear();
+                    None
+                }
                 Err(fault) => {
                     let wait = retry.map_or(RETRY.0, |(_, wait)| RETRY.1.min(wait * 2));
                     self.status.failed(&format!("{fault:#}"));
-                    self.line(&format!("{}: {fault:#}; tried again in {wait:?}", self.target.name()));
+                    self.trouble(&format!("{}: {fault:#}; tried again", self.target.name()));
                     Some((Instant::now() + wait, wait))
                 }
             };
@@ -147,6 +168,8 @@ impl Sync {
     /// # Errors
     /// When the source or the target is not reached.
     pub async fn once(mut self, mut source: Source) -> Result<Passed> {
+        // There is no other look at it.
+        self.grace = Duration::ZERO;
         let passed = match source.next().await {
             News::Everything(entries) => self.pass(&entries, Instant::now()).await?,
             News::Trouble(why) => bail!(why),
@@ -161,60 +184,98 @@ impl Sync {
     async fn pass(&mut self, entries: &[Entry], since: Instant) -> Result<Passed> {
         let status = Arc::clone(&self.status);
         let _passing = status.passing();
+        let mut passed = Passed::default();
+        // What the target does not take, by its key.
+        let mut not_taken = BTreeMap::new();
         for _ in 0..TRIES {
-            let held = self.target.held().await?;
-            let now = clock::now()?;
-            let Rules { secret, keyring, author } = &self.rules;
-            let drafter = Drafter {
-                held: &held,
-                secret: secret.as_ref().map(|(secret, id)| (secret, id.as_str())),
-                now,
-                author: Some(author),
-                note: None,
-                version: None,
-                again: self.target.is_restored(),
-            };
-            let is_verified = self.target.is_verified();
-            let mut plan = plan(entries, &mut self.memory, &drafter, keyring.as_ref(), is_verified);
-            let mut drafts = Vec::new();
-            for given in std::mem::take(&mut plan.given) {
-                let past = self.target.past(given.key()).await?;
-                drafts.push((draft(given, &drafter, &past)?, past));
+            let is_settled = self.attempt(entries, &mut not_taken, &mut passed).await;
+            if !passed.written.is_empty() {
+                self.status.applied(passed.written.len(), since.elapsed());
             }
-            // Settings first, then releases: where they do not fit into one transaction, what comes later may need what comes before.
-            drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
-            let outlook = loop {
-                let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| is_verified), now)?;
-                let in_the_way = outlook.in_the_way(&drafts);
-                if in_the_way.is_empty() {
-                    break outlook;
-                }
-                drafts.retain(|(draft, _)| !in_the_way.contains_key(&draft.key));
-                for (key, told) in in_the_way {
-                    plan.refuse(&key, &told);
-                }
-            };
-            let refused = plan.refused.len();
-            self.tell_of(&plan);
-            let written = if drafts.is_empty() {
-                Written::Same
-            } else {
-                self.target.write(held, &drafts, &outlook.policy).await?
-            };
-            let place = match written {
-                Written::Raced => continue,
-                Written::Same => None,
-                Written::Done(place) => Some(place),
-            };
-            let mut passed = Passed { refused, ..Passed::default() };
-            if let Some(place) = place {
-                passed.written = drafts.into_iter().map(|(draft, _)| (draft.key, draft.version)).collect();
-                self.applied(&passed.written, &plan, &place);
+            if is_settled? {
+                self.status.passed(entries.len(), passed.refused);
+                return Ok(passed);
             }
-            self.status.passed(entries.len(), &passed, since.elapsed());
-            return Ok(passed);
         }
         bail!("others write without a pause")
+    }
+
+    /// Writes what differs; whether another look at it would find the same.
+    async fn attempt(
+        &mut self,
+        entries: &[Entry],
+        not_taken: &mut BTreeMap<String, String>,
+        passed: &mut Passed,
+    ) -> Result<bool> {
+        let held = self.target.held().await?;
+        let now = clock::now()?;
+        let Rules { secret, keyring, author } = &self.rules;
+        let drafter = Drafter {
+            held: &held,
+            secret: secret.as_ref().map(|(secret, id)| (secret, id.as_str())),
+            now,
+            author: Some(author),
+            note: None,
+            version: None,
+            again: self.target.is_restored(),
+        };
+        let (memory, is_file) = (&mut self.memory, self.target.is_file());
+        let planner =
+            Planner { memory, drafter: &drafter, keyring: keyring.as_ref(), is_file, grace: self.grace };
+        let mut plan = planner.plan(entries);
+        let mut drafts = Vec::new();
+        for given in std::mem::take(&mut plan.given) {
+            if let Some(told) = not_taken.get(given.key()) {
+                plan.refuse(given.key(), told);
+                continue;
+            }
+            let past = self.target.past(given.key()).await?;
+            drafts.push((draft(given, &drafter, &past)?, past));
+        }
+        // Settings first, then releases: where they do not fit into one transaction, what comes later may need what comes before.
+        drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
+        let mut is_whole = true;
+        let outlook = loop {
+            let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| !is_file), now)?;
+            let in_the_way = outlook.in_the_way(&drafts);
+            if in_the_way.is_empty() {
+                break outlook;
+            }
+            is_whole = false;
+            // What is taken away may be what the refused takes the place of.
+            drafts
+                .retain(|(draft, _)| !in_the_way.contains_key(&draft.key) && !plan.gone.contains(&draft.key));
+            for (key, told) in in_the_way {
+                plan.refuse(&key, &told);
+            }
+        };
+        let Written { count, place, rest } = self.target.write(held, &drafts, &outlook.policy).await;
+        let wrote: Vec<(String, u64)> =
+            drafts.iter().take(count).map(|(draft, _)| (draft.key.clone(), draft.version)).collect();
+        let mut is_settled = is_whole || wrote.is_empty();
+        let mut failed = None;
+        match rest {
+            None => {}
+            Some(Rest::Raced) => is_settled = false,
+            Some(Rest::Refused(why)) => {
+                let key = drafts.get(count).map(|(draft, _)| draft.key.clone()).unwrap_or_default();
+                let told = format!("{key}: {why}\n");
+                plan.refuse(&key, &told);
+                not_taken.insert(key, told);
+                is_settled = false;
+            }
+            Some(Rest::Failed(fault)) => failed = Some(fault),
+        }
+        (passed.refused, self.due) = (plan.refused.len(), plan.due);
+        self.tell_of(&plan);
+        if let Some(place) = place {
+            for (key, version) in &wrote {
+                self.memory.wrote(key, *version);
+            }
+            self.applied(&wrote, &plan, &place);
+            passed.written.extend(wrote);
+        }
+        failed.map_or(Ok(is_settled), Err)
     }
 
     /// Tells what was written.
@@ -223,7 +284,7 @@ impl Sync {
         let mut lines = String::new();
         for (key, version) in written.iter().take(SHOWN) {
             let origin =
-                plan.origins.get(key).map_or_else(|| "taken away".to_owned(), |name| format!("from {name}"));
+                plan.origin(key).map_or_else(|| "taken away".to_owned(), |name| format!("from {name}"));
             // Writing to text cannot fail.
             let _ = writeln!(lines, "{}: version {version}, {}", shown(key), shown(&origin));
         }
@@ -260,6 +321,14 @@ impl Sync {
             self.line(&format!("{}: good again, or gone", shown(name)));
         }
         self.told = told;
+    }
+
+    /// Tells what does not work, where that is news.
+    fn trouble(&mut self, line: &str) {
+        if self.trouble != line {
+            self.line(line);
+            line.clone_into(&mut self.trouble);
+        }
     }
 
     fn line(&self, line: &str) {

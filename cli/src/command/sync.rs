@@ -14,7 +14,9 @@ use graylane_cli::sync::source::{self, Address, Folder, Source, ZooKeeper};
 use graylane_cli::sync::target::{Ecds, Etcd, Target};
 use graylane_cli::sync::{self, Passed, Rules, Status, Webhook};
 use graylane_cli::words::counted;
+use graylane_document::Secret;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::etcd;
 use super::keyring;
@@ -39,9 +41,9 @@ With --signers, signatures are verified as proxies do; a file is for proxies tha
 Exit codes: 0 it was stopped, or with --once all of it is live; 1 with --once, something is refused; 2 it could not be carried out.";
 
 const ETCD_EXAMPLES: &str = "\n\nExamples:
-  graylane sync etcd --from zookeeper://zk-0:2181,zk-1:2181/policies --etcd http://127.0.0.1:2379 --key sync.pem --id sync
-  graylane sync etcd --from policies/ --etcd http://127.0.0.1:2379 --listen 127.0.0.1:9420 --webhook http://127.0.0.1:8080/applied
-  graylane sync etcd --from policies/ --etcd http://127.0.0.1:2379 --once";
+  graylane sync etcd --from zookeeper://zk-0:2181,zk-1:2181/policies --author zk --etcd http://127.0.0.1:2379 --key sync.pem --id sync
+  graylane sync etcd --from policies/ --author git --etcd http://127.0.0.1:2379 --listen 127.0.0.1:9420 --webhook http://127.0.0.1:8080/applied
+  graylane sync etcd --from policies/ --author git --etcd http://127.0.0.1:2379 --once";
 
 const ENVOY_EXAMPLES: &str = "\n\nExamples:
   graylane sync envoy --from policies/ --trust edge -o ecds.json
@@ -66,9 +68,6 @@ struct Common {
     /// Who is believed (YAML or JSON), as the proxies have it: what they would refuse is refused
     #[arg(long, value_name = "FILE")]
     signers: Option<PathBuf>,
-    /// The author of what is written; of the documents by that author those are taken away that are gone from the source
-    #[arg(long, value_name = "NAME", default_value = "graylane sync")]
-    author: String,
     /// Serve health and metrics there
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -86,6 +85,9 @@ struct Common {
 pub(crate) struct EtcdOptions {
     #[command(flatten)]
     common: Common,
+    /// The author of what is written, one for each source: documents by that author are taken away when they are gone from the source
+    #[arg(long, value_name = "NAME")]
+    author: String,
     /// The file of the key that signs; without it documents are not signed
     #[arg(long, value_name = "FILE", requires = "id")]
     key: Option<PathBuf>,
@@ -130,6 +132,9 @@ impl Where {
         Ok(match text {
             "etcd" => Where::Etcd,
             _ if text.starts_with(Address::SCHEME) => Where::ZooKeeper(Address::parse(text)?),
+            _ if text.contains("://") => {
+                return Err("a folder, zookeeper://HOST:PORT/policies, or etcd".to_owned());
+            }
             _ => Where::Folder(text.into()),
         })
     }
@@ -176,22 +181,19 @@ pub(crate) fn sync(sync: &Sync) -> Result<Outcome> {
 }
 
 fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
-    let EtcdOptions { common, key, id, no_history, etcd } = options;
+    let EtcdOptions { common, author, key, id, no_history, etcd } = options;
     let secret = key.as_deref().map(secret).transpose()?.zip(id.clone());
     let target = Etcd::new(etcd.access()?, etcd.prefix.clone(), !no_history);
-    run(
-        common,
-        common.source(None)?,
-        Target::Etcd(Box::new(target)),
-        secret.map(|(secret, id)| Rules { secret: Some((secret, id)), ..Rules::default() }),
-    )
+    run(common, common.source(None)?, Target::Etcd(Box::new(target)), secret, author)
 }
 
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
     let Some(keys) = keys(filter.keys.as_deref())? else { return Ok(Outcome::Bad) };
-    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, common.author.clone());
-    run(common, common.source(Some(etcd))?, Target::Ecds(target), None)
+    // All of the file is of this source.
+    let author = "graylane sync";
+    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, author.to_owned());
+    run(common, common.source(Some(etcd))?, Target::Ecds(Box::new(target)), None, author)
 }
 
 /// Reads a file of secrets; none where it has mistakes, which are told.
@@ -202,12 +204,18 @@ fn keys(path: Option<&Path>) -> Result<Option<Keys>> {
     Ok(checked.mistakes.is_empty().then_some(checked.keys))
 }
 
-fn run(common: &Common, source: Source, target: Target, rules: Option<Rules>) -> Result<Outcome> {
+fn run(
+    common: &Common,
+    source: Source,
+    target: Target,
+    secret: Option<(Secret, String)>,
+    author: &str,
+) -> Result<Outcome> {
     let keyring = match keyring(common.signers.as_deref())? {
         Ok(keyring) => keyring,
         Err(outcome) => return Ok(outcome),
     };
-    let rules = Rules { keyring, author: common.author.clone(), ..rules.unwrap_or_default() };
+    let rules = Rules { secret, keyring, author: author.to_owned() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot wait for anything")?.block_on(follow(common, source, target, rules))
 }
@@ -232,24 +240,26 @@ async fn follow(common: &Common, source: Source, target: Target, rules: Rules) -
     Ok(Outcome::Good)
 }
 
-/// Waits for a signal that ends programs. The next one ends this one at once.
+/// Waits for a signal that ends programs. The next one ends this one at once, whatever it does.
 fn stopped() -> Result<impl Future<Output = ()>> {
-    let [mut terminated, mut interrupted] = [
-        signal(SignalKind::terminate()).context("no signals")?,
-        signal(SignalKind::interrupt()).context("no signals")?,
-    ];
-    Ok(async move {
-        tokio::select! {
-            _signal = terminated.recv() => {}
-            _signal = interrupted.recv() => {}
-        }
-        output::tell("graylane sync: stops\n");
-        tokio::spawn(async move {
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let (stops, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut stops = Some(stops);
+        loop {
             tokio::select! {
                 _signal = terminated.recv() => {}
                 _signal = interrupted.recv() => {}
             }
-            std::process::exit(2);
-        });
+            let Some(stops) = stops.take() else { std::process::exit(2) };
+            output::tell("graylane sync: stops after what is under way\n");
+            // Nobody waits where it has ended by itself.
+            let _ended = stops.send(());
+        }
+    });
+    Ok(async move {
+        // The task lives as long as the runtime.
+        let _stopped = stopped.await;
     })
 }

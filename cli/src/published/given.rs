@@ -1,6 +1,6 @@
 //! What stands in the texts that are published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use graylane::node::Node;
@@ -57,8 +57,6 @@ pub struct Heard<'t> {
     pub given: Vec<Given<'t>>,
     /// Whether it has no mistake. Else not all that it holds is given.
     pub is_good: bool,
-    /// The keys that it says something of, be it wrong; none where that cannot be told.
-    pub about: Option<BTreeSet<String>>,
     /// Mistakes and warnings, coloured, each with its place.
     pub told: String,
 }
@@ -77,7 +75,7 @@ pub fn given<'t>(texts: &[&'t Text], held: &Held, keyring: Option<&Keyring>) -> 
     let mut all: Vec<Heard<'t>> = Vec::new();
     let mut parts = Vec::new();
     for (index, text) in texts.iter().copied().enumerate() {
-        let mut heard = Heard { is_good: true, about: Some(BTreeSet::new()), ..Heard::default() };
+        let mut heard = Heard { is_good: true, ..Heard::default() };
         if let Err(told) = take(index, text, keyring, &mut heard, &mut parts) {
             heard = Heard { told, ..Heard::default() };
         }
@@ -92,12 +90,9 @@ pub fn given<'t>(texts: &[&'t Text], held: &Held, keyring: Option<&Keyring>) -> 
         let content = graylane_document::check(&document).ok();
         let is_good = part.is_checked || is_good(part, &document, content.as_ref(), &together, text, heard);
         let Some(key) = content.as_ref().map(key_of) else {
-            (heard.is_good, heard.about) = (false, None);
+            heard.is_good = false;
             continue;
         };
-        if let Some(about) = &mut heard.about {
-            about.insert(key.clone());
-        }
         if !is_good {
             heard.is_good = false;
             continue;

@@ -37,8 +37,8 @@ impl Filter {
             "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": self.module}},
         });
-        if self.watch.is_some() {
-            vm["vm_id"] = VM_ID.into();
+        if let (true, Some(map)) = (self.watch.is_some(), vm.as_object_mut()) {
+            map.insert("vm_id".to_owned(), VM_ID.into());
         }
         json!({"resources": [{
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",

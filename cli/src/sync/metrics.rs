@@ -10,7 +10,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Passed;
 use super::source::Heard;
 
 /// A pass that takes longer hangs.
@@ -120,17 +119,18 @@ impl Status {
         Passing(self)
     }
 
-    pub(super) fn passed(&self, entries: usize, passed: &Passed, lag: Duration) {
+    pub(super) fn applied(&self, documents: usize, lag: Duration) {
+        self.applied.inc_by(documents as u64);
+        self.applied_at.set(since_1970());
+        self.lag.observe(lag.as_secs_f64());
+    }
+
+    pub(super) fn passed(&self, entries: usize, refused: usize) {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.entries.set(count(entries));
-        self.refused.set(count(passed.refused));
+        self.refused.set(count(refused));
         self.target_up.set(1);
         self.now().trouble = None;
-        if !passed.written.is_empty() {
-            self.applied.inc_by(passed.written.len() as u64);
-            self.applied_at.set(since_1970());
-            self.lag.observe(lag.as_secs_f64());
-        }
     }
 
     pub(super) fn refused(&self) {

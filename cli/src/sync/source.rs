@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use graylane_document::limits;
-
 pub use etcd::Etcd;
 pub use folder::Folder;
 pub use zookeeper::{Address, ZooKeeper};
 
 use crate::document::Form;
 use crate::published::Text;
+use crate::words::shown;
+
+/// As many bytes may stand in one place: a policy of some ten thousand releases.
+const LONGEST: usize = 16 << 20;
 
 /// A source of documents.
 #[derive(Debug)]
@@ -86,11 +88,18 @@ impl Source {
 }
 
 impl Entry {
+    /// What cannot be read.
+    fn unread(name: &str, fault: String) -> Self {
+        Entry { fault: Some(fault), ..Entry::new(name, None, Vec::new()) }
+    }
+
     /// What stands in a place of this name.
-    fn new(name: String, key: Option<String>, bytes: Vec<u8>) -> Self {
-        let form = Form::of(Path::new(&name));
-        let (text, fault) = if bytes.len() > limits::VALUE {
-            (String::new(), Some(format!("{} bytes: at most {} are read", bytes.len(), limits::VALUE)))
+    fn new(name: &str, key: Option<String>, bytes: Vec<u8>) -> Self {
+        let form = Form::of(Path::new(name));
+        // It stands in messages.
+        let name = shown(name);
+        let (text, fault) = if bytes.len() > LONGEST {
+            (String::new(), Some(format!("at most {LONGEST} bytes are read")))
         } else {
             match String::from_utf8(bytes) {
                 Ok(text) => (text, None),

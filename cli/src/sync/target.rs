@@ -3,13 +3,19 @@
 mod ecds;
 mod etcd;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use graylane::policy::Policy;
+use tokio::time::sleep;
 
 pub use ecds::Ecds;
 pub use etcd::Etcd;
 
 use crate::published::{Draft, Held, Past};
+
+/// How long it waits before it looks again, where it is not told of changes.
+const UNTOLD: Duration = Duration::from_secs(2);
 
 /// Where documents go.
 #[derive(Debug)]
@@ -17,18 +23,29 @@ pub enum Target {
     /// An etcd, each below its key.
     Etcd(Box<Etcd>),
     /// A file for Envoy's ECDS, as one policy.
-    Ecds(Ecds),
+    Ecds(Box<Ecds>),
 }
 
 /// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Written {
-    /// It is there; where, for people.
-    Done(String),
-    /// It was there already.
-    Same,
-    /// Somebody else has written in the meantime, and what is left is to be planned again.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// How many drafts are live, from the first on; a file has all of them or none.
+    pub count: usize,
+    /// Where they are, for people; none where nothing was to be written.
+    pub place: Option<String>,
+    /// Why the others are not.
+    pub rest: Option<Rest>,
+}
+
+/// Why a draft was not written.
+#[derive(Debug)]
+pub enum Rest {
+    /// Somebody else has written what it depends on: it is to be planned again.
     Raced,
+    /// It is not taken, and never will be.
+    Refused(String),
+    /// It failed, and may not another time.
+    Failed(anyhow::Error),
 }
 
 impl Target {
@@ -48,12 +65,9 @@ impl Target {
         }
     }
 
-    /// Whether whoever reads it verifies signatures. Else the bridge does.
-    pub fn is_verified(&self) -> bool {
-        match self {
-            Target::Etcd(_) => true,
-            Target::Ecds(_) => false,
-        }
+    /// Whether it is one file with all in it.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Target::Ecds(_))
     }
 
     /// What is live there.
@@ -79,21 +93,20 @@ impl Target {
     }
 
     /// Writes, each document whole or not at all. `policy` is what is in force then.
-    ///
-    /// # Errors
-    /// When it cannot be written. Some of it may be.
-    pub async fn write(&mut self, held: Held, drafts: &[(Draft, Past)], policy: &Policy) -> Result<Written> {
+    pub async fn write(&mut self, held: Held, drafts: &[(Draft, Past)], policy: &Policy) -> Written {
         match self {
             Target::Etcd(etcd) => etcd.write(held, drafts).await,
-            Target::Ecds(ecds) => ecds.write(held, drafts, policy),
+            Target::Ecds(ecds) => ecds
+                .write(held, drafts, policy)
+                .unwrap_or_else(|fault| Written { rest: Some(Rest::Failed(fault)), ..Written::default() }),
         }
     }
 
-    /// Waits until somebody else has written there; for ever where that is not told.
+    /// Waits until somebody else has written there, or may have.
     pub async fn changed(&mut self) {
         match self {
             Target::Etcd(etcd) => etcd.changed().await,
-            Target::Ecds(_) => std::future::pending().await,
+            Target::Ecds(_) => sleep(UNTOLD).await,
         }
     }
 }

@@ -17,7 +17,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// The documents below a prefix of an etcd.
 #[derive(Debug)]
 pub struct Etcd {
-    etcd: Followed,
+    followed: Followed,
     is_read: bool,
     retry: Duration,
     pub(super) heard: Heard,
@@ -26,8 +26,8 @@ pub struct Etcd {
 impl Etcd {
     /// One that is reached by this access.
     pub fn new(access: Access, prefix: Prefix) -> Self {
-        let etcd = Followed::new(access, prefix);
-        Etcd { etcd, is_read: false, retry: Duration::ZERO, heard: Heard::default() }
+        let followed = Followed::new(access, prefix);
+        Etcd { followed, is_read: false, retry: Duration::ZERO, heard: Heard::default() }
     }
 
     /// See [`Source::next`](super::Source::next).
@@ -50,11 +50,11 @@ impl Etcd {
 
     async fn read(&mut self) -> Result<Vec<Entry>> {
         if self.is_read {
-            self.etcd.changed().await?;
+            self.followed.changed().await?;
         }
-        let held = self.etcd.held().await?;
+        let held = self.followed.held().await?;
         let entry = |(key, value): (String, crate::published::Value)| {
-            let mut entry = Entry::new(self.etcd.prefix().key(&key), Some(key), value.bytes);
+            let mut entry = Entry::new(&self.followed.prefix().key(&key), Some(key), value.bytes);
             entry.text.form = Form::Json;
             entry
         };

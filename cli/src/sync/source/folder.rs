@@ -3,6 +3,9 @@
 //! Names that begin with a dot are left out, and links are followed: so a volume of a `ConfigMap` is read as it is meant, whose files are
 //! links into a hidden folder that changes by one rename.
 
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Entry, Heard, News};
+use super::{Entry, Heard, LONGEST, News};
 
 /// How long a folder is to be quiet before it is read: whoever writes several files, or one in several steps, is done by then.
 const QUIET: Duration = Duration::from_millis(100);
@@ -27,6 +30,8 @@ const DEPTH: usize = 8;
 pub struct Folder {
     path: PathBuf,
     watcher: Option<(RecommendedWatcher, mpsc::Receiver<()>)>,
+    /// The device and number of the folder that is watched.
+    watched: Option<(u64, u64)>,
     last: Option<Vec<Entry>>,
     /// When it is read next at the latest; none before it was read at all.
     due: Option<Instant>,
@@ -36,7 +41,7 @@ pub struct Folder {
 impl Folder {
     /// The folder of this path; it need not be there yet.
     pub fn new(path: PathBuf) -> Self {
-        Folder { path, watcher: None, last: None, due: None, heard: Heard::default() }
+        Folder { path, watcher: None, watched: None, last: None, due: None, heard: Heard::default() }
     }
 
     /// See [`Source::next`](super::Source::next).
@@ -76,8 +81,12 @@ impl Folder {
     }
 
     fn read(&mut self) -> Result<Vec<Entry>> {
-        if self.watcher.is_none() {
+        let about = self.path.metadata().with_context(|| format!("cannot read {}", self.path.display()))?;
+        let watched = Some((about.dev(), about.ino()));
+        // Where the path is a link, it may lead elsewhere now.
+        if self.watcher.is_none() || self.watched != watched {
             self.watcher = Some(watch(&self.path)?);
+            self.watched = watched;
         }
         let mut entries = Vec::new();
         add(&self.path, DEPTH, &mut entries)?;
@@ -100,6 +109,13 @@ fn watch(path: &Path) -> Result<(RecommendedWatcher, mpsc::Receiver<()>)> {
     watcher
         .watch(path, RecursiveMode::Recursive)
         .with_context(|| format!("cannot watch {}", path.display()))?;
+    // That a link leads elsewhere is told by the folder that it stands in.
+    if let (true, Some(parent)) = (path.is_symlink(), path.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        watcher
+            .watch(parent, RecursiveMode::NonRecursive)
+            .with_context(|| format!("cannot watch {}", parent.display()))?;
+    }
     Ok((watcher, changes))
 }
 
@@ -120,16 +136,30 @@ fn add(folder: &Path, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
             continue;
         }
         let path = found.path();
-        // A link whose target is gone is a file that cannot be read, not one that is not there.
-        if path.metadata().with_context(|| format!("cannot read {}", path.display()))?.is_dir() {
-            add(&path, depth.saturating_sub(1), entries)?;
-        } else if path
+        let name = path.display().to_string();
+        let is_document = path
             .extension()
-            .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known))
-        {
-            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            entries.push(Entry::new(path.display().to_string(), None, bytes));
+            .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known));
+        match path.metadata() {
+            Ok(about) if about.is_dir() => add(&path, depth.saturating_sub(1), entries)?,
+            _ if !is_document => {}
+            // A link whose target is gone is a file that cannot be read, not one that is not there.
+            about => entries.push(match about.and_then(|about| read(&path, &about)) {
+                Ok(bytes) => Entry::new(&name, None, bytes),
+                Err(fault) => Entry::unread(&name, fault.to_string()),
+            }),
         }
     }
     Ok(())
+}
+
+/// What is in a file, no more than is taken.
+fn read(path: &Path, about: &Metadata) -> io::Result<Vec<u8>> {
+    // To read a pipe would wait for whoever writes to it.
+    if !about.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

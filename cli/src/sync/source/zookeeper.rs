@@ -177,7 +177,7 @@ impl ZooKeeper {
                     return None;
                 }
                 let place = Some(key).filter(|key| !key.is_empty()).map(str::to_owned);
-                let mut entry = Entry::new(path.clone(), place, node.data.clone());
+                let mut entry = Entry::new(path, place, node.data.clone());
                 if self.history.restored.get(path) == Some(&node.stat.mzxid) {
                     entry.fault = Some(OLDER.to_owned());
                 }
@@ -185,14 +185,14 @@ impl ZooKeeper {
             })
             .collect();
         if self.history.is_another {
-            let mut entry = Entry::new(root.clone(), None, Vec::new());
-            entry.fault = Some("this ZooKeeper was restored from a backup: nothing is taken away that is not in it; restart graylane sync to take it as it is".to_owned());
-            entries.push(entry);
+            // Of no node, so nobody knows what it is about.
+            entries.push(Entry::unread(&self.address.to_string(), RESTORED.to_owned()));
         }
         entries
     }
 }
 
+const RESTORED: &str = "it was restored from a backup: nothing is taken away that is not in it; restart graylane sync to take it as it is";
 const OLDER: &str = "it was restored from a backup, and may be older than what is live, which stays: write it again, or restart graylane sync to take it as it is";
 
 impl Session {

@@ -23,14 +23,24 @@ pub struct Ecds {
     keys: Keys,
     /// The author of all of it.
     author: String,
-    /// The policy that is in the file, and the documents that it was made of.
-    last: Option<(Json, BTreeMap<String, Value>)>,
+    /// What was in the file last.
+    last: Option<Last>,
+    /// The last version that was in it.
+    version: u64,
+}
+
+/// What is in the file.
+#[derive(Debug)]
+struct Last {
+    text: String,
+    /// The documents that it was made of.
+    values: BTreeMap<String, Value>,
 }
 
 impl Ecds {
     /// A file of this path.
     pub fn new(path: PathBuf, mode: Option<u32>, filter: Filter, keys: Keys, author: String) -> Self {
-        Ecds { path, mode, filter, keys, author, last: None }
+        Ecds { path, mode, filter, keys, author, last: None, version: 0 }
     }
 
     pub(super) fn name(&self) -> String {
@@ -40,25 +50,33 @@ impl Ecds {
     /// The documents that the file was made of; where somebody else made it, those that it can be made of, which bear no versions.
     pub(super) fn held(&mut self) -> Result<Held> {
         let last = self.last.take();
-        self.last = self.policy()?.map(|policy| match last {
-            Some((known, values)) if known == policy => (policy, values),
-            _ => (policy.clone(), documents(policy, &self.author)),
-        });
-        let values = self.last.as_ref().map(|(_, values)| values.clone()).unwrap_or_default();
+        if let Some(text) = self.text()? {
+            let values = match last {
+                Some(last) if last.text == text => last.values,
+                _ => self.documents(&text)?,
+            };
+            self.last = Some(Last { text, values });
+        }
+        let values = self.last.as_ref().map(|last| last.values.clone()).unwrap_or_default();
         Ok(Held { values, secrets: Some(self.keys.secrets().clone()), ..Held::default() })
     }
 
-    fn policy(&self) -> Result<Option<Json>> {
-        let name = || format!("cannot read {}", self.path.display());
-        let text = match std::fs::read(&self.path) {
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.with_context(name)?,
-        };
-        let text: Json = serde_json::from_slice(&text).with_context(name)?;
-        match Filter::policy(&text) {
-            Some(policy) => Ok(Some(policy)),
-            None => bail!("{} has no filter of graylane in it; it is not written over", self.path.display()),
+    fn text(&self) -> Result<Option<String>> {
+        match std::fs::read_to_string(&self.path) {
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).with_context(|| format!("cannot read {}", self.path.display())),
         }
+    }
+
+    fn documents(&mut self, text: &str) -> Result<BTreeMap<String, Value>> {
+        let path = self.path.display();
+        let response: Json = serde_json::from_str(text).with_context(|| format!("cannot read {path}"))?;
+        let Some(policy) = Filter::policy(&response) else {
+            bail!("{path} has no filter of graylane in it; it is not written over");
+        };
+        let version = policy.get("version").and_then(Json::as_u64).unwrap_or_default();
+        self.version = self.version.max(version);
+        Ok(documents(policy, &self.author))
     }
 
     pub(super) fn write(
@@ -70,22 +88,27 @@ impl Ecds {
         for (draft, _) in drafts {
             held.values.insert(draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() });
         }
-        let last = self.last.take().map(|(policy, _)| policy);
-        let version = last.as_ref().and_then(|policy| policy.get("version")?.as_u64()).unwrap_or_default();
-        let of_version = |version| json!(Policy { version, ..policy.clone() });
-        if let Some(last) = last.filter(|last| *last == of_version(version)) {
-            self.last = Some((last, held.values));
-            return Ok(Written::Same);
+        let written = Written { count: drafts.len(), ..Written::default() };
+        let (text, _) = self.rendered(policy, self.version);
+        if let Some(last) = self.last.as_mut().filter(|last| last.text == text) {
+            last.values = held.values;
+            return Ok(written);
         }
-        let version = version.saturating_add(1);
-        let policy = of_version(version);
-        let size = policy.to_string().len();
-        let text = self.filter.discovery_response(&self.keys, &policy);
+        let version = self.version.saturating_add(1);
+        let (text, size) = self.rendered(policy, version);
         let mode = self.mode.unwrap_or(Filter::mode(&self.keys));
-        place(&self.path, &format!("{text:#}\n"), Existing::Replaced, Some(mode))?;
-        self.last = Some((policy, held.values));
+        place(&self.path, &text, Existing::Replaced, Some(mode))?;
+        self.version = version;
+        self.last = Some(Last { text, values: held.values });
         let advice = size_advice(size).map(|advice| format!("; warning: {advice}")).unwrap_or_default();
-        Ok(Written::Done(format!("version {version} of the policy{advice}")))
+        Ok(Written { place: Some(format!("version {version} of the policy{advice}")), ..written })
+    }
+
+    /// The file with this policy, and how large that is as the configuration of the plugin.
+    fn rendered(&self, policy: &Policy, version: u64) -> (String, usize) {
+        let policy = json!(Policy { version, ..policy.clone() });
+        let response = self.filter.discovery_response(&self.keys, &policy);
+        (format!("{response:#}\n"), policy.to_string().len())
     }
 }
 

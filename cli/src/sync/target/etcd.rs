@@ -1,13 +1,11 @@
 //! etcd, where the proxies follow each document below its key.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use fail::fail_point;
-use graylane_etcd::Access;
+use graylane_etcd::{Access, Code, Error, Outcome};
 use tokio::time::sleep;
 
-use super::Written;
+use super::{Rest, UNTOLD, Written};
 use crate::published::{Draft, Held, Past, Prefix, Terms, Value, transaction};
 use crate::sync::etcd::Followed;
 
@@ -15,13 +13,10 @@ use crate::sync::etcd::Followed;
 const BATCH: usize = 24;
 /// As many bytes of them: etcd takes 1.5 MiB, and each is written twice, for those of before.
 const BYTES: usize = 512 * 1024;
-/// How long it waits before it looks again, where it is not told of changes.
-const UNTOLD: Duration = Duration::from_secs(2);
-
 /// An etcd below a prefix.
 #[derive(Debug)]
 pub struct Etcd {
-    etcd: Followed,
+    followed: Followed,
     keeps: bool,
     is_restored: bool,
 }
@@ -29,16 +24,16 @@ pub struct Etcd {
 impl Etcd {
     /// One that is reached by this access. `keeps` says whether documents of before are kept.
     pub fn new(access: Access, prefix: Prefix, keeps: bool) -> Self {
-        Etcd { etcd: Followed::new(access, prefix), keeps, is_restored: false }
+        Etcd { followed: Followed::new(access, prefix), keeps, is_restored: false }
     }
 
     pub(super) fn name(&self) -> String {
-        format!("etcd below {}", self.etcd.prefix().as_str())
+        format!("etcd below {}", self.followed.prefix().as_str())
     }
 
     pub(super) async fn held(&mut self) -> Result<Held> {
-        let before = self.etcd.revision;
-        let held = self.etcd.held().await?;
+        let before = self.followed.revision;
+        let held = self.followed.held().await?;
         self.is_restored |= held.revision < before;
         Ok(held)
     }
@@ -52,51 +47,71 @@ impl Etcd {
         if !self.keeps {
             return Ok(Past::default());
         }
-        let read = Past::read(&self.etcd.client().await?, self.etcd.prefix(), key).await;
+        let read = Past::read(&self.followed.client().await?, self.followed.prefix(), key).await;
         read.with_context(|| format!("cannot read what stood below {key} before; --no-history does without"))
     }
 
-    pub(super) async fn write(&mut self, mut held: Held, drafts: &[(Draft, Past)]) -> Result<Written> {
-        let client = self.etcd.client().await?;
-        let terms = Terms { keeps: self.keeps, is_again: false };
-        for batch in batches(drafts) {
-            fail_point!("sync-before-transaction", |_| std::process::abort());
-            let outcome = client.transact(transaction(self.etcd.prefix(), &held, batch, terms)).await?;
-            fail_point!("sync-after-transaction", |_| std::process::abort());
-            if !outcome.done {
-                return Ok(Written::Raced);
+    pub(super) async fn write(&mut self, mut held: Held, drafts: &[(Draft, Past)]) -> Written {
+        let mut written = Written::default();
+        let mut most = BATCH;
+        while let Some(left) = drafts.get(written.count..).filter(|left| !left.is_empty()) {
+            let batch = batch(left, most);
+            match self.transact(&held, batch).await {
+                Ok(outcome) if !outcome.done => {
+                    written.rest = Some(Rest::Raced);
+                    return written;
+                }
+                Ok(outcome) => {
+                    held.revision = outcome.header.revision;
+                    self.followed.revision = held.revision;
+                    for (draft, _) in batch {
+                        let value = Value { revision: held.revision, bytes: draft.value.clone() };
+                        held.values.insert(draft.key.clone(), value);
+                    }
+                    written.count += batch.len();
+                    written.place = Some(format!("revision {}", held.revision));
+                }
+                // Too many operations, or too many bytes: fewer at once, or the one alone is too large.
+                Err(fault) if is_too_much(&fault) && batch.len() > 1 => most = batch.len() / 2,
+                Err(fault) => {
+                    let is_refused = is_too_much(&fault);
+                    let why = format!("{fault:#}");
+                    written.rest = Some(if is_refused { Rest::Refused(why) } else { Rest::Failed(fault) });
+                    return written;
+                }
             }
-            held.revision = outcome.header.revision;
-            for (draft, _) in batch {
-                let value = Value { revision: held.revision, bytes: draft.value.clone() };
-                held.values.insert(draft.key.clone(), value);
-            }
-            self.etcd.revision = held.revision;
         }
         self.is_restored = false;
-        Ok(Written::Done(format!("revision {}", held.revision)))
+        written
+    }
+
+    async fn transact(&mut self, held: &Held, batch: &[(Draft, Past)]) -> Result<Outcome> {
+        let client = self.followed.client().await?;
+        let terms = Terms { keeps: self.keeps, is_again: false };
+        fail_point!("sync-before-transaction", |_| std::process::abort());
+        let outcome = client.transact(transaction(self.followed.prefix(), held, batch, terms)).await?;
+        fail_point!("sync-after-transaction", |_| std::process::abort());
+        Ok(outcome)
     }
 
     /// See [`Target::changed`](super::Target::changed). What it wrote itself is none.
     pub(super) async fn changed(&mut self) {
-        if self.etcd.changed().await.is_err() {
+        if self.followed.changed().await.is_err() {
             sleep(UNTOLD).await;
         }
     }
 }
 
-/// The drafts, as many at once as etcd takes.
-fn batches(mut drafts: &[(Draft, Past)]) -> Vec<&[(Draft, Past)]> {
-    let mut batches = Vec::new();
-    while !drafts.is_empty() {
-        let mut bytes = 0_usize;
-        let fits = drafts.iter().take(BATCH).take_while(|(draft, _)| {
-            bytes = bytes.saturating_add(draft.value.len());
-            bytes <= BYTES
-        });
-        let (batch, rest) = drafts.split_at(fits.count().max(1));
-        batches.push(batch);
-        drafts = rest;
-    }
-    batches
+/// The first drafts, as many as etcd takes at once; one at least.
+fn batch(drafts: &[(Draft, Past)], most: usize) -> &[(Draft, Past)] {
+    let mut bytes = 0_usize;
+    let fits = drafts.iter().take(most).take_while(|(draft, _)| {
+        bytes = bytes.saturating_add(draft.value.len());
+        bytes <= BYTES
+    });
+    drafts.split_at(fits.count().max(1)).0
+}
+
+fn is_too_much(fault: &anyhow::Error) -> bool {
+    fault.downcast_ref::<Error>().is_some_and(|fault| fault.code() == Some(Code::InvalidArgument))
 }

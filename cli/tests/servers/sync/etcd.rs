@@ -1,6 +1,9 @@
 //! A folder, kept live in a real etcd.
 
 mod real_etcd {
+    use std::time::{Duration, Instant};
+
+    use graylane_etcd::Client;
     use graylane_testbed::{Etcd, Result, Upstream, block_on, eventually};
     use rustix::process::Signal;
     use serde_json::json;
@@ -12,7 +15,7 @@ mod real_etcd {
     const SIGNED: [&str; 6] = ["--key", "team-a.pem", "--id", "team-a", "--signers", "signers.yaml"];
 
     fn start(ground: &Ground, more: &[&str]) -> Result<Bridge> {
-        Bridge::of(ground.start(&[&["sync", "etcd", "--from", "policies"], more].concat()))
+        Bridge::of(ground.start(&[&["sync", "etcd", "--from", "policies", "--author", "git"], more].concat()))
     }
 
     #[test]
@@ -30,7 +33,7 @@ mod real_etcd {
             let bridge = start(&ground, &SIGNED)?;
             until_live(&client, &bridge, "releases/pay", |it| percent(it) == Some(7)).await?;
             let shop = until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
-            assert_eq!((&shop["version"], &shop["author"]), (&json!(1), &json!("graylane sync")));
+            assert_eq!((&shop["version"], &shop["author"]), (&json!(1), &json!("git")));
 
             ground.write("policies/dial.yaml", "{release: shop, percent: {v2: 20}}");
             until_live(&client, &bridge, "dials/shop", |it| it["dial"]["percent"]["v2"] == 20).await?;
@@ -62,7 +65,7 @@ mod real_etcd {
             let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
             ground.write("policies/shop.yaml", canary("shop", 5));
             ground.write("policies/pay.yaml", canary("pay", 5));
-            let bridge = start(&ground, &["--author", "platform"])?;
+            let bridge = start(&ground, &[])?;
             until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
 
             ground.write("policies/shop.yaml", canary("shop", 500));
@@ -79,15 +82,17 @@ mod real_etcd {
             drop(bridge);
             ground.remove("policies/news.yaml");
             ground.write("policies/last.yaml", canary("last", 1));
-            let bridge = start(&ground, &["--author", "platform"])?;
+            let bridge = start(&ground, &[])?;
             until_live(&client, &bridge, "releases/last", |it| percent(it) == Some(1)).await?;
             for key in ["releases/shop", "releases/pay", "releases/news"] {
                 assert!(live(&client, key).await?.is_some_and(|it| percent(&it).is_some()), "{key}");
             }
             ground.write("policies/pay.yaml", canary("pay", 6));
+            until_live(&client, &bridge, "releases/pay", |it| percent(it) == Some(6)).await?;
+            assert!(live(&client, "releases/news").await?.is_some_and(|it| percent(&it).is_some()));
+            ground.write("policies/shop.yaml", canary("shop", 5));
             until_live(&client, &bridge, "releases/news", |it| it["removed"] == "news").await?;
             // One that takes the place of another, and one that would move users whom nobody means to move.
-            ground.write("policies/shop.yaml", canary("shop", 5));
             ground.write("policies/twin.yaml", canary("twin", 5).replace("[\"twin\"]", "[\"shop\"]"));
             bridge.until_said("conflict", 1).await?;
             ground.write(
@@ -114,7 +119,7 @@ mod real_etcd {
             let bridge = start(&ground, &["--listen", "127.0.0.1:0"])?;
             until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
             ground.remove("policies/shop.yaml");
-            bridge.until_said("the source is empty", 1).await?;
+            bridge.until_said("it has nothing, and nothing is taken away", 1).await?;
             ground.rename("policies", "elsewhere");
             bridge.until_said("cannot", 1).await?;
             let (code, why) = bridge.page("/readyz").await?;
@@ -137,7 +142,7 @@ mod real_etcd {
             ground.write("policies/shop.yaml", canary("shop", 5));
             etcd.kill()?;
             let bridge = start(&ground, &["--listen", "127.0.0.1:0"])?;
-            bridge.until_said("tried again in", 2).await?;
+            bridge.until_said("tried again", 1).await?;
             assert_eq!(bridge.page("/readyz").await?.0, 503);
             assert_eq!(bridge.page("/healthz").await?.0, 200);
             etcd.resume().await?;
@@ -208,7 +213,7 @@ mod real_etcd {
                     canary("pay", 5)
                 ),
             );
-            let once = ["sync", "etcd", "--from", "policies", "--once"];
+            let once = ["sync", "etcd", "--from", "policies", "--author", "git", "--once"];
             let first = ground.run(&once);
             assert_eq!(first.code, Some(0), "{first:?}");
             assert!(first.told.contains("3 documents written"), "{first:?}");
@@ -218,7 +223,7 @@ mod real_etcd {
             let bad = ground.run(&once);
             assert!(bad.code == Some(1) && bad.told.contains("v3"), "{bad:?}");
             assert_eq!(live(&client, "dials/shop").await?, None);
-            let nowhere = ground.run(&["sync", "etcd", "--from", "nowhere", "--once"]);
+            let nowhere = ground.run(&["sync", "etcd", "--from", "nowhere", "--author", "git", "--once"]);
             assert_eq!(nowhere.code, Some(2), "{nowhere:?}");
             Ok(())
         })
@@ -232,12 +237,129 @@ mod real_etcd {
             for number in 0..200 {
                 ground.write(&format!("policies/{number}.yaml"), canary(&format!("r{number}"), 5));
             }
-            let ran = ground.run(&["sync", "etcd", "--from", "policies", "--once"]);
+            let ran = ground.run(&["sync", "etcd", "--from", "policies", "--author", "git", "--once"]);
             assert!(ran.code == Some(0) && ran.told.contains("200 documents written"), "{ran:?}");
             for number in 0..200 {
                 assert!(live(&client, &format!("releases/r{number}")).await?.is_some());
             }
             Ok(())
+        })
+    }
+
+    /// Does something, and waits until what is gone since then is taken away.
+    async fn and_wait(ground: &Ground, client: &Client, bridge: &Bridge, act: impl FnOnce()) -> Result<()> {
+        ground.write("policies/witness.yaml", canary("witness", 1));
+        until_live(client, bridge, "releases/witness", |it| percent(it) == Some(1)).await?;
+        act();
+        ground.remove("policies/witness.yaml");
+        until_live(client, bridge, "releases/witness", |it| it["removed"] == "witness").await.map(drop)
+    }
+
+    #[test]
+    fn what_a_wrong_file_does_not_mention_any_more_stays() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            let policy =
+                |releases: &[String]| format!("{{language: 1, releases: [{}]}}", releases.join(", "));
+            ground.write("policies/policy.yaml", policy(&[canary("a", 5), canary("b", 5), canary("c", 5)]));
+            ground.write("policies/shop.yaml", canary("shop", 5));
+            let bridge = start(&ground, &[])?;
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
+            ground.write("policies/first.yaml", canary("first", 5));
+            until_live(&client, &bridge, "releases/first", |it| percent(it) == Some(5)).await?;
+            // A policy without one of its releases and with a mistake, and a release of another name with a mistake.
+            let act = || {
+                ground.write("policies/policy.yaml", policy(&[canary("a", 5), canary("b", 500)]));
+                ground.write("policies/shop.yaml", canary("other", 500));
+            };
+            and_wait(&ground, &client, &bridge, act).await?;
+            // A policy that was cut off.
+            let act = || ground.write("policies/policy.yaml", "language: 1\nreleases:\n");
+            and_wait(&ground, &client, &bridge, act).await?;
+            // A release that takes the place of another without saying that its users move.
+            ground.write("policies/first.yaml", canary("third", 20).replace("[\"third\"]", "[\"first\"]"));
+            bridge.until_said("releases/third: revision", 1).await?;
+            for name in ["a", "b", "c", "shop", "first"] {
+                let live = live(&client, &format!("releases/{name}")).await?;
+                assert!(
+                    live.as_ref().is_some_and(|it| percent(it).is_some()),
+                    "{name}: {live:?}\n{}",
+                    bridge.said()
+                );
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn two_bridges_that_say_different_things_write_less_and_less_often() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            ground.write("policies/shop.yaml", canary("shop", 5));
+            ground.write("others/shop.yaml", canary("shop", 10));
+            let one = start(&ground, &[])?;
+            let other =
+                Bridge::of(ground.start(&["sync", "etcd", "--from", "others", "--author", "others"]))?;
+            let waits = eventually("one of them to wait", LIMIT, async || {
+                let waits = |bridge: &Bridge| bridge.said().contains("somebody else writes it too");
+                Ok((waits(&one) || waits(&other)).then_some(()))
+            });
+            waits.await?;
+            // Without a pause it takes some milliseconds.
+            let began = Instant::now();
+            let now = live(&client, "releases/shop")
+                .await?
+                .and_then(|it| it["version"].as_u64())
+                .unwrap_or_default();
+            until_live(&client, &one, "releases/shop", |it| it["version"].as_u64() >= Some(now + 3)).await?;
+            assert!(began.elapsed() > Duration::from_secs(1), "{:?}: {}", began.elapsed(), one.said());
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_document_that_etcd_does_not_take_holds_up_no_other() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            let hosts: Vec<String> = (0..45_000).map(|number| format!("\"h{number}.example.com\"")).collect();
+            ground
+                .write("policies/a.json", canary("a", 5).replace("\"a\"]", &format!("{}]", hosts.join(","))));
+            for number in 0..30 {
+                ground.write(&format!("policies/{number}.yaml"), canary(&format!("r{number}"), 5));
+            }
+            let ran = ground.run(&["sync", "etcd", "--from", "policies", "--author", "git", "--once"]);
+            assert!(ran.code == Some(1) && ran.told.contains("30 documents written"), "{ran:?}");
+            assert!(ran.told.contains("policies/a.json: refused"), "{ran:?}");
+            for number in 0..30 {
+                assert!(live(&client, &format!("releases/r{number}")).await?.is_some());
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_read_holds_up_nothing_else_and_a_folder_may_change_by_its_link() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            ground.write("one/shop.yaml", canary("shop", 5));
+            ground.write("two/shop.yaml", canary("shop", 6));
+            for folder in ["one", "two"] {
+                std::os::unix::fs::symlink("nowhere", ground.path(&format!("{folder}/gone.yaml")))?;
+                std::os::unix::fs::symlink("nowhere", ground.path(&format!("{folder}/README")))?;
+            }
+            std::os::unix::fs::symlink("one", ground.path("policies"))?;
+            let bridge = start(&ground, &[])?;
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
+            bridge.until_said("policies/gone.yaml: refused", 1).await?;
+            std::os::unix::fs::symlink("two", ground.path("next"))?;
+            ground.rename("next", "policies");
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(6)).await?;
+            ground.write("two/shop.yaml", canary("shop", 7));
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(7)).await.map(drop)
         })
     }
 }

@@ -56,6 +56,41 @@ fn envoy_follows_what_a_folder_says_and_a_new_bridge_knows_what_was_good() -> Re
 }
 
 #[test]
+fn a_new_bridge_writes_new_keys_and_keeps_what_a_broken_dial_said() {
+    let ground = Ground::empty();
+    let once = |keys: &str| {
+        ground.bare(&[
+            "sync",
+            "envoy",
+            "--from",
+            "policies",
+            "--trust",
+            "edge",
+            "--keys",
+            keys,
+            "-o",
+            "ecds.json",
+            "--once",
+        ])
+    };
+    ground.write("k1.yaml", format!("k1: '{}'", "1".repeat(32)));
+    ground.write("k2.yaml", format!("k1: '{}'", "2".repeat(32)));
+    ground.write("policies/shop.yaml", canary("shop", 5));
+    ground.write("policies/dial.yaml", "{release: shop, percent: {v2: 20}}");
+    assert_eq!(once("k1.yaml").code, Some(0));
+    let old = ground.read("ecds.json");
+    assert!(old.contains("percent\\\":20") && old.contains(&"1".repeat(32)), "{old}");
+    assert_eq!(once("k2.yaml").code, Some(0));
+    assert!(ground.read("ecds.json").contains(&"2".repeat(32)));
+    ground.write("policies/dial.yaml", "{release: shop, percent: {v2: 200}}");
+    assert_eq!(once("k2.yaml").code, Some(1));
+    assert!(ground.read("ecds.json").contains("percent\\\":20"));
+    ground.remove("ecds.json");
+    assert_eq!(once("k1.yaml").code, Some(1));
+    assert!(ground.read("ecds.json").contains("percent\\\":5"), "there is nothing to keep");
+}
+
+#[test]
 fn a_file_of_something_else_is_not_written_over() {
     let ground = Ground::empty();
     ground.write("policies/shop.yaml", canary("shop", 1));

@@ -39,7 +39,7 @@ mod real_etcd {
     use crate::sync::bridge::live;
     use crate::sync::{canary, percent};
 
-    const ONCE: [&str; 5] = ["sync", "etcd", "--from", "policies", "--once"];
+    const ONCE: [&str; 7] = ["sync", "etcd", "--from", "policies", "--author", "git", "--once"];
 
     #[test]
     fn etcd_has_the_old_document_or_the_new_one() -> Result<()> {

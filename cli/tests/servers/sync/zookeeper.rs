@@ -30,7 +30,16 @@ mod real_etcd {
 
         fn start(ground: &Ground, address: impl std::fmt::Display) -> Result<Bridge> {
             let from = format!("zookeeper://{address}/policies");
-            Bridge::of(ground.start(&["sync", "etcd", "--from", &from, "--listen", "127.0.0.1:0"]))
+            Bridge::of(ground.start(&[
+                "sync",
+                "etcd",
+                "--from",
+                &from,
+                "--author",
+                "zookeeper",
+                "--listen",
+                "127.0.0.1:0",
+            ]))
         }
 
         #[test]
