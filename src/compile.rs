@@ -32,11 +32,14 @@ use crate::node::Node;
 use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
-use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source};
+use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source, Staleness};
 use crate::table::Seen;
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
+
+/// The least seconds after which a source may be too silent: one that is well is heard each second.
+const STALE_AFTER: u32 = 10;
 
 /// Compiles a policy.
 ///
@@ -230,6 +233,7 @@ fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Setti
     let trusted = condition::networks(&policy.trusted_sources, &mut at.key("trustedSources")).into();
     let claims = Claims::new(&names, &sources, std::iter::empty(), std::iter::empty());
     let claims_in = claims_in(&policy.claims, &mut at.key("claims"));
+    stale(policy.stale.as_ref(), &mut at.key("stale"));
     Settings {
         version: policy.version,
         off: policy.off,
@@ -242,6 +246,20 @@ fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Setti
         claims_in,
         claims,
         keys,
+        staleness: Staleness::Fresh,
+    }
+}
+
+/// How long the source may be silent.
+fn stale(written: Option<&policy::Stale>, at: &mut At<'_>) {
+    let Some(policy::Stale { after, .. }) = written else { return };
+    let at = &mut at.key("after");
+    match after {
+        None => at.error(Problem::Required, "", "how long the source may be silent, in seconds"),
+        Some(after) if *after < STALE_AFTER => {
+            at.error(Problem::Invalid, after, format_args!("{STALE_AFTER} seconds or more"));
+        }
+        Some(_) => {}
     }
 }
 

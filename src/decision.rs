@@ -16,14 +16,17 @@ use crate::limits;
 use crate::plan::{Allow, Head, Plan, Rule, Segment};
 use crate::policy::{Follow, IdSource, Trust};
 use crate::request::Request;
-use crate::settings::Settings;
+use crate::settings::{Settings, Staleness};
 use crate::sticky;
+use crate::time::Timestamp;
 
 /// Why a lane was chosen; the words are those of `OpenFeature` where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The release, or everything, is off: no lane was chosen.
     Off,
+    /// The source of the policy has been silent for so long that the default lane is taken.
+    Stale,
     /// A header or cookie forced the lane.
     Override,
     /// The traffic label that came along names the lane.
@@ -44,8 +47,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which they are tried.
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::Off,
+        Reason::Stale,
         Reason::Override,
         Reason::Label,
         Reason::Deny,
@@ -60,6 +64,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::Off => "off",
+            Reason::Stale => "stale",
             Reason::Override => "override",
             Reason::Label => "label",
             Reason::Deny => "deny",
@@ -177,6 +182,10 @@ impl<O: Observer> Chooser<'_, '_, O> {
         }
         let placed =
             |lane, reason| Entry { assigned: Some(lane), served: Some(self.available(lane)), reason, ..off };
+        if self.settings.staleness == Staleness::DefaultLanes {
+            self.observer.note(|| Note::Stale);
+            return placed(self.segment.head().base, Reason::Stale);
+        }
         if let Some(lane) = self.forced() {
             return placed(lane, Reason::Override);
         }
@@ -202,7 +211,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
             self.observer.note(|| Note::NotSplit);
             return nowhere;
         };
-        let (now, block) = (|| self.facts.now(), self.segment.block());
+        let (now, block) = (|| self.ramp_time(), self.segment.block());
         let bucket = split.hasher.bucket(block, id, split.buckets);
         self.observer.note(|| Note::Split {
             bucket,
@@ -266,7 +275,8 @@ impl<O: Observer> Chooser<'_, '_, O> {
     fn remembered(&self) -> Option<LaneId> {
         let sticky = self.segment.head().sticky?;
         let memory = sticky::recall(self.segment, &sticky, self.settings, self.facts, self.id);
-        let open = memory.ok().filter(|lane| self.segment.is_open(*lane, || self.facts.now()));
+        let is_open = |lane: &LaneId| self.segment.is_open(*lane, || self.facts.now(), || self.ramp_time());
+        let open = memory.ok().filter(is_open);
         self.observer.note(|| {
             let name = self.segment.text(sticky.cookie.name);
             let found = self.facts.cookie(name).map(<[u8]>::to_vec);
@@ -274,6 +284,11 @@ impl<O: Observer> Chooser<'_, '_, O> {
             Note::Memory { cookie, found, memory, is_open: open.is_some() }
         });
         open
+    }
+
+    /// The time that ramps follow.
+    fn ramp_time(&self) -> Timestamp {
+        self.settings.ramp_time(self.facts.now())
     }
 
     /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
@@ -374,5 +389,93 @@ impl<O: Observer> Chooser<'_, '_, O> {
         };
         let base = self.segment.head().base;
         fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available).unwrap_or(lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::effect::effects;
+    use crate::given::Given;
+
+    /// One release, whose source has been silent for so long.
+    fn plan(staleness: Staleness, mode: &str, written: &Value, besides: &Value) -> Plan {
+        let mut release = json!({"name": "r", "match": {}, "lanes": [{"name": "a"}, {"name": "b"}]});
+        release[mode] = written.clone();
+        for (key, value) in besides.as_object().unwrap() {
+            release[key] = value.clone();
+        }
+        let policy = json!({"language": 1, "releases": [release]}).to_string();
+        let mut plan = crate::compile_node(&serde_json::from_str(&policy).unwrap()).unwrap();
+        plan.settings.staleness = staleness;
+        plan
+    }
+
+    /// The lane at a time, and why.
+    fn lane(plan: &Plan, now: i64, headers: &[(&str, &str)]) -> (String, Reason) {
+        let headers = [("x-gray-id", "u-1")].iter().chain(headers).copied().collect();
+        let request = Given { headers, now: Timestamp::from_seconds(now), ..Given::default() };
+        let entry = decide(plan, Trust::Mesh, &request).entries[0];
+        let name = plan.segments[0].lane_name(entry.served.unwrap());
+        (String::from_utf8_lossy(name).into_owned(), entry.reason)
+    }
+
+    fn named(lane: &str, reason: Reason) -> (String, Reason) {
+        (lane.to_owned(), reason)
+    }
+
+    #[test]
+    fn frozen_ramps_stand_still_and_all_other_times_go_on() {
+        let at = |seconds| Timestamp::from_seconds(seconds).to_string();
+        let frozen = Staleness::FrozenRamps(Timestamp::from_seconds(90));
+        let ramp = json!({"steps": [{"at": at(60), "percent": 0}, {"at": at(100), "percent": 100}]});
+        let canary = json!({"stable": "a", "candidates": [{"lane": "b", "ramp": ramp}]});
+        let rule = json!({"name": "late", "when": {"query": {"q": {"exact": "1"}}}, "lane": "b", "during": {"from": at(150)}});
+        let besides = json!({"rules": [rule], "sticky": {}});
+        let plan = |staleness| plan(staleness, "canary", &canary, &besides);
+        assert_eq!(lane(&plan(Staleness::Fresh), 120, &[]), named("b", Reason::Split));
+        for now in [89, 95, 120, 200] {
+            assert_eq!(lane(&plan(frozen), now, &[]), named("a", Reason::Split), "at {now}");
+        }
+        let remembered = [("cookie", "gray_r=r~b~1")];
+        assert_eq!(lane(&plan(Staleness::Fresh), 120, &remembered), named("b", Reason::Sticky));
+        assert_eq!(
+            lane(&plan(frozen), 120, &remembered),
+            named("a", Reason::Split),
+            "a lane without a share"
+        );
+        assert_eq!(lane(&plan(frozen), 200, &[(":path", "/?q=1")]), named("b", Reason::Rule));
+
+        let drained = json!({"active": "a", "drain": {"until": at(100)}});
+        let plan = self::plan(frozen, "blueGreen", &drained, &json!({"sticky": {}}));
+        assert_eq!(lane(&plan, 95, &remembered), named("b", Reason::Sticky));
+        assert_eq!(lane(&plan, 120, &remembered), named("a", Reason::Default));
+    }
+
+    #[test]
+    fn stale_default_lanes_are_for_everybody_and_no_group_is_told() {
+        let canary = json!({"stable": "a", "candidates": [{"lane": "b", "percent": 100}]});
+        let besides = json!({"overrides": {"headers": ["x-canary"]}, "allow": {"b": ["u-1"]}});
+        let stale = |mode: &str, written: &Value, besides: &Value| {
+            plan(Staleness::DefaultLanes, mode, written, besides)
+        };
+        let request = [("x-canary", "b")];
+        assert_eq!(lane(&stale("canary", &canary, &besides), 0, &request), named("a", Reason::Stale));
+        let green = json!({"active": "b"});
+        assert_eq!(lane(&stale("blueGreen", &green, &json!({})), 0, &[]), named("b", Reason::Stale));
+        let off = stale("canary", &canary, &json!({"off": true}));
+        let request = Given::default();
+        assert_eq!(decide(&off, Trust::Mesh, &request).entries[0].reason, Reason::Off);
+
+        let ab = json!({"salt": "s", "groups": [{"lane": "a", "weight": 50}, {"lane": "b", "weight": 50}]});
+        let plan = stale("ab", &ab, &json!({"sticky": {}}));
+        assert_eq!(lane(&plan, 0, &[]), named("a", Reason::Stale));
+        let decision = decide(&plan, Trust::Mesh, &request);
+        let effects = effects(&plan, &decision);
+        let names: Vec<_> = effects.request.iter().map(|edit| &*edit.name).collect();
+        assert!(names.contains(&"x-gray-lane") && !names.contains(&"x-abtest-group"), "{names:?}");
+        assert!(effects.response.is_empty(), "{:?}", effects.response);
     }
 }

@@ -217,7 +217,7 @@ impl<'a> Writer<'a, '_> {
     /// before set are kept; where it set the same one it has told the client already.
     fn groups(&self, effects: &mut Effects<'a>) {
         let facts = &self.decision.facts;
-        let is_in = |entry: &Entry| entry.outside.is_none();
+        let is_in = |entry: &Entry| entry.outside.is_none() && entry.reason != Reason::Stale;
         let experiments =
             self.chosen().filter(|(segment, entry, _)| segment.mode() == Mode::Ab && is_in(entry));
         let own = experiments.map(|(segment, entry, _)| {

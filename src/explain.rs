@@ -71,6 +71,8 @@ pub enum Note {
         /// Whether it is its time, and `off` is written.
         is_written: bool,
     },
+    /// The source of the policy has been silent for too long.
+    Stale,
     /// An override was looked at.
     Override {
         /// A header, a header of pairs, or a cookie.

@@ -23,12 +23,13 @@ use crate::node::Node;
 use crate::plan::{Plan, Segment};
 use crate::policy::Map;
 use crate::record::{Record, record, take};
+pub use crate::settings::Staleness;
 
 /// How many pages there are. With 10,000 releases of half a kilobyte one is 80 KB, which a host copies in microseconds.
 const PAGES: u8 = 64;
 
 /// The number of this layout of records. It is raised with every change to a record, and a test notices.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// A part of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,12 +84,14 @@ record! {
         releases: u32,
         /// The generation with which each part was written last.
         parts: [u64; 2 + PAGES as usize],
+        staleness: Staleness,
     }
 }
 
 impl Default for Directory {
     fn default() -> Self {
-        Directory { layout: LAYOUT, generation: 0, revision: 0, releases: 0, parts: [0; _] }
+        let staleness = Staleness::Fresh;
+        Directory { layout: LAYOUT, generation: 0, revision: 0, releases: 0, parts: [0; _], staleness }
     }
 }
 
@@ -135,10 +138,21 @@ impl Writer {
             }
             put(part, &bytes);
         }
+        self.write_directory(put)
+    }
+
+    /// Hands to `put` the directory alone, as [`write`](Self::write) does: from now on decisions do this without their source.
+    pub fn write_staleness(&mut self, staleness: Staleness, put: impl FnMut(Part, &[u8])) -> u64 {
+        self.directory.generation += 1;
+        self.directory.staleness = staleness;
+        self.write_directory(put)
+    }
+
+    fn write_directory(&self, mut put: impl FnMut(Part, &[u8])) -> u64 {
         let mut bytes = vec![0; Directory::SIZE];
-        directory.put(&mut bytes);
+        self.directory.put(&mut bytes);
         put(Part::Directory, &bytes);
-        directory.generation
+        self.directory.generation
     }
 }
 
@@ -273,6 +287,7 @@ impl Reader {
             }
         }
         self.plan.segments.truncate(directory.releases as usize);
+        self.plan.settings.staleness = directory.staleness;
         self.directory = directory;
         Ok(())
     }
@@ -312,6 +327,7 @@ mod tests {
     use crate::given::Given;
     use crate::policy::{Policy, Release, Trust};
     use crate::read::read;
+    use crate::time::Timestamp;
 
     fn release(name: &str, host: &str, percent: u32) -> Value {
         json!({
@@ -418,6 +434,41 @@ mod tests {
     }
 
     #[test]
+    fn how_stale_a_plan_is_takes_one_part_and_lasts_until_another_is_told() {
+        let (mut live, mut writer, mut host, mut reader) =
+            (live(), Writer::default(), Host::default(), Reader::default());
+        live.stage(&written(&release("a", "a", 0))).unwrap();
+        assert_eq!(live.commit(), []);
+        let first = host.write(&mut writer, &mut live);
+        host.read(&mut reader).unwrap();
+        for (told, also) in [
+            (Staleness::FrozenRamps(Timestamp::from_seconds(7)), Some("b")),
+            (Staleness::DefaultLanes, None),
+            (Staleness::Fresh, Some("c")),
+        ] {
+            let mut parts = Vec::new();
+            let generation = writer.write_staleness(told, |part, bytes| {
+                host.parts.insert(part, bytes.to_vec());
+                parts.push(part);
+            });
+            assert!(matches!(*parts, [Part::Directory]) && generation > first, "{parts:?}");
+            host.read(&mut reader).unwrap();
+            assert_eq!((reader.plan().settings.staleness, reader.generation()), (told, generation));
+            // Whatever else changes, the settings too.
+            if let Some(name) = also {
+                let mut release = release(name, name, 0);
+                release["overrides"] = json!({"headers": [format!("x-{name}")]});
+                live.stage(&written(&release)).unwrap();
+                assert_eq!(live.commit(), []);
+                host.write(&mut writer, &mut live);
+                assert!(host.written.contains(&Part::Settings));
+                host.read(&mut reader).unwrap();
+                assert_eq!(reader.plan().settings.staleness, told);
+            }
+        }
+    }
+
+    #[test]
     fn whoever_is_of_another_layout_is_told_so() {
         let mut reader = Reader::default();
         let fault = reader.read(|_| Some(vec![9; Directory::SIZE])).unwrap_err();
@@ -437,7 +488,7 @@ mod tests {
         });
         assert_eq!(
             (LAYOUT, murmur3_x86_32(&[&all], 0)),
-            (1, 4_239_341_732),
+            (2, 653_361_656),
             "raise LAYOUT and write down the new hash"
         );
     }

@@ -349,10 +349,15 @@ impl Segment {
     }
 
     /// Whether `lane` may keep users whom a cookie remembers in it: it is the base lane, or has a share, or is being drained.
-    pub(crate) fn is_open(&self, lane: LaneId, now: impl Fn() -> Timestamp) -> bool {
+    pub(crate) fn is_open(
+        &self,
+        lane: LaneId,
+        now: impl Fn() -> Timestamp,
+        ramp_time: impl Fn() -> Timestamp,
+    ) -> bool {
         let Head { base, split, drain, .. } = self.head();
         lane == base
-            || split.is_some_and(|split| split.is_open(self.block(), lane, &now))
+            || split.is_some_and(|split| split.is_open(self.block(), lane, &ramp_time))
             || drain.is_some_and(|until| now() < until)
     }
 

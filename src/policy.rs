@@ -70,6 +70,8 @@ written! {
         layers: Vec<Layer>,
         /// Users who are in no experiment of this policy at all; default: none.
         holdout: Option<Holdout>,
+        /// How long the source of this policy may be silent; default: as long as it likes.
+        stale: Option<Stale>,
         /// The releases. Their order matters only between releases that match a request equally well.
         releases: Vec<Release>,
     }
@@ -117,6 +119,30 @@ written! {
         holdout: f64,
         /// How users become buckets; default: graylane's own way.
         hash: Option<Hash>,
+    }
+}
+
+written! {
+    /// How long the source of a policy may be silent, and what happens then. It counts where a watch follows etcd: the configuration
+    /// of a plugin is no source that could be silent.
+    pub struct Stale {
+        /// How long, in seconds; 10 or more. Required.
+        after: Option<u32> [required],
+        /// What happens from then on until the source is heard again; default `keep`.
+        then: Option<WhenStale>,
+    }
+}
+
+written! {
+    /// What happens while the source of a policy is silent for too long. Log and metrics say so in any case.
+    #[derive(Copy, Eq)]
+    pub enum WhenStale {
+        /// What is in force goes on, ramps too.
+        Keep = "keep",
+        /// Ramps stand still, each at the share of the moment at which it was too long.
+        FreezeRamps = "freezeRamps",
+        /// Every release sends everybody to its default lane, and AB tests name no group.
+        DefaultLanes = "defaultLanes",
     }
 }
 

@@ -10,6 +10,7 @@ use crate::headers;
 use crate::plan::Proof;
 use crate::policy::{Absent, IdSource, Normalize};
 use crate::record::record;
+use crate::time::Timestamp;
 
 /// Envoy's JWT filter.
 pub(crate) const JWT_FILTER: &str = "envoy.filters.http.jwt_authn";
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) claims: Claims,
     /// The keys of the plugin; `None` where no plugin is configured, as for tools.
     pub(crate) keys: Option<Box<[Key]>>,
+    pub(crate) staleness: Staleness,
 }
 
 impl Settings {
@@ -40,7 +42,26 @@ impl Settings {
         let Proof::Key(position) = proof else { return None };
         self.keys.as_ref()?.get(position as usize).map(|key| &*key.secret)
     }
+
+    /// The time that ramps follow.
+    pub(crate) fn ramp_time(&self, now: Timestamp) -> Timestamp {
+        if let Staleness::FrozenRamps(since) = self.staleness { now.min(since) } else { now }
+    }
 }
+
+/// What decisions do without a source of the policy that has been silent for too long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Staleness {
+    /// Nothing: it has not, or does not matter.
+    #[default]
+    Fresh,
+    /// Ramps stand still from this moment on.
+    FrozenRamps(Timestamp),
+    /// Everybody is in the default lanes.
+    DefaultLanes,
+}
+
+record!(enum Staleness, else Staleness::Fresh; Fresh, FrozenRamps(since: Timestamp), DefaultLanes);
 
 /// A secret with its id.
 #[derive(Clone)]

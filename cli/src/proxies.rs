@@ -34,6 +34,8 @@ pub struct Watch {
     pub faulty: u64,
     /// Milliseconds since etcd was heard last.
     pub silent_ms: u64,
+    /// Whether that is longer than its settings allow.
+    pub stale: bool,
     /// How often documents were refused, by why.
     pub refused: BTreeMap<String, u64>,
 }
@@ -121,13 +123,15 @@ impl Watch {
             "watch_releases" => self.releases = value,
             "watch_faulty" => self.faulty = value,
             "watch_silent_ms" => self.silent_ms = value,
+            "watch_stale" => self.stale = value > 0,
             _ => {}
         }
     }
 }
 
 /// Numbers of a watch; each is followed by its name.
-const METRICS: [&str; 4] = ["watch_revision", "watch_releases", "watch_faulty", "watch_silent_ms"];
+const METRICS: [&str; 5] =
+    ["watch_revision", "watch_releases", "watch_faulty", "watch_silent_ms", "watch_stale"];
 
 /// The name and the value in a line.
 fn metric(line: &str) -> Option<(&str, u64)> {
@@ -161,6 +165,7 @@ wasmcustom.graylane.watch_revision.policies: 42
 wasmcustom.graylane.watch_releases.policies: 3
 wasmcustom.graylane.watch_faulty.policies: 1
 wasmcustom.graylane.watch_silent_ms.policies: 512
+wasmcustom.graylane.watch_stale.policies: 1
 wasmcustom.graylane.watch_refused.version.policies: 2
 wasmcustom.graylane.watch_refused.policy.policies: 0
 wasmcustom.graylane.language.policies: 1
@@ -174,6 +179,7 @@ graylane_watch_revision_policies{} 42
 graylane_watch_releases_policies{} 3
 graylane_watch_faulty_policies{} 1
 graylane_watch_silent_ms_policies{} 512
+graylane_watch_stale_policies{} 1
 graylane_watch_refused_version_policies{} 2
 graylane_watch_refused_policy_policies{} 0
 graylane_language_policies{} 1
@@ -186,6 +192,7 @@ envoy_server_live{} 1
             releases: 3,
             faulty: 1,
             silent_ms: 512,
+            stale: true,
             refused: [("version".to_owned(), 2)].into(),
         };
         let languages = [("edge".to_owned(), 2), ("policies".to_owned(), 1)].into();

@@ -8,7 +8,7 @@ use crate::cases;
 
 fn good() -> Value {
     json!({"trust": "edge", "policy": {
-    "language": 1, "version": 7, "off": false, "trustedSources": ["10.0.0.0/8"],
+    "language": 1, "version": 7, "off": false, "stale": {"after": 300, "then": "keep"}, "trustedSources": ["10.0.0.0/8"],
     "names": {"lane": "x-lane", "id": "x-user"},
     "identity": {"sources": [{"header": "x-user"}, {"cookie": "uid"}], "cookie": {"name": "uid", "sameSite": "lax", "maxAge": 60}},
     "releases": [

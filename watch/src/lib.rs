@@ -10,11 +10,13 @@
 //! - [`etcd`]: how a prefix of etcd is followed;
 //! - [`intake`]: documents are opened, a few at a time;
 //! - [`store`]: the documents there, and the last good of each;
+//! - [`silence`]: whether the source has been silent for too long;
 //! - `service`: the service in Envoy, compiled for wasm only; every host call is made by `graylane-host`.
 
 pub mod config;
 pub mod etcd;
 pub mod intake;
+pub mod silence;
 pub mod store;
 
 #[cfg(target_arch = "wasm32")]

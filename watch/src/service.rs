@@ -6,7 +6,7 @@ mod metrics;
 use std::time::{Duration, Instant};
 
 use graylane::error::PolicyErrors;
-use graylane::pages::Writer;
+use graylane::pages::{Part, Writer, shared_key};
 use graylane_host::{self as host, Level};
 use proxy_wasm::traits::{Context, RootContext};
 use proxy_wasm::types::ContextType;
@@ -14,6 +14,7 @@ use proxy_wasm::types::ContextType;
 use crate::config::Config;
 use crate::etcd::{Change, Follower, News};
 use crate::intake::{Intake, Kind, Step};
+use crate::silence::Silence;
 use crate::store::{Fault, Store};
 use link::EnvoyLink;
 use metrics::Metrics;
@@ -43,6 +44,7 @@ struct Watch {
     /// Whether something waits to be opened, with the next tick.
     is_busy: bool,
     store: Store,
+    silence: Silence,
     writer: Writer,
     metrics: Metrics,
     /// What the configuration has in force before etcd was heard.
@@ -104,7 +106,7 @@ impl RootContext for Service {
             let news = watch.follower.tick(now, &mut watch.link);
             watch.learn(news);
         }
-        watch.metrics.silent(watch.follower.contact().map_or(now, |contact| now.saturating_sub(contact)));
+        watch.judge_silence();
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -127,6 +129,7 @@ impl Watch {
             follower: Follower::new(&etcd),
             store: Store::new(keyring.is_some(), keys)?,
             intake: Intake::new(keyring),
+            silence: Silence::default(),
             is_busy: false,
             // Nobody else has used numbers as high.
             writer: Writer::above(host::now_micros()),
@@ -143,6 +146,7 @@ impl Watch {
     }
 
     fn learn(&mut self, news: Option<News>) {
+        self.judge_silence();
         match news {
             Some(News::List { revision, values, is_another_history }) => {
                 self.intake.list(revision, values, is_another_history);
@@ -159,6 +163,26 @@ impl Watch {
         } else if self.intake.is_overrun() {
             let news = self.follower.overrun(self.now(), &mut self.link);
             self.learn(news);
+        }
+    }
+
+    /// Tells the workers when etcd was silent for longer than the settings allow, and when it is heard again.
+    fn judge_silence(&mut self) {
+        let now = self.now();
+        let silent = self.follower.contact().map_or(now, |contact| now.saturating_sub(contact));
+        self.metrics.silent(silent);
+        if !self.silence.judge(self.store.stale(), silent, host::now) {
+            return;
+        }
+        let generation = self.writer.write_staleness(self.silence.staleness(), share_as(&self.name));
+        self.metrics.handed_over(generation);
+        let too_long = self.silence.too_long();
+        self.metrics.stale(too_long.is_some());
+        match too_long {
+            Some((since, what)) => {
+                self.log(Level::Critical, &format!("since {since} etcd is silent for too long: {what}"));
+            }
+            None => self.log(Level::Info, "etcd is no longer silent for too long"),
         }
     }
 
@@ -198,9 +222,7 @@ impl Watch {
         let revision = u64::try_from(revision).unwrap_or_default();
         let name = &self.name;
         let (live, settings) = self.store.live_under_settings();
-        let generation = self.writer.write(live, settings, revision, |part, bytes| {
-            host::share(&graylane::pages::shared_key(name, part), bytes);
-        });
+        let generation = self.writer.write(live, settings, revision, share_as(name));
         // First of all: workers wait for it.
         self.metrics.handed_over(generation);
         self.metrics.in_force(revision, self.store.releases(), self.store.faulty());
@@ -214,6 +236,11 @@ impl Watch {
     fn log(&self, level: Level, line: &str) {
         host::log(level, &format!("graylane watch {}: {line}", self.name));
     }
+}
+
+/// Hands parts to the workers, as those of the watch of this name.
+fn share_as(name: &str) -> impl FnMut(Part, &[u8]) {
+    move |part, bytes| host::share(&shared_key(name, part), bytes)
 }
 
 fn log_all(level: Level, what: &str, errors: &PolicyErrors) {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use graylane::compile::LANGUAGE;
 use graylane::compile::live::Live;
 use graylane::error::PolicyErrors;
-use graylane::policy::{Map, Policy, Release};
+use graylane::policy::{Map, Policy, Release, Stale};
 use graylane_document::{Content, Dial, Document, Key, Refusal, Stamp};
 
 pub use fault::{Fault, Reason};
@@ -80,6 +80,11 @@ impl Store {
     /// The plan, to be written where it changed, and what it is made under: the document of the settings, and the secrets.
     pub fn live_under_settings(&mut self) -> (&mut Live, (&[u8], &Map<String>)) {
         (&mut self.live, (&self.document, &self.keys))
+    }
+
+    /// How long the source may be silent, as the settings in force say.
+    pub fn stale(&self) -> Option<&Stale> {
+        self.settings.good()?.policy.stale.as_ref()
     }
 
     /// How many releases are in force.

@@ -29,7 +29,7 @@ here, with its path. A proxy that has had a later version of a document refuses 
 proxy. Give --signers as the proxies have it, or no signature is verified.
 
 Of each proxy it is told whether it is at the newest revision of the prefix, from its metrics: graylane.watch_revision, watch_releases,
-watch_faulty, watch_silent_ms and watch_refused. That a key was deleted does not count as a revision here: etcd does not tell when that
+watch_faulty, watch_silent_ms, watch_stale and watch_refused. That a key was deleted does not count as a revision here: etcd does not tell when that
 was. ADMIN-URL is Envoy's admin interface (http://127.0.0.1:9901), or with a path of its own a page of metrics, plain or as Prometheus
 has it (http://127.0.0.1:15090/stats/prometheus).
 
@@ -184,11 +184,12 @@ impl Told {
     fn is_good(&self) -> bool {
         self.watch.faulty == 0
             && !self.watch.is_silent()
+            && !self.watch.stale
             && self.standing.is_none_or(|it| it == Standing::Newest)
     }
 
     fn write(&self, out: &mut String) {
-        let Watch { name, revision, releases, faulty, silent_ms, refused, .. } = &self.watch;
+        let Watch { name, revision, releases, faulty, silent_ms, stale, refused } = &self.watch;
         let _ = write!(out, "  {}: revision {revision}", shown(name));
         let _ = match self.standing {
             None => Ok(()),
@@ -208,6 +209,9 @@ impl Told {
         }
         if self.watch.is_silent() {
             let _ = write!(out, "; {BAD}etcd not heard for {} s{BAD:#}", silent_ms / 1000);
+        }
+        if *stale {
+            let _ = write!(out, "; {BAD}stale: longer than its settings allow{BAD:#}");
         }
         out.push('\n');
         if !refused.is_empty() {

@@ -54,6 +54,7 @@ impl Storyteller<'_> {
     fn step(self, note: &Note, entry: &Entry) -> Option<Step> {
         Some(match note {
             Note::Off { is_written: true } => step("off", true, "`off: true` is written"),
+            Note::Stale => step("stale", true, "the source of the policy was silent for too long"),
             Note::Off { is_written: false } => step("off", true, "it is not its time, see `during`"),
             Note::Override { place, found, lane } => self.forced(place, found.as_deref(), *lane),
             Note::Label { text, lane } => self.label(text, *lane),

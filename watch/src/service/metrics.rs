@@ -18,6 +18,8 @@ pub(super) struct Metrics {
     faulty: Option<Metric>,
     /// Milliseconds since etcd was heard last.
     silent: Option<Metric>,
+    /// 1 while etcd is silent for longer than the settings allow.
+    stale: Option<Metric>,
     /// Broken streams, failed calls.
     trouble: Option<Metric>,
     /// Documents that were refused, by why.
@@ -38,6 +40,7 @@ impl Metrics {
             releases: gauge("releases"),
             faulty: gauge("faulty"),
             silent: gauge("silent_ms"),
+            stale: gauge("stale"),
             trouble: host::counter(&format!("graylane.watch_trouble.{name}")),
             refused: refused.collect(),
         }
@@ -58,6 +61,11 @@ impl Metrics {
     /// etcd was not heard for so long.
     pub(super) fn silent(&self, millis: u64) {
         set(self.silent, millis);
+    }
+
+    /// Whether that is longer than the settings allow.
+    pub(super) fn stale(&self, is_stale: bool) {
+        set(self.stale, is_stale.into());
     }
 
     /// A stream broke, a call failed.

@@ -16,4 +16,5 @@ mod real_etcd {
     mod scale;
     mod signed;
     mod slowest;
+    mod stale;
 }
