@@ -55,8 +55,8 @@ impl Silence {
 mod tests {
     use super::*;
 
-    fn after(seconds: u32, then: WhenStale) -> Option<Stale> {
-        Some(Stale { after: Some(seconds), then: Some(then) })
+    fn after(seconds: u32, then: WhenStale) -> Stale {
+        Stale { after: Some(seconds), then: Some(then) }
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn ramps_are_frozen_at_the_moment_of_the_limit_however_late_that_is_seen() {
-        let (mut silence, allowed) = (Silence::default(), after(300, WhenStale::FreezeRamps));
+        let (mut silence, allowed) = (Silence::default(), Some(after(300, WhenStale::FreezeRamps)));
         let mut judge =
             |silent, now| (silence.judge(allowed.as_ref(), silent, || at(now)), silence.staleness());
         assert_eq!(judge(299_999, 5_000), (false, Staleness::Fresh));
@@ -80,9 +80,9 @@ mod tests {
         let mut silence = Silence::default();
         for (allowed, changes, staleness, is_too_long) in [
             (None, false, Staleness::Fresh, false),
-            (after(60, WhenStale::Keep), true, Staleness::Fresh, true),
-            (after(60, WhenStale::DefaultLanes), true, Staleness::DefaultLanes, true),
-            (after(90, WhenStale::DefaultLanes), true, Staleness::Fresh, false),
+            (Some(after(60, WhenStale::Keep)), true, Staleness::Fresh, true),
+            (Some(after(60, WhenStale::DefaultLanes)), true, Staleness::DefaultLanes, true),
+            (Some(after(90, WhenStale::DefaultLanes)), true, Staleness::Fresh, false),
             (Some(Stale { after: Some(60), then: None }), true, Staleness::Fresh, true),
             (None, true, Staleness::Fresh, false),
         ] {
