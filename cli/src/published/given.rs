@@ -66,8 +66,20 @@ struct Part<'t> {
     text: usize,
     node: Node<'t>,
     shape: Shape,
+    /// The document of it.
+    document: Node<'t>,
+    /// What that says; none where its form is wrong.
+    content: Option<Content>,
     /// Of a policy that was checked as a whole.
     is_checked: bool,
+}
+
+impl<'t> Part<'t> {
+    fn new(text: usize, node: Node<'t>, shape: Shape, is_checked: bool) -> Self {
+        let document = sealing::document(node.clone(), shape, &Head::default());
+        let content = graylane_document::check(&document).ok();
+        Part { text, node, shape, document, content, is_checked }
+    }
 }
 
 /// Reads texts that are published together: what was made of each, in their order.
@@ -86,17 +98,11 @@ pub fn given<'t>(texts: &[&'t Text], held: &Held, keyring: Option<&Keyring>) -> 
     let together = Together::of(&parts, live.as_ref(), held);
     for part in &parts {
         let (Some(heard), Some(text)) = (all.get_mut(part.text), texts.get(part.text)) else { continue };
-        let document = as_document(part);
-        let content = graylane_document::check(&document).ok();
-        let is_good = part.is_checked || is_good(part, &document, content.as_ref(), &together, text, heard);
-        let Some(key) = content.as_ref().map(key_of) else {
+        let is_good = part.is_checked || is_good(part, &together, text, heard);
+        let Some(key) = part.content.as_ref().map(key_of).filter(|_| is_good) else {
             heard.is_good = false;
             continue;
         };
-        if !is_good {
-            heard.is_good = false;
-            continue;
-        }
         // Settings that nobody has, and nobody wants others than.
         let is_nothing = key == "settings" && part.node == Node::Map(Vec::new());
         if !is_nothing || held.values.contains_key(&key) {
@@ -108,21 +114,20 @@ pub fn given<'t>(texts: &[&'t Text], held: &Held, keyring: Option<&Keyring>) -> 
 }
 
 /// What parts are checked with: what is published with them, or else what is live.
-struct Together<'t> {
+struct Together<'p, 't> {
     settings: Option<Node<'t>>,
-    releases: BTreeMap<String, Release>,
-    held: &'t Held,
+    releases: BTreeMap<&'p str, &'p Release>,
+    held: &'p Held,
 }
 
-impl<'t> Together<'t> {
-    fn of(parts: &[Part<'t>], live: Option<&Node<'t>>, held: &'t Held) -> Self {
+impl<'p, 't> Together<'p, 't> {
+    fn of(parts: &'p [Part<'t>], live: Option<&Node<'t>>, held: &'p Held) -> Self {
         let mut together = Together { settings: None, releases: BTreeMap::new(), held };
         for part in parts {
-            let document = as_document(part);
             if together.settings.is_none() {
-                together.settings = member(&document, "settings");
+                together.settings = member(&part.document, "settings");
             }
-            if let Some((name, release)) = released(graylane_document::check(&document).ok()) {
+            if let Some((name, release)) = part.content.as_ref().and_then(released) {
                 together.releases.entry(name).or_insert(release);
             }
         }
@@ -133,15 +138,17 @@ impl<'t> Together<'t> {
     }
 
     fn release(&self, name: &str) -> Option<Release> {
-        let given = self.releases.get(name).cloned();
-        let live = || released(self.held.document(&format!("releases/{name}")).map(|live| live.content));
-        given.or_else(|| live().map(|(_, release)| release))
+        if let Some(given) = self.releases.get(name) {
+            return Some((*given).clone());
+        }
+        let live = self.held.document(&format!("releases/{name}"))?;
+        released(&live.content).map(|(_, release)| release.clone())
     }
 }
 
-fn released(content: Option<Content>) -> Option<(String, Release)> {
-    let Some(Content::Release(release)) = content else { return None };
-    Some((release.name.clone()?, *release))
+fn released(content: &Content) -> Option<(&str, &Release)> {
+    let Content::Release(release) = content else { return None };
+    Some((release.name.as_deref()?, release))
 }
 
 /// Takes a text apart.
@@ -163,10 +170,10 @@ fn take<'t>(
         let checked = check(&text.text, text.form);
         heard.is_good = tell(text, &checked.report, heard);
         let split = split(node).into_iter();
-        parts.extend(split.map(|(node, shape)| Part { text: index, node, shape, is_checked: true }));
+        parts.extend(split.map(|(node, shape)| Part::new(index, node, shape, true)));
     } else {
         let shape = Shape::of(&node).map_err(|why| format!("{name}: {why}\n"))?;
-        parts.push(Part { text: index, node, shape, is_checked: false });
+        parts.push(Part::new(index, node, shape, false));
     }
     Ok(())
 }
@@ -189,26 +196,15 @@ pub(crate) fn split(policy: Node<'_>) -> Vec<(Node<'_>, Shape)> {
 }
 
 /// Whether a part has no mistakes; what is found is told.
-fn is_good(
-    part: &Part<'_>,
-    document: &Node<'_>,
-    content: Option<&Content>,
-    together: &Together<'_>,
-    text: &Text,
-    heard: &mut Heard<'_>,
-) -> bool {
-    let release = match content {
+fn is_good(part: &Part<'_>, together: &Together<'_, '_>, text: &Text, heard: &mut Heard<'_>) -> bool {
+    let release = match &part.content {
         Some(Content::Dial(dial)) => dial.release.as_deref().and_then(|name| together.release(name)),
         _ => None,
     };
     let around = Around { settings: together.settings.clone(), release };
     let mut report = Report::default();
-    report.add(&text.text, findings(document, part.shape, &around));
+    report.add(&text.text, findings(&part.document, part.shape, &around));
     tell(text, &report, heard)
-}
-
-fn as_document<'t>(part: &Part<'t>) -> Node<'t> {
-    sealing::document(part.node.clone(), part.shape, &Head::default())
 }
 
 /// An envelope as it is, or why it is refused.
