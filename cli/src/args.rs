@@ -11,7 +11,8 @@ use crate::command::{
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a policy or a document is not as it should be, or a published value differs; 2 the command could not be carried out; 3 a part of it is done, and the rest cannot be.";
 
 /// Start a policy, check it, explain what it does to a request, simulate what it does to users, format it, render it for Envoy, sign
-/// the documents that it is made of, publish them in etcd, keep that as a folder or ZooKeeper says, and hold its hashing against that of others. A FILE of - is standard input.
+/// the documents that it is made of, publish them in etcd, keep that as a folder or ZooKeeper says, and hold its hashing against that
+/// of others. A FILE of - is standard input.
 #[derive(Debug, Parser)]
 #[command(name = "graylane", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {

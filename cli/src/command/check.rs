@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use graylane::time::Timestamp;
 use graylane_cli::against::{Comparison, Side, compare};
 use graylane_cli::check::{Checked, Good, Report, check as checked};
+use graylane_cli::clock;
 use graylane_cli::document::{self, Form};
 use graylane_cli::report::{File, Rows};
 
 use crate::{Outcome, input, output};
-use graylane_cli::clock;
 
 const HELP: &str = "\
 The report is the result, so it goes to standard output; what could not be read is told on standard error.

@@ -12,12 +12,12 @@ use graylane::headers;
 use graylane::plan::Plan;
 use graylane::policy::Release;
 use graylane::time::Timestamp;
+use graylane_cli::clock;
 use graylane_cli::explain::{Question, explain as explained};
 use serde_json::{Map, Value};
 
 use super::request::{Trust, claim, header};
 use crate::{Outcome, input, output};
-use graylane_cli::clock;
 
 const HELP: &str = "\
 The request is written as for curl. Each step of the decision is told in its order, up to the one that placed the request (>),

@@ -11,11 +11,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use graylane::policy::Trust;
 use graylane::time::Timestamp;
+use graylane_cli::clock;
 use graylane_cli::init::{Draft, Flag, Intent};
 use graylane_cli::place::{Existing, place};
 
 use crate::{Outcome, input, output};
-use graylane_cli::clock;
 
 const HELP: &str = "\
 A policy is an example of examples/ with your values in it, comments and all; --list says which there are, and --list -o yaml also

@@ -1,10 +1,10 @@
 //! `graylane keygen`: a key to sign documents with.
 
-use graylane_cli::place::{Existing, place};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use graylane_cli::place::{Existing, place};
 use graylane_document::Secret;
 use graylane_document::secret::Algorithm;
 use serde_json::json;

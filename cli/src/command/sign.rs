@@ -8,6 +8,7 @@ use clap::Args;
 use graylane::error::{At, FieldError, PolicyErrors};
 use graylane::node::Node;
 use graylane_cli::check::{Report, Severity};
+use graylane_cli::clock;
 use graylane_cli::document::{self, Form};
 use graylane_cli::place::{Existing, place};
 use graylane_cli::report::File;
@@ -16,7 +17,6 @@ use graylane_document::secret::{EXPECTED, Secret};
 use graylane_document::{Content, Envelope, Keyring, Signers, limits};
 
 use crate::{Outcome, input, output};
-use graylane_cli::clock;
 
 const HELP: &str = "\
 FILE holds a release, a dial, settings, or a whole document of one of them:

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use graylane::time::Timestamp;
+use graylane_cli::clock;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
@@ -17,7 +18,6 @@ use crate::{
     Outcome, input,
     output::{self, Output},
 };
-use graylane_cli::clock;
 
 const HELP: &str = "\
 Each release is sent one request per user: to the first host and path of its `match` that it governs, with the user's id where
