@@ -27,6 +27,7 @@ use graylane_watch::etcd::Change;
 use graylane_watch::store::{Fault, Opened, Store};
 
 pub use draft::{Draft, Drafter, Piece, again, key_of};
+pub(crate) use given::split;
 pub use given::{Given, Heard, Text, given};
 pub use ledger::{About, Ledger, Row};
 pub use outlook::Outlook;

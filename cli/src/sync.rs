@@ -8,6 +8,7 @@
 //! The source is the truth: what somebody else writes in its place is written over, and what it does not say any more is taken away if
 //! it came from here. What is wrong in it changes nothing but what is told: what was live before stays.
 
+mod backoff;
 mod etcd;
 mod health;
 mod metrics;
@@ -35,15 +36,13 @@ use crate::clock;
 use crate::published::{Draft, Drafter, Given, Outlook, Past, Piece};
 use crate::sealing::member;
 use crate::words::{counted, shown};
+use backoff::Backoff;
 use plan::{GRACE, Memory, Plan, Planner};
 use source::{Entry, News, Source};
 use target::{Rest, Target, Written};
 
 /// As often a pass is tried again where somebody else writes meanwhile.
 const TRIES: usize = 5;
-/// How long it waits after a failure: at first, and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
 /// How documents are made.
 #[derive(Debug)]
 pub struct Rules {
@@ -122,11 +121,12 @@ impl Sync {
         };
         let mut entries: Option<Vec<Entry>> = None;
         let mut since = Instant::now();
-        let mut retry: Option<(Instant, Duration)> = None;
+        let mut retry: Option<Instant> = None;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let never = Instant::now();
         tokio::pin!(following, stop);
         loop {
-            let at = retry.map_or(self.due, |(at, _)| Some(at)).unwrap_or(never);
+            let at = retry.or(self.due).unwrap_or(never);
             tokio::select! {
                 () = &mut stop => break,
                 () = &mut following => bail!("the source is not followed any more"),
@@ -146,13 +146,13 @@ impl Sync {
             retry = match self.pass(entries, since).await {
                 Ok(_) => {
                     self.trouble.clear();
+                    backoff.reset();
                     None
                 }
                 Err(fault) => {
-                    let wait = retry.map_or(RETRY.0, |(_, wait)| RETRY.1.min(wait * 2));
                     self.status.failed(&format!("{fault:#}"));
                     self.trouble(&format!("{}: {fault:#}; tried again", self.target.name()));
-                    Some((Instant::now() + wait, wait))
+                    Some(Instant::now() + backoff.failed())
                 }
             };
         }
@@ -353,10 +353,7 @@ fn draft(given: Given<'_>, drafter: &Drafter<'_>, past: &Past) -> Result<Draft> 
     };
     let note = noted(&piece);
     let drafter = Drafter { note: note.as_deref(), ..*drafter };
-    match drafter.draft(&piece, &key, past, true)? {
-        Some(draft) => Ok(draft),
-        None => bail!("{key}: nothing is to be written"),
-    }
+    drafter.draft(&piece, &key, past)
 }
 
 fn noted(piece: &Piece<'_>) -> Option<String> {

@@ -83,10 +83,8 @@ pub(crate) fn publish(options: &Options) -> Result<Outcome> {
             let past = tried.past(&key).await?;
             match one {
                 Given::Signed(draft) => drafts.push((draft, past)),
-                Given::Piece(piece, _) => match drafter.draft(&piece, &key, &past, tried.is_faulty(&key))? {
-                    Some(draft) => drafts.push((draft, past)),
-                    None => same.push(key),
-                },
+                Given::Piece(piece, _) if !options.reassert && tried.is_live(&piece, &key)? => same.push(key),
+                Given::Piece(piece, _) => drafts.push((drafter.draft(&piece, &key, &past)?, past)),
             }
         }
         if !same.is_empty() {
@@ -128,9 +126,7 @@ async fn all_again(tried: &Tried<'_>, drafter: &Drafter<'_>) -> Result<(Vec<(Dra
         };
         let piece = Piece::document(&json, Some(version).filter(|version| *version > 0))?;
         let past = tried.past(key).await?;
-        if let Some(draft) = drafter.draft(&piece, key, &past, false)? {
-            drafts.push((draft, past));
-        }
+        drafts.push((drafter.draft(&piece, key, &past)?, past));
     }
     if refused > 0 {
         let documents = counted(refused, "document");

@@ -10,7 +10,7 @@ use clap::Args;
 use graylane::compile::LANGUAGE;
 use graylane::time::Timestamp;
 use graylane_cli::proxies::ask;
-use graylane_cli::published::{Draft, Drafter, Held, Outlook, Past, Terms, rivals, transaction};
+use graylane_cli::published::{Draft, Drafter, Held, Outlook, Past, Piece, Terms, rivals, transaction};
 use graylane_cli::words::{counted, shown};
 use graylane_document::{Keyring, Secret};
 use graylane_etcd::{Client, Error};
@@ -104,6 +104,11 @@ impl Tried<'_> {
         Past::read(self.client, prefix, key).await.with_context(|| {
             format!("cannot read what stood below {}; --no-history does without", prefix.key(key))
         })
+    }
+
+    /// Whether a piece is live already, as it is, and in force.
+    pub(super) fn is_live(&self, piece: &Piece<'_>, key: &str) -> Result<bool> {
+        Ok(!self.is_faulty(key) && self.drafter().is_live(piece, key)?)
     }
 
     /// Whether what stands below a key is not in force.

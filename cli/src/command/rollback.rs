@@ -69,7 +69,9 @@ pub(crate) fn rollback(options: &Options) -> Result<Outcome> {
             .with_context(|| format!("version {to} of {key} is refused"))?;
         let (json, _) = again(value).context("it is no document")?;
         let piece = Piece::document(&json, Some(to))?;
-        let draft = tried.drafter().draft(&piece, key, &past, tried.is_faulty(key))?;
-        Ok(Some(draft.map(|draft| (draft, past.clone())).into_iter().collect()))
+        if tried.is_live(&piece, key)? {
+            return Ok(Some(Vec::new()));
+        }
+        Ok(Some(vec![(tried.drafter().draft(&piece, key, &past)?, past.clone())]))
     })
 }

@@ -221,7 +221,7 @@ fn run(
 }
 
 async fn follow(common: &Common, source: Source, target: Target, rules: Rules) -> Result<Outcome> {
-    let status = Arc::new(Status::new(source.heard()));
+    let status = Arc::new(Status::new(source.contact()));
     if let Some(address) = common.listen {
         let address = sync::serve(address, Arc::clone(&status)).await?;
         output::tell(&format!("graylane sync: health and metrics at http://{address}\n"));

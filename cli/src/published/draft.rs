@@ -60,22 +60,34 @@ pub struct Drafter<'d> {
     pub note: Option<&'d str>,
     /// The version; else the next one.
     pub version: Option<u64>,
-    /// Whether what is live already is written again, with versions far above.
+    /// Whether versions are far above.
     pub again: bool,
 }
 
 impl Drafter<'_> {
-    /// The draft of a piece that has no mistakes; none where it is live already, as it is.
+    /// Whether a piece that has no mistakes is live already, as it is; and signed, where it is to be.
     ///
     /// # Errors
-    /// When it cannot be signed.
-    pub fn draft(&self, piece: &Piece<'_>, key: &str, past: &Past, is_faulty: bool) -> Result<Option<Draft>> {
-        let live = self.held.document(key);
-        let document = self.document(piece, live.as_ref(), past);
+    /// When it has mistakes.
+    pub fn is_live(&self, piece: &Piece<'_>, key: &str) -> Result<bool> {
+        let Some(live) = self.held.document(key) else { return Ok(false) };
+        let document = sealing::document(piece.node.clone(), piece.shape, &Head::default());
         let content = graylane_document::check(&document)?;
-        if !self.again && !is_faulty && self.is_live(key, live.as_ref(), &content) {
-            return Ok(None);
-        }
+        let value = self.held.values.get(key).map(|value| value.bytes.as_slice()).unwrap_or_default();
+        let is_signed = || {
+            let node = serde_json::from_slice::<Node<'_>>(value).ok();
+            node.as_ref().is_some_and(|node| Envelope::of(node).is_some())
+        };
+        Ok(live.content == content && (self.secret.is_none() || is_signed()))
+    }
+
+    /// The draft of a piece.
+    ///
+    /// # Errors
+    /// When it has mistakes, or cannot be signed.
+    pub fn draft(&self, piece: &Piece<'_>, key: &str, past: &Past) -> Result<Draft> {
+        let document = self.document(piece, self.held.document(key).as_ref(), past);
+        graylane_document::check(&document)?;
         let version = match sealing::member(&document, "version") {
             Some(Node::Unsigned(version)) => version,
             _ => 0,
@@ -87,15 +99,7 @@ impl Drafter<'_> {
             }
             None => json,
         };
-        Ok(Some(Draft { key: key.to_owned(), value, version }))
-    }
-
-    /// Whether a content is live, and signed where it is to be.
-    fn is_live(&self, key: &str, live: Option<&Document>, content: &Content) -> bool {
-        let value = self.held.values.get(key).map(|value| value.bytes.as_slice()).unwrap_or_default();
-        let node = serde_json::from_slice::<Node<'_>>(value).ok();
-        let is_signed = node.as_ref().is_some_and(|node| Envelope::of(node).is_some());
-        live.is_some_and(|live| live.content == *content) && (is_signed || self.secret.is_none())
+        Ok(Draft { key: key.to_owned(), value, version })
     }
 
     fn document<'t>(&self, piece: &Piece<'t>, live: Option<&Document>, past: &Past) -> Node<'t> {

@@ -8,9 +8,9 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
-use super::source::Heard;
+use super::source::Contact;
 
 /// A pass that takes longer hangs.
 const HANGS: Duration = Duration::from_mins(2);
@@ -20,7 +20,7 @@ const BUCKETS: u16 = 17;
 /// What is known of a bridge.
 #[derive(Debug)]
 pub struct Status {
-    heard: Heard,
+    contact: Contact,
     registry: Registry,
     now: Mutex<Now>,
     source_up: Gauge,
@@ -49,65 +49,56 @@ struct Now {
 #[derive(Debug)]
 pub(super) struct Passing<'s>(&'s Status);
 
+/// A registry that metrics are added to as they are made.
+struct Own<'r>(&'r mut Registry);
+
+impl Own<'_> {
+    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn add_seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}
+
 impl Status {
     /// Of a bridge that has done nothing yet.
-    pub fn new(heard: Heard) -> Self {
+    pub fn new(contact: Contact) -> Self {
         let mut registry = Registry::with_prefix("graylane_sync");
-        let seconds = || Unit::Seconds;
-        let status_lag = Histogram::new((0..BUCKETS).map(|power| 0.001 * f64::from(1_u32 << power)));
-        let status = Status {
-            heard,
-            registry: Registry::default(),
+        let mut own = Own(&mut registry);
+        Status {
+            contact,
             now: Mutex::new(Now { passing: None, trouble: Some("nothing was read yet".to_owned()) }),
-            source_up: Gauge::default(),
-            target_up: Gauge::default(),
-            entries: Gauge::default(),
-            refused: Gauge::default(),
-            refusals: Counter::default(),
-            applied: Counter::default(),
-            source_failures: Counter::default(),
-            failures: Counter::default(),
-            applied_at: Gauge::default(),
-            contact_at: Gauge::default(),
-            lag: status_lag,
-            webhook_failures: Counter::default(),
-        };
-        registry.register("source_up", "1 while the source is heard", status.source_up.clone());
-        registry.register("target_up", "1 while what is to be written can be", status.target_up.clone());
-        registry.register("entries", "Files or nodes that the source has", status.entries.clone());
-        registry.register(
-            "refused",
-            "Files or nodes that count for nothing as they are",
-            status.refused.clone(),
-        );
-        registry.register("refusals", "Files or nodes that were refused", status.refusals.clone());
-        registry.register("applied_documents", "Documents written", status.applied.clone());
-        registry.register(
-            "source_failures",
-            "Times that the source could not be read",
-            status.source_failures.clone(),
-        );
-        registry.register("target_failures", "Passes that failed at the target", status.failures.clone());
-        registry.register("webhook_failures", "Messages that nobody took", status.webhook_failures.clone());
-        registry.register_with_unit(
-            "applied_timestamp",
-            "When a document was written last, since 1970",
-            seconds(),
-            status.applied_at.clone(),
-        );
-        registry.register_with_unit(
-            "contact_timestamp",
-            "When the source was heard last, since 1970",
-            seconds(),
-            status.contact_at.clone(),
-        );
-        registry.register_with_unit(
-            "lag",
-            "From when the source told of a change until it was written",
-            seconds(),
-            status.lag.clone(),
-        );
-        Status { registry, ..status }
+            source_up: own.add("source_up", "1 while the source is heard"),
+            target_up: own.add("target_up", "1 while what is to be written can be"),
+            entries: own.add("entries", "Files or nodes that the source has"),
+            refused: own.add("refused", "Files or nodes that count for nothing as they are"),
+            refusals: own.add("refusals", "Files or nodes that were refused"),
+            applied: own.add("applied_documents", "Documents written"),
+            source_failures: own.add("source_failures", "Times that the source could not be read"),
+            failures: own.add("target_failures", "Passes that failed at the target"),
+            webhook_failures: own.add("webhook_failures", "Messages that nobody took"),
+            applied_at: own.add_seconds(
+                "applied_timestamp",
+                "When a document was written last, since 1970",
+                Gauge::default(),
+            ),
+            contact_at: own.add_seconds(
+                "contact_timestamp",
+                "When the source was heard last, since 1970",
+                Gauge::default(),
+            ),
+            lag: own.add_seconds(
+                "lag",
+                "From when the source told of a change until it was written",
+                Histogram::new((0..BUCKETS).map(|power| 0.001 * f64::from(1_u32 << power))),
+            ),
+            registry,
+        }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
@@ -158,15 +149,15 @@ impl Status {
     pub(super) fn ready(&self) -> Result<(), String> {
         match &self.now().trouble {
             Some(trouble) => Err(trouble.clone()),
-            None if !self.heard.get() => Err("the source is not heard".to_owned()),
+            None if !self.contact.get() => Err("the source is not heard".to_owned()),
             None => Ok(()),
         }
     }
 
     /// The metrics, in the text format of `OpenMetrics`.
     pub(super) fn metrics(&self) -> String {
-        self.source_up.set(i64::from(self.heard.get()));
-        if self.heard.get() {
+        self.source_up.set(i64::from(self.contact.get()));
+        if self.contact.get() {
             self.contact_at.set(since_1970());
         }
         let mut out = String::new();

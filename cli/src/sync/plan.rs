@@ -10,7 +10,7 @@ use graylane_document::{Content, Key, Keyring};
 use tokio::time::Instant;
 
 use super::source::Entry;
-use crate::published::{Drafter, Given, Heard, Past, Piece, Text, given};
+use crate::published::{Drafter, Given, Heard, Piece, Text, given};
 use crate::sealing::Shape;
 
 /// How long a key has to be gone from the source before it is taken away: whoever moves or rewrites documents is done by then.
@@ -233,7 +233,7 @@ impl Planner<'_> {
                 let is_refused = !self.is_file
                     && self.keyring.is_some()
                     && live.is_some_and(|live| graylane_document::open(key, live, self.keyring).is_err());
-                Ok(self.drafter.draft(piece, key, &Past::default(), is_refused)?.is_some())
+                Ok(self.drafter.again || is_refused || !self.drafter.is_live(piece, key)?)
             }
         }
     }

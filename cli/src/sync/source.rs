@@ -7,6 +7,7 @@ mod zookeeper;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use etcd::Etcd;
 pub use folder::Folder;
@@ -14,6 +15,7 @@ pub use zookeeper::{Address, ZooKeeper};
 
 use crate::document::Form;
 use crate::published::Text;
+use crate::sync::backoff::Backoff;
 use crate::words::shown;
 
 /// As many bytes may stand in one place: a policy of some ten thousand releases.
@@ -52,9 +54,9 @@ pub struct Entry {
 
 /// Whether a source is heard right now, and would tell of a change. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Heard(Arc<AtomicBool>);
+pub struct Contact(Arc<AtomicBool>);
 
-impl Heard {
+impl Contact {
     /// Whether it is.
     pub fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -63,6 +65,11 @@ impl Heard {
     fn set(&self, is_heard: bool) {
         self.0.store(is_heard, Ordering::Relaxed);
     }
+}
+
+/// How long servers are left alone after a failure.
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(50), Duration::from_secs(2))
 }
 
 impl Source {
@@ -78,11 +85,11 @@ impl Source {
     }
 
     /// Whether it is heard.
-    pub fn heard(&self) -> Heard {
+    pub fn contact(&self) -> Contact {
         match self {
-            Source::Etcd(etcd) => etcd.heard.clone(),
-            Source::Folder(folder) => folder.heard.clone(),
-            Source::ZooKeeper(zookeeper) => zookeeper.heard.clone(),
+            Source::Etcd(etcd) => etcd.contact.clone(),
+            Source::Folder(folder) => folder.contact.clone(),
+            Source::ZooKeeper(zookeeper) => zookeeper.contact.clone(),
         }
     }
 }

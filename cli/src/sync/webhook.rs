@@ -9,12 +9,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::Status;
+use super::backoff::Backoff;
 
 /// As many messages wait; more are dropped, and counted.
 const WAITING: usize = 100;
-/// As often one is tried, and how long after the first failure; then twice as long.
+/// As often one is tried.
 const TRIES: u32 = 4;
-const RETRY: Duration = Duration::from_millis(200);
 /// How long somebody may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -62,9 +62,10 @@ impl Webhook {
 
 /// Whether somebody took it.
 async fn send(url: &str, body: String) -> bool {
+    let mut backoff = Backoff::new(Duration::from_millis(200), LIMIT);
     for tried in 0..TRIES {
         if tried > 0 {
-            sleep(RETRY * 2_u32.pow(tried.saturating_sub(1))).await;
+            sleep(backoff.failed()).await;
         }
         let (url, body) = (url.to_owned(), body.clone());
         let sent = spawn_blocking(move || {

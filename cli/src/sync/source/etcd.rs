@@ -6,43 +6,50 @@ use anyhow::Result;
 use graylane_etcd::Access;
 use tokio::time::sleep;
 
-use super::{Entry, Heard, News};
+use super::{Contact, Entry, News};
 use crate::document::Form;
 use crate::published::Prefix;
+use crate::sync::backoff::Backoff;
 use crate::sync::etcd::Followed;
-
-/// How long it waits after a failure: at first, and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// The documents below a prefix of an etcd.
 #[derive(Debug)]
 pub struct Etcd {
     followed: Followed,
     is_read: bool,
-    retry: Duration,
-    pub(super) heard: Heard,
+    /// How long it waits before it reads.
+    pause: Duration,
+    backoff: Backoff,
+    pub(super) contact: Contact,
 }
 
 impl Etcd {
     /// One that is reached by this access.
     pub fn new(access: Access, prefix: Prefix) -> Self {
         let followed = Followed::new(access, prefix);
-        Etcd { followed, is_read: false, retry: Duration::ZERO, heard: Heard::default() }
+        Etcd {
+            followed,
+            is_read: false,
+            pause: Duration::ZERO,
+            backoff: super::backoff(),
+            contact: Contact::default(),
+        }
     }
 
     /// See [`Source::next`](super::Source::next).
     pub async fn next(&mut self) -> News {
-        sleep(self.retry).await;
+        sleep(self.pause).await;
         match self.read().await {
             Ok(entries) => {
-                (self.is_read, self.retry) = (true, Duration::ZERO);
-                self.heard.set(true);
+                (self.is_read, self.pause) = (true, Duration::ZERO);
+                self.backoff.reset();
+                self.contact.set(true);
                 News::Everything(entries)
             }
             Err(fault) => {
                 self.is_read = false;
-                self.retry = RETRY.1.min(RETRY.0.max(self.retry * 2));
-                self.heard.set(false);
+                self.pause = self.backoff.failed();
+                self.contact.set(false);
                 News::Trouble(format!("{fault:#}"))
             }
         }

@@ -14,7 +14,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Entry, Heard, LONGEST, News};
+use super::{Contact, Entry, LONGEST, News};
 
 /// How long a folder is to be quiet before it is read: whoever writes several files, or one in several steps, is done by then.
 const QUIET: Duration = Duration::from_millis(100);
@@ -35,13 +35,13 @@ pub struct Folder {
     last: Option<Vec<Entry>>,
     /// When it is read next at the latest; none before it was read at all.
     due: Option<Instant>,
-    pub(super) heard: Heard,
+    pub(super) contact: Contact,
 }
 
 impl Folder {
     /// The folder of this path; it need not be there yet.
     pub fn new(path: PathBuf) -> Self {
-        Folder { path, watcher: None, watched: None, last: None, due: None, heard: Heard::default() }
+        Folder { path, watcher: None, watched: None, last: None, due: None, contact: Contact::default() }
     }
 
     /// See [`Source::next`](super::Source::next).
@@ -52,16 +52,16 @@ impl Folder {
             }
             self.due = Some(Instant::now() + UNTOLD);
             match self.read() {
-                Ok(entries) if self.heard.get() && self.last.as_ref() == Some(&entries) => {}
+                Ok(entries) if self.contact.get() && self.last.as_ref() == Some(&entries) => {}
                 Ok(entries) => {
-                    self.heard.set(true);
+                    self.contact.set(true);
                     self.last = Some(entries.clone());
                     return News::Everything(entries);
                 }
                 Err(fault) => {
                     // What is watched may be gone.
                     self.watcher = None;
-                    self.heard.set(false);
+                    self.contact.set(false);
                     self.due = Some(Instant::now() + BUSY);
                     return News::Trouble(format!("{fault:#}"));
                 }

@@ -13,14 +13,13 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep_until, timeout};
 use zookeeper_client::{AddWatchMode, Client, Error, EventType, PersistentWatcher, SessionState, Stat};
 
-use super::{Entry, Heard, News};
+use super::{Contact, Entry, News};
+use crate::sync::backoff::Backoff;
 
 /// How long a session outlives its connection.
 const SESSION: Duration = Duration::from_secs(10);
 /// How long a session may take to begin, and everything to be read.
 const LIMIT: Duration = Duration::from_secs(15);
-/// How long it waits after a failure: at first, and at most.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// As many reads are under way at once.
 const READS: usize = 64;
 
@@ -66,9 +65,11 @@ pub struct ZooKeeper {
     /// A name and a password, with a colon between.
     user: Option<String>,
     session: Option<Session>,
-    retry: Option<(Instant, Duration)>,
+    /// When it is tried again after a failure.
+    retry: Option<Instant>,
+    backoff: Backoff,
     history: History,
-    pub(super) heard: Heard,
+    pub(super) contact: Contact,
 }
 
 #[derive(Debug)]
@@ -105,28 +106,29 @@ impl ZooKeeper {
             user,
             session: None,
             retry: None,
+            backoff: super::backoff(),
             history: History::default(),
-            heard: Heard::default(),
+            contact: Contact::default(),
         }
     }
 
     /// See [`Source::next`](super::Source::next).
     pub async fn next(&mut self) -> News {
         loop {
-            if let Some((at, _)) = self.retry {
+            if let Some(at) = self.retry {
                 sleep_until(at).await;
             }
             match self.step().await {
                 Ok(true) => {
                     self.retry = None;
+                    self.backoff.reset();
                     return News::Everything(self.entries());
                 }
                 Ok(false) => {}
                 Err(fault) => {
                     self.session = None;
-                    self.heard.set(false);
-                    let wait = self.retry.map_or(RETRY.0, |(_, wait)| RETRY.1.min(wait * 2));
-                    self.retry = Some((Instant::now() + wait, wait));
+                    self.contact.set(false);
+                    self.retry = Some(Instant::now() + self.backoff.failed());
                     return News::Trouble(format!("ZooKeeper at {}: {fault}", self.address.servers));
                 }
             }
@@ -145,12 +147,12 @@ impl ZooKeeper {
             let listed = timeout(LIMIT, list(&session.client, &self.address.root)).await;
             let (watcher, nodes) = listed.map_err(|_| "it was not read in time".to_owned())?.map_err(told)?;
             (session.watcher, session.nodes) = (Some(watcher), nodes);
-            self.heard.set(true);
+            self.contact.set(true);
             self.history.look(&session.nodes);
             return Ok(true);
         }
         let mut changed = Vec::new();
-        session.take(&self.address.root, &self.heard, &mut changed).await?;
+        session.take(&self.address.root, &self.contact, &mut changed).await?;
         if changed.is_empty() {
             return Ok(false);
         }
@@ -197,7 +199,7 @@ const OLDER: &str = "it was restored from a backup, and may be older than what i
 
 impl Session {
     /// Waits for changes: adds the paths of nodes that are to be read.
-    async fn take(&mut self, root: &str, heard: &Heard, changed: &mut Vec<String>) -> Result<(), String> {
+    async fn take(&mut self, root: &str, contact: &Contact, changed: &mut Vec<String>) -> Result<(), String> {
         let Some(watcher) = &mut self.watcher else { return Ok(()) };
         let mut event = watcher.changed().await;
         loop {
@@ -209,7 +211,7 @@ impl Session {
                     self.watcher = None;
                     return Ok(());
                 }
-                EventType::Session => heard.set(false),
+                EventType::Session => contact.set(false),
                 _ if is_read(root, &event.path) && !changed.contains(&event.path) => changed.push(event.path),
                 _ => {}
             }

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use graylane::compile::{LANGUAGE, size_advice};
+use graylane::compile::size_advice;
+use graylane::node::Node;
 use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 
 use super::Written;
+use crate::document;
 use crate::keys::Keys;
 use crate::place::{Existing, place};
-use crate::published::{Draft, Held, Past, Value};
+use crate::published::{Draft, Held, Past, Value, key_of, split};
 use crate::render::envoy::Filter;
+use crate::sealing::{self, Head};
 
 /// A file for Envoy.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Ecds {
         };
         let version = policy.get("version").and_then(Json::as_u64).unwrap_or_default();
         self.version = self.version.max(version);
-        Ok(documents(policy, &self.author))
+        documents(&policy.to_string(), &self.author)
     }
 
     pub(super) fn write(
@@ -113,25 +116,14 @@ impl Ecds {
 }
 
 /// The documents of a policy: its settings, and each release.
-fn documents(mut policy: Json, author: &str) -> BTreeMap<String, Value> {
-    let mut values = BTreeMap::new();
-    let mut add = |key: String, member: &str, content: Json| {
-        let document = json!({"language": LANGUAGE, "author": author, member: content});
-        values.insert(key, Value { revision: 0, bytes: document.to_string().into_bytes() });
+fn documents(policy: &str, author: &str) -> Result<BTreeMap<String, Value>> {
+    let policy: Node<'_> = serde_json::from_str(policy).context("a policy is JSON")?;
+    let head = Head { author: Some(author.to_owned()), ..Head::default() };
+    let documents = split(policy).into_iter().filter(|(node, _)| *node != Node::Map(Vec::new()));
+    let value = |(node, shape)| {
+        let document = sealing::document(node, shape, &head);
+        let key = key_of(&graylane_document::check(&document).ok()?);
+        Some((key, Value { revision: 0, bytes: document::json(&document).to_string().into_bytes() }))
     };
-    let Some(map) = policy.as_object_mut() else { return values };
-    let releases = map.remove("releases");
-    map.remove("language");
-    map.remove("version");
-    for release in releases
-        .and_then(|list| if let Json::Array(list) = list { Some(list) } else { None })
-        .unwrap_or_default()
-    {
-        let name = release.get("name").and_then(Json::as_str).unwrap_or_default();
-        add(format!("releases/{name}"), "release", release.clone());
-    }
-    if !map.is_empty() {
-        add("settings".to_owned(), "settings", policy);
-    }
-    values
+    Ok(documents.filter_map(value).collect())
 }
