@@ -116,7 +116,8 @@ fn signed(envelope: &Envelope, keyring: &Keyring) -> Result<Document, Refusal> {
     let Some(signer) = signer else {
         let path = Path::Root.key("signatures");
         let allowed = format_args!("a key that may sign a document of this kind: {}", kind.as_str());
-        return Err(Refusal::new(Reason::Signer, &path, Problem::Forbidden, shown(&first.key_id), allowed));
+        return Err(Refusal::new(Reason::Signer, &path, Problem::Forbidden, shown(&first.key_id), allowed)
+            .of(document.stamp.version));
     };
     document.signer = Some(signer.key_id.clone());
     Ok(document)
@@ -137,7 +138,7 @@ fn not_signed(envelope: &Envelope, keyring: &Keyring, verdicts: &[Verdict]) -> R
             Verdict::Bad => at.error(Problem::Invalid, id, "a signature by this key of what stands here"),
         }
     }
-    Refusal { reason: Reason::Signature, errors }
+    Refusal { reason: Reason::Signature, errors, version: 0 }
 }
 
 /// The id of a key as messages show it: not at all where it may be a secret.
@@ -161,16 +162,19 @@ fn document(node: &Node<'_>, bytes: &[u8]) -> Result<Document, Refusal> {
         // What else is wrong may be right there.
         let allowed = format_args!("this engine speaks {LANGUAGE}");
         let path = Path::Root.key("language");
-        return Err(Refusal::new(Reason::Language, &path, Problem::Unsupported, level, allowed));
+        return Err(
+            Refusal::new(Reason::Language, &path, Problem::Unsupported, level, allowed).of(payload.version)
+        );
     }
     let content = payload.content(node, &mut At::new(Path::Root, &mut errors));
-    let refused = |errors| Refusal { reason: Reason::Policy, errors };
+    let version = payload.version;
+    let refused = |errors| Refusal { reason: Reason::Policy, errors, version };
     let content = errors.into_result(content).map_err(refused)?;
     let Some(content) = content else {
         return Err(Refusal::new(Reason::Policy, &Path::Root, Problem::Required, "", "a document"));
     };
     let created_at = payload.created_at();
-    let Payload { version, author, note, returns_to, .. } = payload;
+    let Payload { author, note, returns_to, .. } = payload;
     Ok(Document {
         stamp: Stamp::new(version, bytes),
         created_at,
@@ -214,7 +218,7 @@ impl Document {
         }
         let allowed = format_args!("it stands below {key}");
         let value = format_args!("a document of {own}");
-        Err(Refusal::new(Reason::Key, &Path::Root, Problem::Invalid, value, allowed))
+        Err(Refusal::new(Reason::Key, &Path::Root, Problem::Invalid, value, allowed).of(self.stamp.version))
     }
 
     /// Whether it may take the place of what was last served below its key: see [`Stamp::may_follow`].
@@ -227,12 +231,13 @@ impl Document {
         };
         let version = served.version;
         let path = Path::Root.key("version");
-        Err(if self.stamp.version == version {
+        let refusal = if self.stamp.version == version {
             let allowed = format_args!("more than {version}: another document of this version is served");
             Refusal::new(Reason::Version, &path, Problem::Duplicate, version, allowed)
         } else {
             let allowed = format_args!("more than {version}, which is served; a rollback is a new version");
             Refusal::new(Reason::Version, &path, Problem::Invalid, self.stamp.version, allowed)
-        })
+        };
+        Err(refusal.of(self.stamp.version))
     }
 }

@@ -48,7 +48,11 @@ impl Envelope {
         is_envelope.then(|| {
             let mut errors = PolicyErrors::default();
             let envelope = Envelope::read(node, &mut At::new(Path::Root, &mut errors));
-            errors.into_result(envelope).map_err(|errors| Refusal { reason: Reason::Envelope, errors })
+            errors.into_result(envelope).map_err(|errors| Refusal {
+                reason: Reason::Envelope,
+                errors,
+                version: 0,
+            })
         })
     }
 

@@ -70,6 +70,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// Every mistake, with paths from the root of the document, or of the envelope. Never empty.
     pub errors: PolicyErrors,
+    /// The version that the document says it has; 0 where it says none, or nobody is known to have signed that.
+    pub version: u64,
 }
 
 impl Refusal {
@@ -83,7 +85,13 @@ impl Refusal {
     ) -> Self {
         let mut errors = PolicyErrors::default();
         errors.add(path, problem, value, allowed);
-        Refusal { reason, errors }
+        Refusal { reason, errors, version: 0 }
+    }
+
+    /// The refusal of a document that says it has this version.
+    #[must_use]
+    pub(crate) fn of(self, version: u64) -> Self {
+        Refusal { version, ..self }
     }
 }
 

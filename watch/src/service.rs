@@ -228,8 +228,14 @@ impl Watch {
         self.metrics.in_force(revision, self.store.releases(), self.store.faulty());
         for fault in faults {
             self.metrics.refused(fault.reason);
-            let key = format!("{}{}", self.prefix, fault.key);
-            log_all(Level::Error, &format!("graylane watch {name}: {key}: {}", fault.reason), &fault.errors);
+            let version =
+                if fault.version > 0 { format!("version {} of ", fault.version) } else { String::new() };
+            let place = format!("{version}{}{}", self.prefix, fault.key);
+            log_all(
+                Level::Error,
+                &format!("graylane watch {name}: {place}: {}", fault.reason),
+                &fault.errors,
+            );
         }
     }
 

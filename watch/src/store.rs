@@ -160,7 +160,9 @@ impl Store {
         });
         let Document { stamp, content, json, .. } = match document {
             Ok(document) => document,
-            Err(refusal) => return self.refuse(key, Reason::Document(refusal.reason), refusal.errors),
+            Err(Refusal { reason, errors, version }) => {
+                return self.refuse(key, Reason::Document(reason), errors, version);
+            }
         };
         match content {
             Content::Settings(policy) => self.settings.offer(stamp, Some(Settings { policy: *policy, json })),
@@ -210,7 +212,8 @@ impl Store {
         self.place_mut(key).is_some_and(|place| place.keep(reason, stale))
     }
 
-    fn refuse(&mut self, key: &str, reason: Reason, errors: PolicyErrors) {
+    /// What came is not in force, or what is offered cannot be.
+    fn refuse(&mut self, key: &str, reason: Reason, errors: PolicyErrors, version: u64) {
         let is_news = match self.place_mut(key) {
             Some(place) => {
                 let is_news = place.blame(reason);
@@ -220,7 +223,7 @@ impl Store {
             None => self.strange.insert(key.to_owned()),
         };
         if is_news {
-            self.faults.push(Fault { key: key.to_owned(), reason, errors });
+            self.faults.push(Fault { key: key.to_owned(), reason, errors, version });
         }
     }
 }

@@ -195,7 +195,12 @@ fn version_mistake(held: &Held, draft: &Draft, past: &Past) -> Option<Fault> {
     let mut errors = PolicyErrors::default();
     let allowed = format_args!("more than {last}, the last one that is known; versions only grow");
     errors.add(&Path::Root.key("version"), Problem::Invalid, draft.version, allowed);
-    Some(Fault { key: draft.key.clone(), reason: Reason::Document(Refused::Version), errors })
+    Some(Fault {
+        key: draft.key.clone(),
+        reason: Reason::Document(Refused::Version),
+        errors,
+        version: draft.version,
+    })
 }
 
 fn compiled(policy: &Policy) -> Result<Plan> {

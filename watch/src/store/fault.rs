@@ -57,6 +57,8 @@ pub struct Fault {
     pub reason: Reason,
     /// Every mistake.
     pub errors: PolicyErrors,
+    /// The version of the document; 0 where it is not known or has none.
+    pub version: u64,
 }
 
 impl Fault {
@@ -64,6 +66,6 @@ impl Fault {
     pub(super) fn about(key: &str, reason: Reason, help: &str) -> Self {
         let mut errors = PolicyErrors::default();
         errors.add(&Path::Root, Problem::NotFound, "", help);
-        Fault { key: key.to_owned(), reason, errors }
+        Fault { key: key.to_owned(), reason, errors, version: 0 }
     }
 }

@@ -42,7 +42,8 @@ impl Store {
                 true
             }
             Err(fault) => {
-                self.refuse("settings", fault.reason, fault.errors);
+                let version = self.settings.offered_version();
+                self.refuse("settings", fault.reason, fault.errors, version);
                 false
             }
         }
@@ -50,7 +51,7 @@ impl Store {
 
     /// A plan of all releases in force, under other settings.
     fn under(&self, policy: &Policy) -> Result<Live, Fault> {
-        let fault = |errors| Fault { key: "settings".to_owned(), reason: Reason::POLICY, errors };
+        let fault = |errors| Fault { key: "settings".to_owned(), reason: Reason::POLICY, errors, version: 0 };
         let mut live = Live::under(policy, &self.keys).map_err(fault)?;
         for (name, slot) in &self.releases {
             let Some(release) = slot.good() else { continue };
@@ -74,7 +75,8 @@ impl Store {
         }
         for (name, errors) in self.live.commit() {
             staged.remove(&name);
-            self.refuse(&format!("releases/{name}"), Reason::Conflict, errors);
+            let version = self.releases.get(&name).map_or(0, Slot::offered_version);
+            self.refuse(&format!("releases/{name}"), Reason::Conflict, errors, version);
         }
         let is_progress = !staged.is_empty();
         for (name, won) in staged {
@@ -113,7 +115,8 @@ impl Store {
             return Some(Staged { release: new.is_some(), dial, misfit: false });
         };
         let by_itself = stage(&mut self.live, best, None);
-        let (won, key, errors) = match (by_itself, new) {
+        let (of_release, of_dial) = (release.offered_version(), dial.offered_version());
+        let (won, key, errors, version) = match (by_itself, new) {
             // The release alone is good, so the dial is at fault; the one before may be good.
             (Ok(()), _) => {
                 let before = old_dial.filter(|_| new_dial.is_some());
@@ -122,17 +125,18 @@ impl Store {
                     Some(Staged { release: new.is_some(), dial: false, misfit }),
                     format!("dials/{name}"),
                     errors,
+                    of_dial,
                 )
             }
             (Err(errors), Some(_)) => {
                 let is_dial =
                     new_dial.is_some() && old.is_some_and(|old| stage(&mut self.live, old, new_dial).is_ok());
                 let won = Staged { dial: true, ..Staged::default() };
-                (is_dial.then_some(won), format!("releases/{name}"), errors)
+                (is_dial.then_some(won), format!("releases/{name}"), errors, of_release)
             }
-            (Err(errors), None) => (None, format!("releases/{name}"), errors),
+            (Err(errors), None) => (None, format!("releases/{name}"), errors, of_release),
         };
-        self.refuse(&key, Reason::POLICY, errors);
+        self.refuse(&key, Reason::POLICY, errors, version);
         won
     }
 

@@ -44,6 +44,16 @@ impl<T> Slot<T> {
         }
     }
 
+    /// The version of what is to be in force, or is; 0 for none.
+    pub(super) fn offered_version(&self) -> u64 {
+        let stamp = match &self.offer {
+            Some(Offer::Document(stamp, _)) => Some(*stamp),
+            Some(Offer::Nothing(stamp)) => *stamp,
+            None => self.served,
+        };
+        stamp.map_or(0, |stamp| stamp.version)
+    }
+
     /// Whether nothing is to be in force.
     pub(super) fn is_withdrawn(&self) -> bool {
         matches!(self.offer, Some(Offer::Nothing(_)))

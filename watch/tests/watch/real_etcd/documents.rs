@@ -169,7 +169,7 @@ fn a_release_for_a_host_that_another_has_waits_until_it_is_free() -> Result<()> 
         rival["match"]["hosts"] = json!(["shop"]);
         client.put("/policies/releases/rival", document(1, &rival)).await?;
         proxy.until_at_least("refused.conflict", 1).await?;
-        proxy.until_said("/policies/releases/rival: conflict: ", 1).await?;
+        proxy.until_said("version 1 of /policies/releases/rival: conflict: ", 1).await?;
         witness.once_more().await?;
         witness.until(&proxy, "shop", Some(1), Instant::now()).await?;
         let before = Instant::now();
