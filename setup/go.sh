@@ -21,18 +21,20 @@ progress() {
     { print; fflush() }' >&2
 }
 
-# results: of each test that passed a line, with the figures that it tells; everything that a failed one has said
+# results: of each test that passed a line, with the figures that it tells; everything that a failed one has said, and at the end once
+# more what its own lines say, which may stand far above
 results() {
   awk '
-    /^=== RUN +[^\/]*$/ { said = ""; next }
+    /^=== RUN +[^\/]*$/ { said = own = ""; next }
     /^=== / { next }
     /^--- PASS/ { print; said = ""; fflush(); next }
-    /^--- FAIL/ { printf "%s", said; said = "" }
+    /^--- FAIL/ { printf "%s", said; failed = failed $0 "\n" own; said = "" }
     /^(---|PASS|FAIL|panic|[0-9]+ requests, )/ { print; shown = 1; fflush(); next }
     / --- PASS/ { next }
     / (requests while|is in force after|Envoy has lost) / { print; fflush() }
     { said = said $0 "\n" }
-    END { if (!shown) printf "%s", said }'
+    /^ +[a-z_]+_test\.go:[0-9]+: / { own = own $0 "\n" }
+    END { if (!shown) printf "%s", said; printf "%s", failed }'
 }
 
 # build_graylane: what the tests render with, as $GRAYLANE; the first build shows its progress, later ones keep quiet

@@ -19,6 +19,8 @@ type edge struct {
 	entrance
 	shop  *shop
 	proxy *envoy.Proxy
+	// The file from which it has the endpoints.
+	endpoints string
 }
 
 // startEdge starts both, with free ports and folders of the test in the place of those that are written there.
@@ -39,7 +41,7 @@ func (s *shop) startEdge() *edge {
 	).Replace(s.read("bootstrap.yaml"))
 	at := "127.0.0.1:" + port
 	return &edge{
-		entrance: entrance{at: at, host: "user-svc.example.com", label: "track"}, shop: s,
+		entrance: entrance{at: at, host: "user-svc.example.com", label: "track"}, shop: s, endpoints: endpoints,
 		proxy: envoy.Start(s.T, programs["envoy"], "edge", bootstrap, at),
 	}
 }
@@ -61,6 +63,21 @@ func (e *edge) settle() {
 		slices.Sort(have)
 		want := e.serving()
 		return len(want) > 0 && slices.Equal(have, want)
+	})
+}
+
+// awaitEndpoints waits until Envoy has so many endpoints.
+func (e *edge) awaitEndpoints(what string, count int) {
+	e.shop.Helper()
+	var have []string
+	defer func() {
+		if e.shop.Failed() {
+			e.shop.Logf("Envoy has %v, and of the slices was written:\n%s", have, read(e.shop.T, e.endpoints))
+		}
+	}()
+	process.Await(e.shop.T, what, func() bool {
+		have = e.proxy.Endpoints("user-svc")
+		return len(have) == count
 	})
 }
 
@@ -182,14 +199,14 @@ func TestASliceWrittenByHandCarriesTheLaneOfAServiceWithoutSelector(t *testing.T
 		s.apps.Outside(address, map[string]string{"track": "canary"})
 	}
 	e := s.startEdge()
-	process.Await(t, "Envoy has the machines outside", func() bool { return len(e.proxy.Endpoints("user-svc")) == 6 })
+	e.awaitEndpoints("Envoy has the machines outside", 6)
 	e.expect(t, "canary", headers{"x-tester": "yes"})
 	e.expect(t, "stable", headers{"x-gray-id": "user-0"})
 
 	load := startLoad(t, "a machine outside is taken away", e.entrance)
 	s.kubectl("patch", "endpointslice", "user-svc-canary-outside-1", "--type=json",
 		`--patch=[{"op": "replace", "path": "/endpoints/0/conditions/serving", "value": false}]`)
-	process.Await(t, "one drains", func() bool { return len(e.proxy.Endpoints("user-svc")) == 5 })
+	e.awaitEndpoints("one drains", 5)
 	s.apps.Gone("10.88.255.1")
 	load.pass(200)
 	load.end()
