@@ -9,7 +9,7 @@ mod mesh;
 mod name;
 pub mod written;
 
-use graylane::error::{Path, PolicyErrors};
+use graylane::error::{At, Path, PolicyErrors, Problem};
 use graylane::plan::Plan;
 use graylane::policy::Policy;
 use graylane::read::read;
@@ -40,7 +40,26 @@ pub struct Needs {
 /// # Errors
 /// All that is wrong with them.
 pub fn check(text: &str, form: Form, policy: &Policy, plan: &Plan, needs: Needs) -> Result<Mesh, Report> {
-    hold(text, form, |facts, errors| held::mesh(&facts, policy, plan, needs, errors))
+    hold(text, form, |facts, errors| held::mesh(&facts, Some((policy, plan)), needs, errors))
+}
+
+/// Reads facts of which nothing is needed but where the plugin is loaded, and which releases it needs there. Releases come and go
+/// meanwhile, so they are held against none; services have no lanes then.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn check_plugins(text: &str, form: Form, needs: Needs) -> Result<Mesh, Report> {
+    hold(text, form, |facts, errors| {
+        let mut at = At::new(Path::Root, errors);
+        if facts.module.is_none() && !at.key("module").is_unreadable() {
+            at.key("module").error(
+                Problem::Required,
+                "",
+                "where the module is: without it there is no plugin",
+            );
+        }
+        held::mesh(&facts, None, needs, errors)
+    })
 }
 
 /// Reads facts of which nothing is needed but the Services behind lanes, and holds them against a policy.

@@ -13,6 +13,7 @@ pub mod import;
 pub mod ingress_nginx;
 pub mod init;
 pub mod keys;
+pub mod kubectl;
 pub mod manifests;
 pub mod parity;
 pub mod place;

@@ -11,12 +11,15 @@ pub mod kubernetes;
 mod plugin;
 
 use anyhow::{Context, Result};
+use graylane::plan::Plan;
 use serde_json::{Map, Value, json};
 use serde_saphyr::ser_options;
 
 use crate::facts::{Mesh, Service};
 use crate::keys::Keys;
 use crate::manifests::Object;
+
+use plugin::Target;
 
 pub use plugin::Extension;
 
@@ -42,6 +45,21 @@ pub struct Source<'s> {
 }
 
 impl<'s> Source<'s> {
+    /// One of a policy, as it is written and as it decides. Nothing is there yet.
+    pub fn of(mesh: &'s Mesh, policy: &'s Value, plan: &'s Plan, keys: &'s Keys) -> Self {
+        let names = plan.names();
+        Source {
+            mesh,
+            hop_headers: [&names.lane, &names.cluster, &names.slot],
+            claimed_headers: plan.claimed_headers().collect(),
+            trusts_somebody: plan.trusts_somebody(),
+            id_header: &names.id,
+            policy,
+            keys,
+            existing: &[],
+        }
+    }
+
     /// The header that names the lane.
     fn lane_header(&self) -> &'s str {
         let [lane, ..] = self.hop_headers;
@@ -56,6 +74,16 @@ pub struct Rendered {
     pub objects: Vec<Value>,
     /// What people should know of them.
     pub notes: Vec<String>,
+}
+
+/// The objects of the plugin alone: at the gateway, which is one of the Gateway API where the labels of its pods are not known, and for
+/// the sidecars of each namespace that has clients.
+pub fn plugins(source: &Source<'_>, extension: Extension) -> Vec<Value> {
+    let gateway = source.mesh.gateway.as_ref().map(|gateway| match gateway.labels.as_slice() {
+        [] => Target::GatewayApi(gateway),
+        _ => Target::Gateway(gateway),
+    });
+    plugin::all(source, gateway.as_ref(), extension)
 }
 
 /// Objects as YAML, one document each.

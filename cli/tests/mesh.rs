@@ -526,3 +526,68 @@ fn weights_of_istio_are_imported_and_rendered_as_lanes_of_users() {
         [0, 1].map(|at: usize| routes[at]["route"][0]["destination"]["subset"].as_str().unwrap_or_default());
     assert_eq!((subsets, routes.as_array().map(Vec::len)), (["canary", "stable"], Some(2)));
 }
+
+#[test]
+fn each_plugin_has_the_releases_that_are_asked_for_there() {
+    let folder = folder();
+    let release = |name: &str, host: &str| {
+        json!({
+            "name": name, "match": {"hosts": [host]}, "lanes": [{"name": "stable"}, {"name": "v2"}],
+            "canary": {"stable": "stable", "candidates": [{"lane": "v2", "percent": 5}]}, "respond": {"cache": "private"},
+        })
+    };
+    let mut spoken = release("audit", "audit.shop.svc.cluster.local");
+    spoken["overrides"] = json!({"headers": ["x-audit-lane"]});
+    let releases = json!([
+        release("shop", "shop.example.com"),
+        release("stock", "stock.shop.svc.cluster.local"),
+        spoken,
+        release("parts", "parts.works.svc.cluster.local"),
+        release("others", "elsewhere.example.com"),
+    ]);
+    let service = |release: &str, namespace: &str, more: &Value| {
+        let lanes = json!({"stable": {"labels": {"version": "v1"}, "serving": true}, "v2": {"labels": {"version": "v2"}}});
+        let mut service =
+            json!({"release": release, "name": release, "namespace": namespace, "port": 80, "lanes": lanes});
+        service.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        service
+    };
+    let facts = json!({
+        "module": {"url": "file:///graylane.wasm"},
+        "gateway": {"name": "ingress", "namespace": "edge", "labels": {"istio": "ingress"}},
+        "clients": ["web"],
+        "services": [
+            service("shop", "shop", &json!({"hosts": ["shop.example.com"]})),
+            service("stock", "shop", &json!({"clients": ["works"]})),
+            service("audit", "shop", &json!({"clients": ["shop"]})),
+            service("parts", "works", &json!({"clients": ["batch"]})),
+        ],
+    });
+    fs::write(folder.path().join("policy.yaml"), json!({"language": 1, "releases": releases}).to_string())
+        .unwrap();
+    fs::write(folder.path().join("facts.yaml"), facts.to_string()).unwrap();
+    let has = |object: &Value, configuration: &str| -> Option<(String, Vec<String>)> {
+        let namespace = object["metadata"]["namespace"].as_str()?.to_owned();
+        let releases = object.pointer(configuration)?.pointer("/policy/releases")?.as_array()?.clone();
+        let name = |release: &Value| release["name"].as_str().unwrap_or_default().to_owned();
+        Some((namespace, releases.iter().map(name).collect()))
+    };
+    for (extension, configuration) in
+        [("wasm-plugin", "/spec/pluginConfig"), ("traffic-extension", "/spec/wasm/pluginConfig")]
+    {
+        let objects = objects(folder.path(), &["istio", "--extension", extension]);
+        let found: Vec<_> = objects.iter().filter_map(|object| has(object, configuration)).collect();
+        let expected = [
+            // Whoever speaks for audit is not believed outside, though nobody calls it there.
+            ("edge", vec!["shop", "audit", "others"]),
+            ("shop", vec!["shop", "stock", "audit", "others"]),
+            ("works", vec!["shop", "stock", "parts", "others"]),
+            ("web", vec!["shop", "others"]),
+            ("batch", vec!["shop", "parts", "others"]),
+        ];
+        let expected = expected.map(|(namespace, releases)| {
+            (namespace.to_owned(), releases.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        });
+        assert_eq!(found, expected, "{extension}");
+    }
+}

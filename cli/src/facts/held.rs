@@ -13,8 +13,8 @@ use super::written::{self, Facts, Port, TargetPort, is_port_name};
 
 /// What facts are held against, and what was named so far.
 struct Known<'p> {
-    policy: &'p Policy,
-    plan: &'p Plan,
+    /// None where nobody knows yet which policy it will be.
+    policy: Option<(&'p Policy, &'p Plan)>,
     needs: Needs,
     domain: String,
     has_gateway: bool,
@@ -27,11 +27,11 @@ struct Known<'p> {
 /// A release as it is written and as it decides.
 type Release<'p> = (&'p policy::Release, &'p Segment);
 
-/// Holds facts against a policy. Where there are errors, what comes out is only good for finding more.
+/// Holds facts against a policy, if there is one: lanes are those of its releases. Where there are errors, what comes out is only
+/// good for finding more.
 pub(super) fn mesh(
     facts: &Facts,
-    policy: &Policy,
-    plan: &Plan,
+    policy: Option<(&Policy, &Plan)>,
     needs: Needs,
     errors: &mut PolicyErrors,
 ) -> Mesh {
@@ -47,7 +47,7 @@ pub(super) fn mesh(
     }
     let (releases, seen) = (HashMap::new(), HashMap::new());
     let has_gateway = gateway.is_some();
-    let mut known = Known { policy, plan, needs, domain, has_gateway, releases, services: seen };
+    let mut known = Known { policy, needs, domain, has_gateway, releases, services: seen };
     let mut at = at.key("services");
     if facts.services.is_empty() && !at.is_unreadable() {
         at.error(Problem::Required, "", "at least one service");
@@ -56,20 +56,31 @@ pub(super) fn mesh(
     for (index, written) in facts.services.iter().enumerate() {
         services.push(service(written, index, &mut known, &mut at.index(index)));
     }
-    let mut clients: Vec<String> = Vec::new();
-    for namespace in services.iter().map(|service| &service.namespace).chain(&facts.clients) {
-        if !clients.contains(namespace) {
-            clients.push(namespace.clone());
+    let of_services = services.iter().flat_map(|service| &service.clients);
+    let clients =
+        distinct(services.iter().map(|service| &service.namespace).chain(&facts.clients).chain(of_services));
+    for (service, written) in services.iter_mut().zip(&facts.services) {
+        if written.clients.is_empty() {
+            service.clients.clone_from(&clients);
         }
     }
     Mesh { module, gateway, clients, services }
 }
 
+fn distinct<'n>(names: impl Iterator<Item = &'n String>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        if !found.contains(name) {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
 /// Holds facts against a policy of which nothing is needed but the Services behind lanes.
 pub(super) fn services(facts: &Facts, policy: &Policy, plan: &Plan, errors: &mut PolicyErrors) {
     let mut known = Known {
-        policy,
-        plan,
+        policy: Some((policy, plan)),
         needs: Needs::default(),
         domain: String::new(),
         has_gateway: false,
@@ -175,6 +186,10 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
         at.key("portName").error(Problem::Invalid, Quoted(&port_name), allowed);
     }
     hosts(&written.hosts, known, &mut at.key("hosts"));
+    for (index, namespace) in written.clients.iter().enumerate() {
+        label(Some(namespace), &mut at.key("clients").index(index));
+    }
+    let clients = distinct([&namespace].into_iter().chain(&written.clients));
     let mut service = Service {
         release,
         name,
@@ -184,6 +199,7 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
         port_name,
         target_port: written.target_port.clone().unwrap_or(TargetPort::Number(port)),
         hosts: written.hosts.clone(),
+        clients,
         selector: selector(&written.selector, known.needs, &mut at.key("selector")),
         ..Service::default()
     };
@@ -201,7 +217,12 @@ fn service(written: &written::Service, index: usize, known: &mut Known<'_>, at: 
 }
 
 fn of_release<'p>(name: &str, index: usize, known: &mut Known<'p>, at: &mut At<'_>) -> Option<Release<'p>> {
-    let (policy, plan) = (known.policy, known.plan);
+    let Some((policy, plan)) = known.policy else {
+        if !name.is_empty() {
+            once(&mut known.releases, name.to_owned(), index, at);
+        }
+        return None;
+    };
     let position = policy.releases.iter().position(|release| release.name.as_deref() == Some(name));
     let found = position.and_then(|position| {
         Some((policy.releases.get(position)?, plan.release(u32::try_from(position).ok()?)?))

@@ -56,6 +56,8 @@ pub struct Service {
     pub target_port: TargetPort,
     /// The hosts by which clients know it.
     pub hosts: Vec<String>,
+    /// The namespaces whose pods call it, its own among them.
+    pub clients: Vec<String>,
     /// The labels of all its pods.
     pub selector: Vec<(String, String)>,
     /// The lanes, in the order of the policy.

@@ -17,7 +17,7 @@ written! {
         module: Option<Module>,
         /// Where clients come in. Without it nothing is rendered for a gateway.
         gateway: Option<Gateway>,
-        /// The namespaces whose pods call the services, besides the services' own: their sidecars load the plugin too.
+        /// The namespaces whose pods call services, besides the services' own: their sidecars load the plugin too.
         clients: Vec<String>,
         /// The domain of the cluster; default: `cluster.local`.
         cluster_domain: Option<String> as "clusterDomain",
@@ -65,8 +65,10 @@ written! {
         port_name: Option<String> as "portName",
         /// The port of its pods, a number or the name that they give it; default: that of the service.
         target_port: Option<TargetPort> as "targetPort",
-        /// The hosts by which clients know it at the gateway.
+        /// The hosts by which clients know it at the gateway. Without one its release is not in the plugin of the gateway.
         hosts: Vec<String>,
+        /// The namespaces whose pods call it, besides its own: its release is in the plugins of their sidecars. Default: all that the facts name.
+        clients: Vec<String>,
         /// The labels that all its pods carry, whatever their lane: what the Service selects by. Required where each lane is a Service: for the Gateway API, and for Kubernetes alone.
         selector: Map<String>,
         /// The lanes of the release, each by its name. Required.

@@ -12,6 +12,10 @@ const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wa
 const HEADER_TO_METADATA: &str =
     "type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config";
 
+/// Where in the object the configuration of the plugin stands, as text.
+pub(super) const CONFIGURATION: &str =
+    "/spec/configPatches/1/patch/value/typed_config/config/configuration/value";
+
 /// The filter of a target. `path` is the module, as a file of the proxy's container.
 pub(super) fn render(source: &Source<'_>, path: &str, target: &Target<'_>, configuration: &Value) -> Value {
     let (name, context) = match target {

@@ -1,11 +1,14 @@
 //! The object by which a mesh loads the module.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use graylane::policy::Trust;
 use serde_json::{Map, Value, json};
 
-use super::{Source, map};
+use super::{Source, envoy_filter, map};
 use crate::document;
-use crate::facts::{Gateway, Module};
+use crate::facts::{Gateway, Module, Service};
 
 /// The kind of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,37 @@ pub enum Extension {
     TrafficExtension,
     /// `EnvoyFilter`, with the module as a file of the proxy's container.
     EnvoyFilter,
+}
+
+impl Extension {
+    /// Takes the configuration of the plugin out of such an object; none where it has none of graylane.
+    pub fn take_configuration(self, object: &mut Value) -> Option<Value> {
+        let taken = object.pointer_mut(self.place()).map(Value::take)?;
+        let configuration = match self {
+            Extension::WasmPlugin | Extension::TrafficExtension => taken,
+            Extension::EnvoyFilter => serde_json::from_str(taken.as_str()?).ok()?,
+        };
+        configuration.get("policy").is_some_and(Value::is_object).then_some(configuration)
+    }
+
+    /// Puts one in its place.
+    pub fn put_configuration(self, object: &mut Value, configuration: &Value) {
+        if let Some(place) = object.pointer_mut(self.place()) {
+            *place = match self {
+                Extension::WasmPlugin | Extension::TrafficExtension => configuration.clone(),
+                Extension::EnvoyFilter => Value::String(configuration.to_string()),
+            };
+        }
+    }
+
+    /// Where it stands.
+    fn place(self) -> &'static str {
+        match self {
+            Extension::WasmPlugin => "/spec/pluginConfig",
+            Extension::TrafficExtension => "/spec/wasm/pluginConfig",
+            Extension::EnvoyFilter => envoy_filter::CONFIGURATION,
+        }
+    }
 }
 
 /// Whose proxies load it.
@@ -35,6 +69,41 @@ impl Target<'_> {
             Target::Gateway(gateway) | Target::GatewayApi(gateway) => &gateway.namespace,
             Target::Sidecars(namespace) => namespace,
         }
+    }
+
+    /// Whether a service is called from there.
+    fn calls(&self, service: &Service) -> bool {
+        match self {
+            Target::Gateway(_) | Target::GatewayApi(_) => !service.hosts.is_empty(),
+            Target::Sidecars(namespace) => service.clients.iter().any(|client| client == namespace),
+        }
+    }
+
+    /// The policy without the releases of services that nobody calls from there. What clients may not claim is removed by the gateway
+    /// for all that stand behind it, so there a release that can be overridden stays.
+    fn policy<'s>(&self, source: &Source<'s>) -> Cow<'s, Value> {
+        let uncalled: HashSet<&str> = source
+            .mesh
+            .services
+            .iter()
+            .filter(|service| !self.calls(service))
+            .map(|service| service.release.as_str())
+            .collect();
+        let is_edge = !matches!(self, Target::Sidecars(_));
+        let is_kept = |release: &Value| {
+            let name = release.get("name").and_then(Value::as_str).unwrap_or_default();
+            !uncalled.contains(name) || is_edge && release.get("overrides").is_some()
+        };
+        let releases = source.policy.get("releases").and_then(Value::as_array);
+        let Some(releases) = releases.filter(|all| !all.iter().all(is_kept)) else {
+            return Cow::Borrowed(source.policy);
+        };
+        let kept: Vec<Value> = releases.iter().filter(|release| is_kept(release)).cloned().collect();
+        let mut policy = source.policy.clone();
+        if let Some(map) = policy.as_object_mut() {
+            map.insert("releases".to_owned(), Value::Array(kept));
+        }
+        Cow::Owned(policy)
     }
 }
 
@@ -56,14 +125,14 @@ fn object(source: &Source<'_>, module: &Module, target: &Target<'_>, extension: 
         Target::Sidecars(_) => ("graylane-sidecar", Trust::Mesh),
     };
     let namespace = target.namespace();
-    let configuration = document::plugin_configuration(trust, false, source.keys, source.policy);
+    let configuration = document::plugin_configuration(trust, false, source.keys, &target.policy(source));
     let (api, kind, loads) = match extension {
         Extension::WasmPlugin => {
             ("extensions.istio.io/v1alpha1", "WasmPlugin", wasm_plugin(module, configuration))
         }
         Extension::EnvoyFilter => {
             let path = module.url.strip_prefix("file://").unwrap_or(&module.url);
-            return super::envoy_filter::render(source, path, target, &configuration);
+            return envoy_filter::render(source, path, target, &configuration);
         }
         Extension::TrafficExtension => {
             let wasm = Value::Object(wasm_plugin(module, configuration));

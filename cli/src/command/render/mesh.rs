@@ -89,14 +89,14 @@ pub(crate) struct Common {
 pub(crate) struct PluginOptions {
     /// The object that loads the module
     #[arg(long, value_enum, default_value = "wasm-plugin")]
-    extension: ExtensionKind,
+    pub(crate) extension: ExtensionKind,
     /// The secrets that the policy names, by their ids (YAML or JSON); they stand in the plugin's object then
     #[arg(long, value_name = "FILE")]
-    keys: Option<PathBuf>,
+    pub(crate) keys: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ExtensionKind {
+pub(crate) enum ExtensionKind {
     /// `WasmPlugin`, which every supported Istio has
     WasmPlugin,
     /// `TrafficExtension`, of Istio 1.30 and later
@@ -147,7 +147,7 @@ pub(crate) struct KubernetesOptions {
 }
 
 impl PluginOptions {
-    fn loads_a_file(&self) -> bool {
+    pub(crate) fn loads_a_file(&self) -> bool {
         matches!(self.extension, ExtensionKind::EnvoyFilter)
     }
 }
@@ -266,17 +266,7 @@ impl Read {
 
     fn source<'s>(&'s self, existing: &'s [Object]) -> Source<'s> {
         let Read { mesh, policy, keys, plan, .. } = self;
-        let names = plan.names();
-        Source {
-            mesh,
-            hop_headers: [&names.lane, &names.cluster, &names.slot],
-            claimed_headers: plan.claimed_headers().collect(),
-            trusts_somebody: plan.trusts_somebody(),
-            id_header: &names.id,
-            policy,
-            keys,
-            existing,
-        }
+        Source { existing, ..Source::of(mesh, policy, plan, keys) }
     }
 }
 

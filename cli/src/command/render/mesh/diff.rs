@@ -1,15 +1,12 @@
 //! What differs between what was rendered and what is there.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use graylane_cli::check::Severity;
-use graylane_cli::render;
+use graylane_cli::{kubectl, render};
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -23,35 +20,19 @@ pub(super) fn show(objects: &[Value], against: &Path, takes_over: bool) -> Resul
 
 /// The server itself says what would change, defaults and admission included; nothing is changed.
 fn cluster(objects: &[Value], takes_over: bool) -> Result<Outcome> {
-    let kubectl = env::var_os("KUBECTL").unwrap_or_else(|| OsString::from("kubectl"));
-    let mut command = Command::new(&kubectl);
-    command.args(["diff", "--server-side", "--field-manager=graylane", "-f", "-"]);
+    let mut arguments = vec!["diff", "--server-side", "--field-manager=graylane", "-f", "-"];
     if takes_over {
-        command.arg("--force-conflicts");
+        arguments.push("--force-conflicts");
     }
-    let mut child = match command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn() {
-        Ok(child) => child,
-        Err(fault) if fault.kind() == ErrorKind::NotFound => {
-            bail!("there is no {}; name kubectl in the variable KUBECTL", kubectl.display())
-        }
-        Err(fault) => return Err(fault).with_context(|| format!("cannot run {}", kubectl.display())),
-    };
-    let text = render::yaml(objects)?;
-    // Whatever keeps kubectl from reading it, it tells itself.
-    let written = child.stdin.take().map(|mut stdin| stdin.write_all(text.as_bytes()));
-    let ended = child.wait_with_output().with_context(|| format!("cannot wait for {}", kubectl.display()))?;
-    let told = String::from_utf8_lossy(&ended.stderr);
-    output::tell(&told);
+    let ended = kubectl::run(&arguments, &render::yaml(objects)?, Stdio::inherit())?;
+    output::tell(&ended.told);
     match ended.status.code() {
         Some(0) => Ok(Outcome::Good),
         Some(1) => Ok(Outcome::Bad),
-        _ if told.contains("(Conflict)") => bail!(
+        _ if ended.is_conflict() => bail!(
             "somebody else has written fields that would be written: `graylane render istio` keeps what is theirs where it is given what is there (--existing)"
         ),
-        _ => {
-            written.transpose().ok();
-            bail!("kubectl diff could not be carried out ({})", ended.status)
-        }
+        _ => bail!("kubectl diff could not be carried out ({})", ended.status),
     }
 }
 
