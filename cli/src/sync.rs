@@ -219,9 +219,9 @@ impl Sync {
             version: None,
             again: self.target.is_restored(),
         };
-        let (memory, is_file) = (&mut self.memory, self.target.is_file());
+        let (memory, is_merged) = (&mut self.memory, self.target.is_merged());
         let planner =
-            Planner { memory, drafter: &drafter, keyring: keyring.as_ref(), is_file, grace: self.grace };
+            Planner { memory, drafter: &drafter, keyring: keyring.as_ref(), is_merged, grace: self.grace };
         let mut plan = planner.plan(entries);
         let mut drafts = Vec::new();
         for given in std::mem::take(&mut plan.given) {
@@ -236,7 +236,7 @@ impl Sync {
         drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
         let mut is_whole = true;
         let outlook = loop {
-            let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| !is_file), now)?;
+            let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| !is_merged), now)?;
             let in_the_way = outlook.in_the_way(&drafts);
             if in_the_way.is_empty() {
                 break outlook;

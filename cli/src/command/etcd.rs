@@ -41,6 +41,11 @@ impl Etcd {
         !self.endpoints.is_empty()
     }
 
+    /// Whether anything is said of one.
+    pub(super) fn is_told_of(&self) -> bool {
+        self.is_named() || self.user.is_some() || self.cacert.is_some()
+    }
+
     /// A client of it.
     pub(super) async fn client(&self) -> Result<Client> {
         Ok(Client::connect(self.access()?).await?)

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use graylane_cli::document::Form;
+use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys;
 use graylane_cli::keys::Keys;
+use graylane_cli::report::File;
 use graylane_cli::sync::source::{self, Address, Folder, Source, ZooKeeper};
-use graylane_cli::sync::target::{Ecds, Etcd, Target};
+use graylane_cli::sync::target::{Ecds, Etcd, Istio, Target};
 use graylane_cli::sync::{self, Passed, Rules, Status, Webhook};
 use graylane_cli::words::counted;
 use graylane_document::Secret;
@@ -21,13 +23,15 @@ use tokio::sync::oneshot;
 use super::etcd;
 use super::keyring;
 use super::render::envoy::{FilterOptions, mode};
+use super::render::mesh::PluginOptions;
 use super::sign::{check_id, secret};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
 The source is a folder, of which every .yaml, .yml and .json below it is read, names that begin with a dot left out; or the nodes
-settings, releases/NAME and dials/NAME below one of ZooKeeper; or, for a file, the documents in an etcd. In each stands what graylane publish takes: a release, a dial, settings, a
-document of one of them, a signed envelope; in a file, or in the node of the prefix itself, also a whole policy.
+settings, releases/NAME and dials/NAME below one of ZooKeeper; or, where it is not the target, the documents in an etcd. In each stands
+what graylane publish takes: a release, a dial, settings, a document of one of them, a signed envelope; in a file, or in the node of the
+prefix itself, also a whole policy.
 
 The source is the truth. What differs from it is checked as by graylane publish, and written: also what somebody else has put in its
 place. What is wrong is refused with its place and told once, and what was live before stays; so it does where a release would move its
@@ -36,7 +40,8 @@ could be read; an empty source takes nothing away.
 
 --listen serves /healthz, /readyz and /metrics (Prometheus). SIGTERM and Ctrl-C end it after the pass that is under way.
 
-With --signers, signatures are verified as proxies do; a file is for proxies that do not, so what is not signed is refused for it.
+With --signers, signatures are verified as proxies do; files and plugins are for proxies that do not, so what is not signed is refused
+for them.
 
 Exit codes: 0 it was stopped, or with --once all of it is live; 1 with --once, something is refused; 2 it could not be carried out.";
 
@@ -50,10 +55,21 @@ const ENVOY_EXAMPLES: &str = "\n\nExamples:
   graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json
   graylane sync envoy --from etcd --etcd http://127.0.0.1:2379 --trust edge --watch policies -o ecds.json";
 
+const ISTIO_EXAMPLES: &str = "\n\nThe facts are those of graylane render istio, which renders routes and subsets, and removes the objects again. Of each release its service
+says where it is called: at the gateway if it has `hosts`, and from the sidecars of its own namespace and of its `clients`. Only there is
+it in the plugin. A gateway without labels is one of the Gateway API. Objects are read and applied by kubectl (or what the variable
+KUBECTL names), as the field manager graylane.
+
+Examples:
+  graylane sync istio --from policies/ --facts facts.yaml --listen 127.0.0.1:9420
+  graylane sync istio --from etcd --etcd http://127.0.0.1:2379 --facts facts.yaml --keys keys.yaml
+  graylane sync istio --from policies/ --facts facts.yaml --once";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sync {
     Etcd(EtcdOptions),
     Envoy(EnvoyOptions),
+    Istio(IstioOptions),
 }
 
 /// What all of them are given.
@@ -72,7 +88,7 @@ struct Common {
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Send each change that was written there, by POST with JSON
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = Webhook::address)]
     webhook: Option<String>,
     /// Make one pass, and end
     #[arg(long)]
@@ -119,6 +135,24 @@ pub(crate) struct EnvoyOptions {
     mode: Option<u32>,
 }
 
+/// Into the plugin's objects of a mesh, each with the releases that are called there
+#[derive(Args, Debug)]
+#[command(after_help = format!("{HELP}{ISTIO_EXAMPLES}"))]
+pub(crate) struct IstioOptions {
+    #[command(flatten)]
+    common: Common,
+    /// The module, the gateway, and the services with who calls them (YAML or JSON)
+    #[arg(long, value_name = "FILE")]
+    facts: PathBuf,
+    #[command(flatten)]
+    plugin: PluginOptions,
+    /// Take over what somebody else has written in the objects
+    #[arg(long)]
+    force_conflicts: bool,
+    #[command(flatten)]
+    etcd: etcd::Etcd,
+}
+
 /// Where documents come from.
 #[derive(Clone, Debug)]
 enum Where {
@@ -162,7 +196,9 @@ impl Common {
             (Where::Etcd, Some(etcd)) => {
                 Source::Etcd(Box::new(source::Etcd::new(etcd.access()?, etcd.prefix.clone())))
             }
-            (_, Some(etcd)) if etcd.is_named() => bail!("--etcd is for --from etcd"),
+            (_, Some(etcd)) if etcd.is_told_of() => {
+                bail!("--etcd, and how it is reached, are for --from etcd; the source is {}", self.from)
+            }
             (Where::Folder(path), _) => Source::Folder(Folder::new(path.clone())),
             (Where::ZooKeeper(address), _) => {
                 let user = user.map(|user| user.trim_end_matches(['\r', '\n']).to_owned());
@@ -177,6 +213,7 @@ pub(crate) fn sync(sync: &Sync) -> Result<Outcome> {
     match sync {
         Sync::Etcd(options) => into_etcd(options),
         Sync::Envoy(options) => into_file(options),
+        Sync::Istio(options) => into_mesh(options),
     }
 }
 
@@ -190,10 +227,28 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
     let Some(keys) = keys(filter.keys.as_deref())? else { return Ok(Outcome::Bad) };
-    // All of the file is of this source.
-    let author = "graylane sync";
-    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, author.to_owned());
-    run(common, common.source(Some(etcd))?, Target::Ecds(Box::new(target)), None, author)
+    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, OF_ALL.to_owned());
+    run(common, common.source(Some(etcd))?, Target::Ecds(Box::new(target)), None, OF_ALL)
+}
+
+fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
+    let IstioOptions { common, facts, plugin, force_conflicts, etcd } = options;
+    let needs = Needs { module_file: plugin.loads_a_file(), ..Needs::default() };
+    let (Some(mesh), Some(keys)) = (mesh(facts, needs)?, keys(plugin.keys.as_deref())?) else {
+        return Ok(Outcome::Bad);
+    };
+    let target = Istio::new(mesh, plugin.extension.into(), keys, *force_conflicts, OF_ALL.to_owned());
+    run(common, common.source(Some(etcd))?, Target::Istio(Box::new(target)), None, OF_ALL)
+}
+
+/// Reads facts; none where they have mistakes, which are told.
+fn mesh(path: &Path, needs: Needs) -> Result<Option<Mesh>> {
+    let text = input::read(path)?;
+    let checked = facts::check_plugins(&text, Form::of(path), needs);
+    if let Err(report) = &checked {
+        output::tell(&File { name: &input::name(path), text: &text, report }.findings());
+    }
+    Ok(checked.ok())
 }
 
 /// Reads a file of secrets; none where it has mistakes, which are told.
@@ -203,6 +258,9 @@ fn keys(path: Option<&Path>) -> Result<Option<Keys>> {
     output::tell(&checked.text(&input::name(path)));
     Ok(checked.mistakes.is_empty().then_some(checked.keys))
 }
+
+/// The author of all that stands in a target which is of one source.
+const OF_ALL: &str = "graylane sync";
 
 fn run(
     common: &Common,
@@ -226,8 +284,10 @@ async fn follow(common: &Common, source: Source, target: Target, rules: Rules) -
         let address = sync::serve(address, Arc::clone(&status)).await?;
         output::tell(&format!("graylane sync: health and metrics at http://{address}\n"));
     }
-    let webhook =
-        common.webhook.clone().map(|url| Webhook::new(url, common.from.to_string(), Arc::clone(&status)));
+    let webhook = common
+        .webhook
+        .clone()
+        .map(|url| Webhook::new(url, common.from.to_string(), Arc::clone(&status), output::tell));
     let name = target.name();
     let sync = sync::Sync::new(target, rules, status, webhook, output::tell);
     if common.once {

@@ -69,7 +69,7 @@ pub(super) struct Planner<'p> {
     /// Who is believed.
     pub(super) keyring: Option<&'p Keyring>,
     /// Whether it all becomes one file: whose readers verify nothing, and in which a release is as its dial has it.
-    pub(super) is_file: bool,
+    pub(super) is_merged: bool,
     /// How long a key has to be gone.
     pub(super) grace: Duration,
 }
@@ -90,7 +90,7 @@ impl Planner<'_> {
         let mut plan = Plan::default();
         let mut given = self.read(entries, &mut plan);
         given.retain(|one| !plan.unknown.contains(one.key()));
-        if self.is_file {
+        if self.is_merged {
             // What a broken dial said is in what is live of its release.
             let held = |key: &str| self.drafter.held.values.contains_key(key);
             let dial = |key: &str| Key::parse(key).and_then(Key::release).map(|name| format!("dials/{name}"));
@@ -170,7 +170,8 @@ impl Planner<'_> {
         if !told.is_empty() {
             plan.warned.insert(name.clone(), told);
         }
-        if self.keyring.is_some() && self.is_file && given.iter().any(|one| matches!(one, Given::Piece(..))) {
+        if self.keyring.is_some() && self.is_merged && given.iter().any(|one| matches!(one, Given::Piece(..)))
+        {
             return Err(format!("{name}: it is not signed\n"));
         }
         let Some(place) = &entry.key else { return Ok(given) };
@@ -196,7 +197,7 @@ impl Planner<'_> {
             return Vec::new();
         }
         // That a signed document is not there any more nobody has signed.
-        let is_signed = self.is_file && self.keyring.is_some();
+        let is_signed = self.is_merged && self.keyring.is_some();
         if plan.is_unsure || is_signed {
             return Vec::new();
         }
@@ -230,7 +231,7 @@ impl Planner<'_> {
         match one {
             Given::Signed(draft) => Ok(live != Some(&draft.value)),
             Given::Piece(piece, key) => {
-                let is_refused = !self.is_file
+                let is_refused = !self.is_merged
                     && self.keyring.is_some()
                     && live.is_some_and(|live| graylane_document::open(key, live, self.keyring).is_err());
                 Ok(self.drafter.again || is_refused || !self.drafter.is_live(piece, key)?)

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
+use ureq::http::Uri;
 
 use super::Status;
 use super::backoff::Backoff;
+use crate::words::shown;
 
 /// As many messages wait; more are dropped, and counted.
 const WAITING: usize = 100;
@@ -28,15 +30,41 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Tells this URL of what comes from this source, by POST with JSON.
-    pub fn new(url: String, source: String, status: Arc<Status>) -> Self {
+    /// An address of a webhook.
+    ///
+    /// # Errors
+    /// What it should be.
+    pub fn address(text: &str) -> Result<String, String> {
+        let uri: Option<Uri> = text.parse().ok();
+        let is_good = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|host| !host.is_empty())
+        });
+        is_good.then(|| text.to_owned()).ok_or_else(|| "http://HOST… or https://HOST…".to_owned())
+    }
+
+    /// Tells this URL of what comes from this source, by POST with JSON. That it does not take it is told, until it does again.
+    pub fn new(url: String, source: String, status: Arc<Status>, tell: fn(&str)) -> Self {
         let (messages, mut receiver) = channel::<Value>(WAITING);
         let counted = Arc::clone(&status);
         let task = tokio::spawn(async move {
+            let mut is_up = true;
             while let Some(message) = receiver.recv().await {
-                if !send(&url, message.to_string()).await {
-                    counted.webhook_failures.inc();
+                let sent = send(&url, message.to_string()).await;
+                match &sent {
+                    Ok(()) if is_up => {}
+                    Ok(()) => tell(&format!("graylane sync: {} takes messages again\n", shown(&url))),
+                    Err(why) => {
+                        counted.webhook_failures.inc();
+                        if is_up {
+                            let url = shown(&url);
+                            tell(&format!(
+                                "graylane sync: {url} was not told of a change, and so of later ones until it answers: {why}\n"
+                            ));
+                        }
+                    }
                 }
+                is_up = sent.is_ok();
             }
         });
         Webhook { messages, status, source, task }
@@ -60,9 +88,10 @@ impl Webhook {
     }
 }
 
-/// Whether somebody took it.
-async fn send(url: &str, body: String) -> bool {
+/// Sends a message, or tells why nobody took it.
+async fn send(url: &str, body: String) -> Result<(), String> {
     let mut backoff = Backoff::new(Duration::from_millis(200), LIMIT);
+    let mut why = String::new();
     for tried in 0..TRIES {
         if tried > 0 {
             sleep(backoff.failed()).await;
@@ -70,11 +99,13 @@ async fn send(url: &str, body: String) -> bool {
         let (url, body) = (url.to_owned(), body.clone());
         let sent = spawn_blocking(move || {
             let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(LIMIT)).build().into();
-            agent.post(&url).header("content-type", "application/json").send(&body).is_ok()
+            agent.post(&url).header("content-type", "application/json").send(&body).map(drop)
         });
-        if sent.await.unwrap_or(false) {
-            return true;
+        match sent.await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(fault)) => why = fault.to_string(),
+            Err(fault) => why = fault.to_string(),
         }
     }
-    false
+    Err(why)
 }

@@ -5,17 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use graylane::compile::size_advice;
-use graylane::node::Node;
 use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 
-use super::Written;
-use crate::document;
+use super::{Written, documents};
 use crate::keys::Keys;
 use crate::place::{Existing, place};
-use crate::published::{Draft, Held, Past, Value, key_of, split};
+use crate::published::{Draft, Held, Past, Value};
 use crate::render::envoy::Filter;
-use crate::sealing::{self, Head};
 
 /// A file for Envoy.
 #[derive(Debug)]
@@ -113,17 +110,4 @@ impl Ecds {
         let response = self.filter.discovery_response(&self.keys, &policy);
         (format!("{response:#}\n"), policy.to_string().len())
     }
-}
-
-/// The documents of a policy: its settings, and each release.
-fn documents(policy: &str, author: &str) -> Result<BTreeMap<String, Value>> {
-    let policy: Node<'_> = serde_json::from_str(policy).context("a policy is JSON")?;
-    let head = Head { author: Some(author.to_owned()), ..Head::default() };
-    let documents = split(policy).into_iter().filter(|(node, _)| *node != Node::Map(Vec::new()));
-    let value = |(node, shape)| {
-        let document = sealing::document(node, shape, &head);
-        let key = key_of(&graylane_document::check(&document).ok()?);
-        Some((key, Value { revision: 0, bytes: document::json(&document).to_string().into_bytes() }))
-    };
-    Ok(documents.filter_map(value).collect())
 }

@@ -201,6 +201,28 @@ mod real_etcd {
     }
 
     #[test]
+    fn a_webhook_that_does_not_answer_holds_nothing_up_and_is_told_once() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            for nonsense in ["nowhere", "ftp://127.0.0.1/", "http:///applied"] {
+                let sync = ["sync", "etcd", "--from", "policies", "--author", "git", "--webhook", nonsense];
+                assert_eq!(ground.run(&sync).code, Some(2), "{nonsense}");
+            }
+            ground.write("policies/shop.yaml", canary("shop", 5));
+            let bridge = start(&ground, &["--webhook", "http://127.0.0.1:9/applied"])?;
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
+            ground.write("policies/shop.yaml", canary("shop", 6));
+            until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(6)).await?;
+            bridge.until_said("http://127.0.0.1:9/applied was not told of a change", 1).await?;
+            bridge.signal(Signal::TERM)?;
+            let (status, said) = bridge.ended().await?;
+            assert!(status.success() && said.matches("was not told").count() == 1, "{said}");
+            Ok(())
+        })
+    }
+
+    #[test]
     fn one_pass_ends_by_itself_and_says_whether_all_is_live() -> Result<()> {
         block_on(async {
             let etcd = Etcd::start().await?;
