@@ -186,10 +186,10 @@ fn movers<'d>(path: &str, drafts: &'d [(Draft, Past)]) -> Vec<&'d str> {
     [own, settings].into_iter().find(|keys| !keys.is_empty()).unwrap_or_else(|| keys().collect())
 }
 
-/// Whether a version is not above all that are known.
+/// Whether a version is not above all that are known, unless it is the live document with other signatures: keys are changed that way.
 fn version_mistake(held: &Held, draft: &Draft, past: &Past) -> Option<Fault> {
     let last = last(held.document(&draft.key).as_ref(), past);
-    if draft.version > last {
+    if draft.version > last || is_signed_anew(held, draft) {
         return None;
     }
     let mut errors = PolicyErrors::default();
@@ -201,6 +201,14 @@ fn version_mistake(held: &Held, draft: &Draft, past: &Past) -> Option<Fault> {
         errors,
         version: draft.version,
     })
+}
+
+fn is_signed_anew(held: &Held, draft: &Draft) -> bool {
+    let is_other = held.values.get(&draft.key).is_some_and(|live| live.bytes != draft.value);
+    let drafted = read(&draft.value, None).ok();
+    is_other
+        && drafted
+            .is_some_and(|drafted| held.document(&draft.key).is_some_and(|live| live.stamp == drafted.stamp))
 }
 
 fn compiled(policy: &Policy) -> Result<Plan> {

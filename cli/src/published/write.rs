@@ -45,7 +45,8 @@ fn kept(
 ) -> Transaction {
     let place = prefix.past(&draft.key);
     let live = held.values.get(&draft.key).zip(held.document(&draft.key));
-    let live = live.filter(|(_, live)| live.stamp.version > 0 && !past.has(live.stamp.version));
+    let is_past = |version| version == draft.version || past.has(version);
+    let live = live.filter(|(_, live)| live.stamp.version > 0 && !is_past(live.stamp.version));
     let surplus: BTreeSet<u64> = past.surplus(1 + usize::from(live.is_some())).collect();
     for version in surplus {
         transaction = transaction.delete(Keys::one(format!("{place}{version}")));

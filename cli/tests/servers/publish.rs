@@ -193,6 +193,26 @@ mod real_etcd {
             let again = ground.run(&["publish", "shop.json", "--signers", "signers.yaml", "--yes"]);
             assert_eq!(again.code, Some(1), "{again:?}");
             assert!(again.told.contains("version: Invalid value: 7"), "{again:?}");
+
+            // One more signature: the same document, whose key is being changed.
+            let next = ground.bare(&["keygen", "--id", "team-a-2"]).out;
+            ground.write("signers.yaml", format!("{}{next}", ground.read("signers.yaml")));
+            let add = [
+                "sign",
+                "shop.json",
+                "--add",
+                "--key",
+                "team-a-2.pem",
+                "--id",
+                "team-a-2",
+                "-o",
+                "both.json",
+            ];
+            assert_eq!(ground.bare(&add).code, Some(0));
+            let both = ground.run(&["publish", "both.json", "--signers", "signers.yaml", "--yes"]);
+            assert_eq!(both.code, Some(0), "{both:?}");
+            let found = etcd.client().await?.get(Keys::one("/policies/releases/shop")).await?;
+            assert_eq!(found.values[0].value, ground.read("both.json").trim_end().as_bytes());
             Ok(())
         })
     }

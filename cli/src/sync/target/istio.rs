@@ -36,6 +36,8 @@ pub struct Istio {
     live: BTreeMap<String, Plugin>,
     /// The documents that it was made of, once that was read.
     values: Option<BTreeMap<String, Value>>,
+    /// The last version that was seen or written: one is not given twice, though its plugin may be gone.
+    version: u64,
     /// Whether all of it was applied: what facts do not say any more goes only by that.
     is_applied: bool,
 }
@@ -51,14 +53,15 @@ struct Plugin {
 impl Istio {
     /// Those of a mesh whose module is known.
     pub fn new(mesh: Mesh, extension: Extension, keys: Keys, takes_over: bool, author: String) -> Self {
-        let live = BTreeMap::new();
-        Istio { mesh, extension, keys, takes_over, author, live, values: None, is_applied: false }
+        let (live, values, version, is_applied) = (BTreeMap::new(), None, 0, false);
+        Istio { mesh, extension, keys, takes_over, author, live, values, version, is_applied }
     }
 
     /// The documents that the objects were made of: what somebody else has changed or taken away since comes back. A new bridge reads
     /// those that they can be made of, which bear no versions.
     pub(super) fn held(&mut self) -> Result<Held> {
         self.live = self.read()?;
+        self.version = self.live.values().map(Plugin::version).fold(self.version, u64::max);
         if self.values.is_none() {
             let policies = self.live.values().filter_map(|live| live.configuration.get("policy"));
             let policy = whole(policies).map(|policy| documents(&policy.to_string(), &self.author));
@@ -111,8 +114,7 @@ impl Istio {
             held.values.insert(draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() });
         }
         let plan = compile(policy).context("what is in force is no policy as a whole")?;
-        let version = self.live.values().map(Plugin::version).max();
-        let version = version.unwrap_or_default().saturating_add(1);
+        let version = self.version.saturating_add(1);
         let policy = json!(Policy { version, ..policy.clone() });
         let all = plugins(&Source::of(&self.mesh, &policy, &plan, &self.keys), self.extension);
         let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
@@ -138,6 +140,7 @@ impl Istio {
         if changed.is_empty() {
             return Ok(written);
         }
+        self.version = version;
         let place = format!(
             "version {version} of the policy, {} of {count}",
             counted(changed.len() as u64, "plugin")
