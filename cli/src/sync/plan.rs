@@ -99,6 +99,7 @@ impl Planner<'_> {
                 !(is_unknown || plan.is_unsure && held(one.key()))
             });
         }
+        self.waiting(&mut plan);
         given.extend(self.gone(entries, &mut plan));
         for one in given {
             match self.differs(&one) {
@@ -185,6 +186,22 @@ impl Planner<'_> {
             [] | [_] => Ok(given),
             _ => {
                 Err(format!("{name}: a whole policy stands there; it belongs into the node of the prefix\n"))
+            }
+        }
+    }
+
+    /// Warns of dials of releases that are nowhere: written wrong, most likely.
+    fn waiting(&self, plan: &mut Plan<'_>) {
+        let is_live = |key: &str| {
+            let document = self.drafter.held.document(key);
+            document.is_some_and(|document| matches!(document.content, Content::Release(_)))
+        };
+        for (key, name) in &plan.origins {
+            let Some(Key::Dial(of)) = Key::parse(key) else { continue };
+            let release = format!("releases/{of}");
+            if !plan.origins.contains_key(&release) && !is_live(&release) {
+                let told = format!("{name}: there is no release {of}, and the dial waits for one\n");
+                plan.warned.entry(name.clone()).or_default().push_str(&told);
             }
         }
     }

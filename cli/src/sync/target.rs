@@ -124,6 +124,14 @@ impl Target {
     }
 }
 
+/// What is held once drafts are live.
+fn after(held: Held, drafts: &[(Draft, Past)]) -> BTreeMap<String, Value> {
+    let drafted = drafts
+        .iter()
+        .map(|(draft, _)| (draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() }));
+    held.values.into_iter().chain(drafted).collect()
+}
+
 /// The documents of a policy: its settings, and each release.
 fn documents(policy: &str, author: &str) -> Result<BTreeMap<String, Value>> {
     let policy: Node<'_> = serde_json::from_str(policy).context("a policy is JSON")?;

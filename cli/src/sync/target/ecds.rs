@@ -8,7 +8,7 @@ use graylane::compile::size_advice;
 use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 
-use super::{Written, documents};
+use super::{Written, after, documents};
 use crate::keys::Keys;
 use crate::place::{Existing, place};
 use crate::published::{Draft, Held, Past, Value};
@@ -79,19 +79,12 @@ impl Ecds {
         documents(&policy.to_string(), &self.author)
     }
 
-    pub(super) fn write(
-        &mut self,
-        mut held: Held,
-        drafts: &[(Draft, Past)],
-        policy: &Policy,
-    ) -> Result<Written> {
-        for (draft, _) in drafts {
-            held.values.insert(draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() });
-        }
+    pub(super) fn write(&mut self, held: Held, drafts: &[(Draft, Past)], policy: &Policy) -> Result<Written> {
+        let values = after(held, drafts);
         let written = Written { count: drafts.len(), ..Written::default() };
         let (text, _) = self.rendered(policy, self.version);
         if let Some(last) = self.last.as_mut().filter(|last| last.text == text) {
-            last.values = held.values;
+            last.values = values;
             return Ok(written);
         }
         let version = self.version.saturating_add(1);
@@ -99,7 +92,7 @@ impl Ecds {
         let mode = self.mode.unwrap_or(Filter::mode(&self.keys));
         place(&self.path, &text, Existing::Replaced, Some(mode))?;
         self.version = version;
-        self.last = Some(Last { text, values: held.values });
+        self.last = Some(Last { text, values });
         let advice = size_advice(size).map(|advice| format!("; warning: {advice}")).unwrap_or_default();
         Ok(Written { place: Some(format!("version {version} of the policy{advice}")), ..written })
     }

@@ -11,7 +11,7 @@ use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 use tokio::task::block_in_place;
 
-use super::{Written, documents};
+use super::{Written, after, documents};
 use crate::facts::Mesh;
 use crate::keys::Keys;
 use crate::kubectl::{self, Ended};
@@ -104,15 +104,7 @@ impl Istio {
         crate::render::removal(&objects)
     }
 
-    pub(super) fn write(
-        &mut self,
-        mut held: Held,
-        drafts: &[(Draft, Past)],
-        policy: &Policy,
-    ) -> Result<Written> {
-        for (draft, _) in drafts {
-            held.values.insert(draft.key.clone(), Value { revision: 0, bytes: draft.value.clone() });
-        }
+    pub(super) fn write(&mut self, held: Held, drafts: &[(Draft, Past)], policy: &Policy) -> Result<Written> {
         let plan = compile(policy).context("what is in force is no policy as a whole")?;
         let version = self.version.saturating_add(1);
         let policy = json!(Policy { version, ..policy.clone() });
@@ -136,7 +128,7 @@ impl Istio {
             fit(&applied)?;
             self.apply(&applied)?;
         }
-        (self.values, self.is_applied) = (Some(held.values), true);
+        (self.values, self.is_applied) = (Some(after(held, drafts)), true);
         if changed.is_empty() {
             return Ok(written);
         }

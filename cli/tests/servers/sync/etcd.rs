@@ -245,6 +245,9 @@ mod real_etcd {
             let bad = ground.run(&once);
             assert!(bad.code == Some(1) && bad.told.contains("v3"), "{bad:?}");
             assert_eq!(live(&client, "dials/shop").await?, None);
+            ground.write("policies/dial.yaml", "{release: shpo, percent: {v2: 5}}");
+            let waits = ground.run(&once);
+            assert!(waits.code == Some(0) && waits.told.contains("there is no release shpo"), "{waits:?}");
             let nowhere = ground.run(&["sync", "etcd", "--from", "nowhere", "--author", "git", "--once"]);
             assert_eq!(nowhere.code, Some(2), "{nowhere:?}");
             Ok(())
