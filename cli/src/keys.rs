@@ -3,12 +3,14 @@
 //!
 //! No secret is ever shown: a mistake is told by its place and its id, never with the value or the line.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use graylane::compile::check_keys;
 use graylane::error::{FieldError, OneOf, Problem, Quoted, may_be_secret, shown_id};
 use graylane::policy::{Map, Policy};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::check::{Report, Severity};
 use crate::document::{Form, parse};
@@ -33,6 +35,15 @@ impl Keys {
     /// The secrets.
     pub(crate) fn secrets(&self) -> &Map<String> {
         &self.0
+    }
+
+    /// Those that a policy names: others are nobody's business who may read it.
+    pub(crate) fn named_in(&self, policy: &Value) -> Self {
+        let releases = policy.get("releases").and_then(Value::as_array).into_iter().flatten();
+        let named: HashSet<&str> =
+            releases.filter_map(|release| release.pointer("/sticky/key")?.as_str()).collect();
+        let pairs = self.0.iter().filter(|(id, _)| named.contains(id));
+        Keys(pairs.map(|(id, secret)| (id.to_owned(), secret.clone())).collect())
     }
 
     /// Whether there is none.

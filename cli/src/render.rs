@@ -15,7 +15,7 @@ use graylane::plan::Plan;
 use serde_json::{Map, Value, json};
 use serde_saphyr::ser_options;
 
-use crate::facts::{Mesh, Service};
+use crate::facts::{Gateway, Mesh, Service};
 use crate::keys::Keys;
 use crate::manifests::Object;
 
@@ -76,14 +76,26 @@ pub struct Rendered {
     pub notes: Vec<String>,
 }
 
-/// The objects of the plugin alone: at the gateway, which is one of the Gateway API where the labels of its pods are not known, and for
-/// the sidecars of each namespace that has clients.
+/// What follows the policy alone: what removes the headers of clients early at the gateway, the plugin there, and those for the sidecars
+/// of each namespace that has clients. The gateway is one of the Gateway API where it has no labels.
 pub fn plugins(source: &Source<'_>, extension: Extension) -> Vec<Value> {
-    let gateway = source.mesh.gateway.as_ref().map(|gateway| match gateway.labels.as_slice() {
-        [] => Target::GatewayApi(gateway),
-        _ => Target::Gateway(gateway),
-    });
-    plugin::all(source, gateway.as_ref(), extension)
+    let gateway = source.mesh.gateway.as_ref().map(at_gateway);
+    let removal = gateway.iter().map(|target| istio::early_removal(target, source));
+    removal.chain(plugin::all(source, gateway.as_ref(), extension)).collect()
+}
+
+/// Whether the plugin that such an object loads has a release.
+pub fn is_called(mesh: &Mesh, object: &Value, release: &Value) -> bool {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let target = match &mesh.gateway {
+        Some(gateway) if text("/metadata/name") == plugin::AT_GATEWAY => at_gateway(gateway),
+        _ => Target::Sidecars(text("/metadata/namespace")),
+    };
+    target.has(mesh, release)
+}
+
+fn at_gateway(gateway: &Gateway) -> Target<'_> {
+    if gateway.labels.is_empty() { Target::GatewayApi(gateway) } else { Target::Gateway(gateway) }
 }
 
 /// Objects as YAML, one document each.

@@ -17,14 +17,14 @@ pub mod source;
 pub mod target;
 mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use graylane::node::Node;
-use graylane_document::{Key, Keyring, Secret};
+use graylane_document::{Content, Key, Keyring, Secret};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -33,7 +33,7 @@ pub use metrics::Status;
 pub use webhook::Webhook;
 
 use crate::clock;
-use crate::published::{Draft, Drafter, Given, Outlook, Past, Piece};
+use crate::published::{Draft, Drafter, Given, Held, Outlook, Past, Piece};
 use crate::sealing::member;
 use crate::words::{counted, shown};
 use backoff::Backoff;
@@ -249,6 +249,17 @@ impl Sync {
                 plan.refuse(&key, &told);
             }
         };
+        if is_merged {
+            let lost = lost(&held, &drafts, &outlook);
+            if !lost.is_empty() {
+                for (key, told) in lost {
+                    plan.refuse(&key, &told);
+                }
+                (passed.refused, self.due) = (plan.refused.len(), plan.due);
+                self.tell_of(&plan);
+                return Ok(true);
+            }
+        }
         let Written { count, place, rest } = self.target.write(held, &drafts, &outlook.policy).await;
         let wrote: Vec<(String, u64)> =
             drafts.iter().take(count).map(|(draft, _)| (draft.key.clone(), draft.version)).collect();
@@ -291,8 +302,12 @@ impl Sync {
         if written.len() > SHOWN {
             let _ = writeln!(lines, "and {} more", written.len().saturating_sub(SHOWN));
         }
-        let documents = counted(written.len() as u64, "document");
-        let _ = writeln!(lines, "{documents} live in {}, {place}", shown(&self.target.name()));
+        let target = shown(&self.target.name());
+        let _ = match written.len() {
+            // Of the source nothing has changed.
+            0 => writeln!(lines, "{target} written anew, {place}"),
+            count => writeln!(lines, "{} live in {target}, {place}", counted(count as u64, "document")),
+        };
         for line in lines.lines() {
             self.line(line);
         }
@@ -334,6 +349,34 @@ impl Sync {
     fn line(&self, line: &str) {
         (self.tell)(&format!("graylane sync: {line}\n"));
     }
+}
+
+/// What would be gone from one policy though nobody takes it away: documents that cannot be in force, as where a key is not known.
+/// Nothing is written then.
+fn lost(held: &Held, drafts: &[(Draft, Past)], outlook: &Outlook) -> BTreeMap<String, String> {
+    let in_force: HashSet<&str> =
+        outlook.policy.releases.iter().filter_map(|release| release.name.as_deref()).collect();
+    let is_lost = |key: &str| match Key::parse(key) {
+        Some(Key::Release(name)) => {
+            let is_release = held.document(key).is_some_and(|it| matches!(it.content, Content::Release(_)));
+            is_release && !in_force.contains(name)
+        }
+        Some(Key::Settings) => outlook.others.iter().any(|fault| fault.key == key),
+        _ => false,
+    };
+    let is_drafted = |key: &str| drafts.iter().any(|(draft, _)| draft.key == key);
+    let lost = held.values.keys().filter(|key| !is_drafted(key) && is_lost(key));
+    let told = |key: &String| {
+        let faults = outlook.others.iter().filter(|fault| fault.key == *key);
+        let mut told = String::new();
+        for error in faults.flat_map(|fault| fault.errors.iter()) {
+            // Writing to text cannot fail.
+            let _ = writeln!(told, "{key}: {error}");
+        }
+        let _ = writeln!(told, "{key}: it could not be in force any more, so nothing is written");
+        (key.clone(), told)
+    };
+    lost.map(told).collect()
 }
 
 /// In which order documents are written: the highest first.

@@ -29,9 +29,15 @@ func (m *meshed) startBridge(options ...string) *bridge {
 	facts = strings.Replace(facts, image, "file://"+module, 1) + "- {release: stock, name: stock, namespace: shop, lanes: {}}\n"
 	b.facts = write(m.T, filepath.Join(m.TempDir(), "facts.yaml"), facts)
 	b.share(5)
-	arguments := append([]string{"sync", "istio", "--from", b.folder, "--facts", b.facts}, options...)
-	b.Process = process.Start(m.T, "graylane", b.environment(), programs["graylane"], arguments...)
+	b.again(options...)
 	return b
+}
+
+// again starts it, after its end too.
+func (b *bridge) again(options ...string) {
+	b.Helper()
+	arguments := append([]string{"sync", "istio", "--from", b.folder, "--facts", b.facts}, options...)
+	b.Process = process.Start(b.T, "graylane", b.environment(), programs["graylane"], arguments...)
 }
 
 func (m *meshed) environment() []string {
@@ -102,8 +108,9 @@ func TestABridgeKeepsThePluginsOfAMeshAsAFolderSays(t *testing.T) {
 	s.awaitPolicy(asWritten.version)
 	b := m.startBridge()
 
-	// What is as it should be is left alone, and what another field manager has written is not written over.
+	// What is as it should be is left alone, and what another field manager has written is not written over, nor half of it.
 	b.share(20)
+	b.says("WasmPlugin istio-ingress/graylane-gateway: ")
 	b.says("--force-conflicts")
 	m.Kubectl("delete", "wasmplugin", "graylane-gateway", "--namespace=istio-ingress")
 	m.Kubectl("delete", "wasmplugin", "graylane-sidecar", "--namespace=shop")
@@ -115,7 +122,7 @@ func TestABridgeKeepsThePluginsOfAMeshAsAFolderSays(t *testing.T) {
 	load.pass(100)
 	began := time.Now()
 	b.share(100)
-	b.says(fmt.Sprintf("version %d of the policy, 2 plugins of 2", version+1))
+	b.says(fmt.Sprintf("version %d of the policy, 2 objects of 3", version+1))
 	s.awaitPolicy(version + 1)
 	t.Logf("a share in the folder is in force in both proxies after %.1f s", time.Since(began).Seconds())
 	load.pass(200)
@@ -125,7 +132,7 @@ func TestABridgeKeepsThePluginsOfAMeshAsAFolderSays(t *testing.T) {
 	// A release that nobody at the gateway asks for does not touch it.
 	generation := b.atGateway(".metadata.generation")
 	b.write("stock.yaml", canary("stock", 5))
-	b.says(fmt.Sprintf("version %d of the policy, 1 plugin of 2", version+2))
+	b.says(fmt.Sprintf("version %d of the policy, 1 object of 3", version+2))
 	if got := b.inShop(releases); got != "stock user-svc" {
 		t.Errorf("the sidecars of shop have the releases %q", got)
 	}
@@ -143,6 +150,28 @@ func TestABridgeKeepsThePluginsOfAMeshAsAFolderSays(t *testing.T) {
 	if got := b.inShop(releases); got != "stock user-svc" {
 		t.Errorf("the sidecars of shop have the releases %q", got)
 	}
+	// What clients may not claim is removed at the gateway, though the plugin may be absent there.
+	b.write("stock.yaml", strings.Replace(canary("stock", 5), "{", `{"overrides": {"headers": ["x-stock-lane"]}, `, 1))
+	process.Await(t, "the gateway removes the header", func() bool {
+		removed := m.Kubectl("get", "envoyfilter", "graylane-early-removal", "--namespace=istio-ingress", "--output=yaml")
+		return strings.Contains(removed, "x-stock-lane") && strings.Contains(b.atGateway(releases), "stock")
+	})
+
+	// Half of a change, as a bridge that was killed may leave it, is carried on and not taken back.
+	b.Kill()
+	m.Kubectl("patch", "wasmplugin", "graylane-gateway", "--namespace=istio-ingress", "--type=json", "--field-manager=graylane",
+		`--patch=[{"op": "replace", "path": "/spec/pluginConfig/policy/releases/1/name", "value": "z-user-svc"},
+			{"op": "replace", "path": "/spec/pluginConfig/policy/version", "value": 1000}]`)
+	policy := strings.Replace(read(t, filepath.Join(b.folder, "policy.yaml")), "name: user-svc", "name: z-user-svc", 1)
+	b.write("policy.yaml", policy)
+	b.again("--force-conflicts")
+	b.says("version 1001 of the policy")
+	if got := b.inShop(releases); got != "stock z-user-svc" {
+		t.Errorf("the sidecars of shop have the releases %q", got)
+	}
+	if got := b.atGateway(".spec.pluginConfig.policy.version"); got != "1000" {
+		t.Errorf("the gateway was written once more, and has version %s", got)
+	}
 	for name, proxy := range s.proxies() {
 		if refused := proxy.Rejected(); refused > 0 {
 			t.Errorf("the %s refused %d updates", name, refused)
@@ -153,7 +182,7 @@ func TestABridgeKeepsThePluginsOfAMeshAsAFolderSays(t *testing.T) {
 func TestAPluginThatNoAPIServerWouldKeepIsNotWritten(t *testing.T) {
 	m := &meshed{shop: openShopWithIstio(t)}
 	b := m.startBridge()
-	b.says("version 1 of the policy, 2 plugins of 2")
+	b.says("version 1 of the policy, 3 objects of 3")
 	many := func(count int) string {
 		var all []string
 		for number := range count {
@@ -162,7 +191,7 @@ func TestAPluginThatNoAPIServerWouldKeepIsNotWritten(t *testing.T) {
 		return "{\"language\": 1, \"releases\": [" + strings.Join(all, ",") + "]}"
 	}
 	b.write("many.json", many(6700))
-	b.says("version 2 of the policy, 2 plugins of 2")
+	b.says("version 2 of the policy, 2 objects of 3")
 	b.write("many.json", many(7200))
 	b.says("WasmPlugin shop/graylane-sidecar would have 15")
 	if got := len(strings.Fields(b.inShop(releases))); got != 6701 {

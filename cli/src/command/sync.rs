@@ -55,10 +55,10 @@ const ENVOY_EXAMPLES: &str = "\n\nExamples:
   graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json
   graylane sync envoy --from etcd --etcd http://127.0.0.1:2379 --trust edge --watch policies -o ecds.json";
 
-const ISTIO_EXAMPLES: &str = "\n\nThe facts are those of graylane render istio, which renders routes and subsets, and removes the objects again. Of each release its service
-says where it is called: at the gateway if it has `hosts`, and from the sidecars of its own namespace and of its `clients`. Only there is
-it in the plugin. A gateway without labels is one of the Gateway API. Objects are read and applied by kubectl (or what the variable
-KUBECTL names), as the field manager graylane.
+const ISTIO_EXAMPLES: &str = "\n\nThe facts are those of graylane render istio or gateway-api, which render routes and subsets too. Of each release its service says where
+it is called: at the gateway if it has `hosts`, and from the sidecars of its own namespace and of its `clients`. Only there is it in the
+plugin. What removes the headers of clients early at the gateway is kept with the plugins. Objects are read and applied by kubectl (or
+what the variable KUBECTL names), as the field manager graylane.
 
 Examples:
   graylane sync istio --from policies/ --facts facts.yaml --listen 127.0.0.1:9420
@@ -146,6 +146,9 @@ pub(crate) struct IstioOptions {
     facts: PathBuf,
     #[command(flatten)]
     plugin: PluginOptions,
+    /// The gateway is one of the Gateway API
+    #[arg(long)]
+    gateway_api: bool,
     /// Take over what somebody else has written in the objects
     #[arg(long)]
     force_conflicts: bool,
@@ -232,11 +235,15 @@ fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
 }
 
 fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
-    let IstioOptions { common, facts, plugin, force_conflicts, etcd } = options;
-    let needs = Needs { module_file: plugin.loads_a_file(), ..Needs::default() };
-    let (Some(mesh), Some(keys)) = (mesh(facts, needs)?, keys(plugin.keys.as_deref())?) else {
+    let IstioOptions { common, facts, plugin, gateway_api, force_conflicts, etcd } = options;
+    let needs =
+        Needs { module_file: plugin.loads_a_file(), gateway_labels: !gateway_api, ..Needs::default() };
+    let (Some(mut mesh), Some(keys)) = (mesh(facts, needs)?, keys(plugin.keys.as_deref())?) else {
         return Ok(Outcome::Bad);
     };
+    if let Some(gateway) = mesh.gateway.as_mut().filter(|_| *gateway_api) {
+        gateway.labels.clear();
+    }
     let target = Istio::new(mesh, plugin.extension.into(), keys, *force_conflicts, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Istio(Box::new(target)), None, OF_ALL)
 }

@@ -67,7 +67,7 @@ written! {
         target_port: Option<TargetPort> as "targetPort",
         /// The hosts by which clients know it at the gateway. Without one its release is not in the plugin of the gateway.
         hosts: Vec<String>,
-        /// The namespaces whose pods call it, besides its own: its release is in the plugins of their sidecars. Default: all that the facts name.
+        /// The namespaces whose pods call it, besides its own: its release is in the plugins of their sidecars. Default: all that the facts name; for its own alone, name that.
         clients: Vec<String>,
         /// The labels that all its pods carry, whatever their lane: what the Service selects by. Required where each lane is a Service: for the Gateway API, and for Kubernetes alone.
         selector: Map<String>,

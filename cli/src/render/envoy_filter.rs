@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::plugin::{Target, applies_to};
+use super::plugin::{AT_GATEWAY, Target, applies_to};
 use super::{Source, object};
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
@@ -19,7 +19,7 @@ pub(super) const CONFIGURATION: &str =
 /// The filter of a target. `path` is the module, as a file of the proxy's container.
 pub(super) fn render(source: &Source<'_>, path: &str, target: &Target<'_>, configuration: &Value) -> Value {
     let (name, context) = match target {
-        Target::Gateway(_) | Target::GatewayApi(_) => ("graylane-gateway", "GATEWAY"),
+        Target::Gateway(_) | Target::GatewayApi(_) => (AT_GATEWAY, "GATEWAY"),
         Target::Sidecars(_) => ("graylane-sidecar", "SIDECAR_OUTBOUND"),
     };
     let mut spec = match target {

@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Source, envoy_filter, map};
 use crate::document;
-use crate::facts::{Gateway, Module, Service};
+use crate::facts::{Gateway, Mesh, Module, Service};
+
+/// The name of the object at a gateway.
+pub(super) const AT_GATEWAY: &str = "graylane-gateway";
 
 /// The kind of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,21 +82,28 @@ impl Target<'_> {
         }
     }
 
+    /// The releases of services that nobody calls from there.
+    fn uncalled<'m>(&self, mesh: &'m Mesh) -> impl Iterator<Item = &'m str> {
+        let uncalled = mesh.services.iter().filter(|service| !self.calls(service));
+        uncalled.map(|service| service.release.as_str())
+    }
+
+    /// Whether what clients may not claim to a release is removed there.
+    fn removes(&self, release: &Value) -> bool {
+        !matches!(self, Target::Sidecars(_)) && release.get("overrides").is_some()
+    }
+
+    /// Whether its plugin has a release.
+    pub(super) fn has(&self, mesh: &Mesh, release: &Value) -> bool {
+        let name = name_of(release);
+        self.uncalled(mesh).all(|uncalled| uncalled != name) || self.removes(release)
+    }
+
     /// The policy without the releases of services that nobody calls from there. What clients may not claim is removed by the gateway
     /// for all that stand behind it, so there a release that can be overridden stays.
     fn policy<'s>(&self, source: &Source<'s>) -> Cow<'s, Value> {
-        let uncalled: HashSet<&str> = source
-            .mesh
-            .services
-            .iter()
-            .filter(|service| !self.calls(service))
-            .map(|service| service.release.as_str())
-            .collect();
-        let is_edge = !matches!(self, Target::Sidecars(_));
-        let is_kept = |release: &Value| {
-            let name = release.get("name").and_then(Value::as_str).unwrap_or_default();
-            !uncalled.contains(name) || is_edge && release.get("overrides").is_some()
-        };
+        let uncalled: HashSet<&str> = self.uncalled(source.mesh).collect();
+        let is_kept = |release: &Value| !uncalled.contains(name_of(release)) || self.removes(release);
         let releases = source.policy.get("releases").and_then(Value::as_array);
         let Some(releases) = releases.filter(|all| !all.iter().all(is_kept)) else {
             return Cow::Borrowed(source.policy);
@@ -118,14 +128,19 @@ pub(super) fn all(source: &Source<'_>, gateway: Option<&Target<'_>>, extension: 
     gateway.map(|gateway| object(source, module, gateway, extension)).into_iter().chain(sidecars).collect()
 }
 
+fn name_of(release: &Value) -> &str {
+    release.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
 /// The plugin of a target.
 fn object(source: &Source<'_>, module: &Module, target: &Target<'_>, extension: Extension) -> Value {
     let (name, trust) = match target {
-        Target::Gateway(_) | Target::GatewayApi(_) => ("graylane-gateway", Trust::Edge),
+        Target::Gateway(_) | Target::GatewayApi(_) => (AT_GATEWAY, Trust::Edge),
         Target::Sidecars(_) => ("graylane-sidecar", Trust::Mesh),
     };
     let namespace = target.namespace();
-    let configuration = document::plugin_configuration(trust, false, source.keys, &target.policy(source));
+    let policy = target.policy(source);
+    let configuration = document::plugin_configuration(trust, false, &source.keys.named_in(&policy), &policy);
     let (api, kind, loads) = match extension {
         Extension::WasmPlugin => {
             ("extensions.istio.io/v1alpha1", "WasmPlugin", wasm_plugin(module, configuration))

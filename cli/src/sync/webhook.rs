@@ -11,7 +11,6 @@ use ureq::http::Uri;
 
 use super::Status;
 use super::backoff::Backoff;
-use crate::words::shown;
 
 /// As many messages wait; more are dropped, and counted.
 const WAITING: usize = 100;
@@ -36,10 +35,7 @@ impl Webhook {
     /// What it should be.
     pub fn address(text: &str) -> Result<String, String> {
         let uri: Option<Uri> = text.parse().ok();
-        let is_good = uri.is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some_and(|host| !host.is_empty())
-        });
+        let is_good = uri.as_ref().and_then(place).is_some();
         is_good.then(|| text.to_owned()).ok_or_else(|| "http://HOST… or https://HOST…".to_owned())
     }
 
@@ -48,18 +44,18 @@ impl Webhook {
         let (messages, mut receiver) = channel::<Value>(WAITING);
         let counted = Arc::clone(&status);
         let task = tokio::spawn(async move {
+            let place = url.parse().ok().as_ref().and_then(place).unwrap_or_default();
             let mut is_up = true;
             while let Some(message) = receiver.recv().await {
                 let sent = send(&url, message.to_string()).await;
                 match &sent {
                     Ok(()) if is_up => {}
-                    Ok(()) => tell(&format!("graylane sync: {} takes messages again\n", shown(&url))),
+                    Ok(()) => tell(&format!("graylane sync: {place} takes messages again\n")),
                     Err(why) => {
                         counted.webhook_failures.inc();
                         if is_up {
-                            let url = shown(&url);
                             tell(&format!(
-                                "graylane sync: {url} was not told of a change, and so of later ones until it answers: {why}\n"
+                                "graylane sync: {place} was not told of a change, and so of later ones until it answers: {why}\n"
                             ));
                         }
                     }
@@ -85,6 +81,18 @@ impl Webhook {
         drop(self.messages);
         // Whoever does not answer is left.
         let _late = timeout(LIMIT, self.task).await;
+    }
+}
+
+/// Where an address is, without what may be a secret in it: its user, its path. None where it is no address of a webhook.
+fn place(uri: &Uri) -> Option<String> {
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let host = uri.host().filter(|host| !host.is_empty())?;
+    let written = uri.authority()?.as_str();
+    let (_, written) = written.rsplit_once('@').unwrap_or(("", written));
+    match uri.port_u16() {
+        Some(port) => Some(format!("{scheme}://{host}:{port}")),
+        None => (written == host).then(|| format!("{scheme}://{host}")),
     }
 }
 

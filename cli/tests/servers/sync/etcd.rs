@@ -205,19 +205,20 @@ mod real_etcd {
         block_on(async {
             let etcd = Etcd::start().await?;
             let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
-            for nonsense in ["nowhere", "ftp://127.0.0.1/", "http:///applied"] {
+            for nonsense in ["nowhere", "ftp://127.0.0.1/", "http:///applied", "http://127.0.0.1:99999/"] {
                 let sync = ["sync", "etcd", "--from", "policies", "--author", "git", "--webhook", nonsense];
                 assert_eq!(ground.run(&sync).code, Some(2), "{nonsense}");
             }
             ground.write("policies/shop.yaml", canary("shop", 5));
-            let bridge = start(&ground, &["--webhook", "http://127.0.0.1:9/applied"])?;
+            let bridge = start(&ground, &["--webhook", "http://user:s3cret@127.0.0.1:9/t0ken"])?;
             until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(5)).await?;
             ground.write("policies/shop.yaml", canary("shop", 6));
             until_live(&client, &bridge, "releases/shop", |it| percent(it) == Some(6)).await?;
-            bridge.until_said("http://127.0.0.1:9/applied was not told of a change", 1).await?;
+            bridge.until_said("http://127.0.0.1:9 was not told of a change", 1).await?;
             bridge.signal(Signal::TERM)?;
             let (status, said) = bridge.ended().await?;
             assert!(status.success() && said.matches("was not told").count() == 1, "{said}");
+            assert!(!said.contains("s3cret") && !said.contains("t0ken"), "{said}");
             Ok(())
         })
     }

@@ -1,10 +1,11 @@
 //! A folder, kept in a file that a real Envoy follows.
 
 use graylane_testbed::{Bootstrap, Client, Envoy, Request, Result, Upstream, block_on, eventually, module};
+use serde_json::json;
 
 use crate::ground::Ground;
 use crate::sync::bridge::Bridge;
-use crate::sync::{LIMIT, canary};
+use crate::sync::{LIMIT, canary, release};
 
 /// Waits until a request to the host is served by this lane.
 async fn until_served(envoy: &Envoy, bridge: &Bridge, host: &str, lane: &str) -> Result<()> {
@@ -91,6 +92,27 @@ fn a_new_bridge_writes_new_keys_and_keeps_what_a_broken_dial_said() {
 }
 
 #[test]
+fn a_release_whose_key_is_not_known_any_more_is_not_lost() {
+    let ground = Ground::empty();
+    let once = |more: &[&str]| {
+        let sync = ["sync", "envoy", "--from", "policies", "--trust", "edge", "-o", "ecds.json", "--once"];
+        ground.bare(&[&sync, more].concat())
+    };
+    ground.write("k1.yaml", format!("k1: '{}'", "1".repeat(32)));
+    ground.write("k2.yaml", format!("k2: '{}'", "2".repeat(32)));
+    let mut shop = release("shop", 5);
+    shop["sticky"] = json!({"key": "k1"});
+    ground.write("policies/shop.yaml", shop.to_string());
+    assert_eq!(once(&["--keys", "k1.yaml"]).code, Some(0));
+    let before = ground.read("ecds.json");
+    for more in [&[][..], &["--keys", "k2.yaml"]] {
+        let ran = once(more);
+        assert!(ran.code == Some(1) && ran.told.contains("releases/shop: sticky.key"), "{ran:?}");
+        assert_eq!(ground.read("ecds.json"), before);
+    }
+}
+
+#[test]
 fn a_file_of_something_else_is_not_written_over() {
     let ground = Ground::empty();
     ground.write("policies/shop.yaml", canary("shop", 1));
@@ -105,7 +127,7 @@ mod real_etcd {
     use std::time::Instant;
 
     use graylane_testbed::{Context, Etcd, PluginFile};
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
 
@@ -181,8 +203,7 @@ mod real_etcd {
         block_on(async {
             let etcd = Etcd::start().await?;
             let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
-            let document =
-                |name: &str| json!({"language": 1, "release": crate::sync::release(name, 5)}).to_string();
+            let document = |name: &str| json!({"language": 1, "release": release(name, 5)}).to_string();
             client.put("/policies/releases/bare", document("bare")).await?;
             ground.write("shop.yaml", canary("shop", 5));
             assert_eq!(ground.publish(&["shop.yaml", "--yes"]).code, Some(0));
