@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-etcd test-setup lint bench bench-engine budget reference clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -68,6 +68,11 @@ test-mesh: setup ## the manifests in istio/ and what graylane renders, held to I
 test-cluster: setup ## kubernetes/ and istio/ in a real Kubernetes with a real istiod (needs Go; cold, some minutes)
 	@setup/module.sh graylane
 	@setup/cluster.sh
+
+test-etcd: module ## what may happen to etcd, its members and its users, again with etcd 3.6 (needs Go; cold, some minutes)
+	@setup/servers.sh
+	@setup/cluster-build.sh
+	$(WITH_ENVOY) ETCD="$$(cat target/setup/etcd-3.6)" cargo test --workspace --test watch -- real_etcd::access real_etcd::documents real_etcd::faults real_etcd::members
 
 reproducible: ## build the modules twice in different places and compare them
 	@setup/reproducible.sh

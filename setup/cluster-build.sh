@@ -2,7 +2,7 @@
 # Builds what tests/cluster runs, and says in target/setup where each thing stands:
 #
 #   controlplane       a Kubernetes control plane in one program (minutes, once)
-#   kubectl            the same program under the name by which it is kubectl
+#   kubectl, etcd-3.6  the same program under the names by which it is kubectl, and etcd
 #   pilot-discovery    Istio's control plane (minutes, once)
 #   istio-crds         a folder with the custom resource definitions of Istio and of the Gateway API
 #   lane-eds           what brings EndpointSlices to Envoy
@@ -62,6 +62,8 @@ modules=("$tests/go.mod" "$tests/go.sum")
 CGO_ENABLED=0 build controlplane $tests build -trimpath "-ldflags=$flags" ./controlplane -- "${modules[@]}" $tests/controlplane/*.go
 ln -sf "$(cat "$made/controlplane")" "$built/kubectl"
 write "$made/kubectl" "$built/kubectl"
+ln -sf "$(cat "$made/controlplane")" "$built/etcd"
+write "$made/etcd-3.6" "$built/etcd"
 CGO_ENABLED=0 build lane-eds $tests build -trimpath "-ldflags=-s -w" ./lane-eds -- "${modules[@]}" $tests/{eds,lane-eds}/*.go
 mapfile -t sources < <(find $tests -path $tests/controlplane -prune -o -type f -print | sort)
 CGO_ENABLED=0 build cluster-tests $tests test -trimpath -c "-ldflags=-s -w" . -- "${sources[@]}"

@@ -6,9 +6,9 @@
 #   setup/servers.sh skip      the arguments by which a test binary leaves out the tests that need what is missing
 #
 # $ETCD (and $ETCDCTL, where it does not stand beside it), $JAVA and $ZOOKEEPER_CLASSPATH name others. The tests pass with
-# etcd 3.4 and 3.6; a link named `etcd` to the control plane that setup/cluster-build.sh builds is one of 3.6. No service is
-# started: the tests start servers of their own. Tests that need one stand in a module `real_etcd` or `real_zookeeper`;
-# where it is missing they are left out, and setup/uncovered.sh says so.
+# etcd 3.4 and 3.6; make test-etcd runs those of faults with 3.6. No service is started: the tests start servers of their own.
+# Tests that need one stand in a module `real_etcd` or `real_zookeeper`; where it is missing they are left out, and
+# setup/uncovered.sh says so.
 . "$(dirname "$0")/shell.sh"
 
 # What is here, as a whole path; nothing where it is not.
