@@ -44,9 +44,9 @@ pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Tells what to do about a policy that is large for the configuration of a plugin; `name` is its file's.
-pub(crate) fn tell_size(name: &str, policy: &Value) {
-    if let Some(advice) = size_advice(policy.to_string().len()) {
+/// Tells what to do about the configuration of a plugin, or the policy of one, that is large; `name` is where it stands.
+pub(crate) fn tell_size(name: &str, what: &Value) {
+    if let Some(advice) = size_advice(what.to_string().len()) {
         tell(&format!("warning: {}: {advice}\n", shown(name)));
     }
 }

@@ -42,15 +42,16 @@ fn who_checks_or_renders_a_large_policy_is_told_what_to_do_and_may_go_on() {
         assert!(output.status.success(), "{arguments:?}: {told}");
         told
     };
-    for arguments in [
-        &["check", "--strict"][..],
-        &["render", "envoy", "--trust", "edge"],
-        &["render", "istio", "--facts", "facts.yaml"],
-        &["render", "gateway-api", "--facts", "facts.yaml"],
+    let (file, plugin) = ("large.yaml", "WasmPlugin istio-ingress/graylane-gateway");
+    for (arguments, place) in [
+        (&["check", "--strict"][..], file),
+        (&["render", "envoy", "--trust", "edge"], file),
+        (&["render", "istio", "--facts", "facts.yaml"], plugin),
+        (&["render", "gateway-api", "--facts", "facts.yaml"], plugin),
     ] {
         assert!(!told(&[arguments, &["small.yaml"]].concat()).contains("warning"), "{arguments:?}");
         let large = told(&[arguments, &["large.yaml"]].concat());
-        assert!(large.starts_with("warning: large.yaml: 1"), "{arguments:?}: {large}");
+        assert!(large.starts_with(&format!("warning: {place}: 1")), "{arguments:?}: {large}");
         assert!(large.contains("follow them with the watch"), "{arguments:?}: {large}");
     }
     let removal = told(&["render", "istio", "large.yaml", "--facts", "facts.yaml", "--remove"]);

@@ -150,6 +150,17 @@ impl PluginOptions {
     pub(crate) fn loads_a_file(&self) -> bool {
         matches!(self.extension, ExtensionKind::EnvoyFilter)
     }
+
+    /// Tells which plugins get much to read, and what to do about it.
+    fn tell_sizes(&self, common: &Common, rendered: &Result<Rendered, Vec<String>>) {
+        let extension = Extension::from(self.extension);
+        let objects = rendered.iter().filter(|_| !common.remove).flat_map(|rendered| &rendered.objects);
+        for object in objects {
+            if let Some(configuration) = extension.take_configuration(&mut object.clone()) {
+                output::tell_size(&render::called(object), &configuration);
+            }
+        }
+    }
 }
 
 impl IstioOptions {
@@ -189,8 +200,8 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
         output::tell(&manifests.text());
         return Ok(Outcome::Bad);
     }
-    read.tell_size(&options.common);
     let rendered = istio::render(&read.source(&manifests.objects), options.plugin.extension.into());
+    options.plugin.tell_sizes(&options.common, &rendered);
     finish(&options.common, rendered, &read, &options.existing)
 }
 
@@ -199,8 +210,8 @@ pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
     let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], options.needs())? else {
         return Ok(Outcome::Bad);
     };
-    read.tell_size(&options.common);
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
+    options.plugin.tell_sizes(&options.common, &rendered);
     finish(&options.common, rendered, &read, &[])
 }
 
@@ -254,13 +265,6 @@ impl Read {
                 output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
                 Ok(None)
             }
-        }
-    }
-
-    /// Tells what to do where the policy is large for the plugin that is rendered.
-    fn tell_size(&self, common: &Common) {
-        if self.mesh.module.is_some() && !common.remove {
-            output::tell_size(&input::name(&common.policy), &self.policy);
         }
     }
 
