@@ -24,6 +24,8 @@ use crate::words::counted;
 
 /// How large an object may be, in bytes: etcd takes 1.5 MiB, and an API server adds who has written it, and when.
 const LARGEST: usize = 1_500_000;
+/// How long kubectl may take.
+const LIMIT: Duration = Duration::from_mins(1);
 /// How long it waits before it corrects once more what somebody else changes: the second time, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_mins(5));
 
@@ -266,7 +268,7 @@ impl Plugin {
 fn run(arguments: &[&str], objects: &[Json]) -> Result<Ended> {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
     let arguments: Vec<&str> = arguments.iter().copied().chain(["--request-timeout=30s"]).collect();
-    block_in_place(|| kubectl::run(&arguments, &list, Stdio::piped()))
+    block_in_place(|| kubectl::run(&arguments, &list, Stdio::piped(), Some(LIMIT)))
 }
 
 /// Why an object is not taken.

@@ -24,7 +24,7 @@ fn cluster(objects: &[Value], takes_over: bool) -> Result<Outcome> {
     if takes_over {
         arguments.push("--force-conflicts");
     }
-    let ended = kubectl::run(&arguments, &render::yaml(objects)?, Stdio::inherit())?;
+    let ended = kubectl::run(&arguments, &render::yaml(objects)?, Stdio::inherit(), None)?;
     output::tell(&ended.told);
     match ended.status.code() {
         Some(0) => Ok(Outcome::Good),
