@@ -13,6 +13,7 @@ use std::fmt::Display;
 
 use crate::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use crate::node::Node;
+use crate::table::Seen;
 
 /// A type of the policy language.
 pub trait Written: Default {
@@ -136,6 +137,9 @@ pub fn is_neutral<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Among so many keys one is looked for from the first on.
+const FEW: usize = 16;
+
 /// Reads a map with these keys; `None` for a map whose keys are free. A key that the type does not have or that stands
 /// twice is reported and passed over.
 pub fn fields(
@@ -148,14 +152,19 @@ pub fn fields(
         at.error(Problem::Type, node, "must be a map");
         return;
     };
+    // A map may be as large as whoever writes it likes.
+    let mut seen = (map.len() > FEW).then(Seen::default);
     for (index, (key, node)) in map.iter().enumerate() {
         let at = &mut at.key(key);
-        let mut before = map.iter().take(index);
+        let mut stands_before = || match &mut seen {
+            Some(seen) => seen.before(key, index).is_some(),
+            None => map.iter().take(index).any(|(other, _)| other == key),
+        };
         if let Some(allowed) = allowed
             && !allowed.contains(&key.as_ref())
         {
             at.error(Problem::UnknownField, "", OneOf(allowed));
-        } else if before.any(|(other, _)| other == key) {
+        } else if stands_before() {
             at.error(Problem::Duplicate, Quoted(key), "write the key once");
         } else {
             read(key, node, at);
@@ -412,5 +421,23 @@ pub mod schema {
         fn json_schema(generator: &mut SchemaGenerator) -> Schema {
             json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<T>()})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each looked for among all before it, these would take minutes.
+    #[test]
+    fn a_map_of_very_many_keys_is_read_at_once_and_a_key_that_stands_twice_is_found() {
+        const MANY: usize = 300_000;
+        let key = |number: usize| (format!("key-{number}").into(), Node::Bool(true));
+        let map = Node::Map((0..MANY).map(key).chain([key(7), key(MANY - 1)]).collect());
+        let mut errors = PolicyErrors::default();
+        let written: Map<bool> = read(&map, &Path::Root, &mut errors);
+        assert_eq!(written.len(), MANY);
+        let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths, ["key-7".to_owned(), format!("key-{}", MANY - 1)]);
     }
 }
