@@ -37,9 +37,14 @@ results() {
     END { if (!shown) printf "%s", said; printf "%s", failed }'
 }
 
-# build_graylane: what the tests render with, as $GRAYLANE; the first build shows its progress, later ones keep quiet
+# build_graylane: what the tests render with, as $GRAYLANE, unless that names one; the first build shows its progress, later ones keep
+# quiet
 build_graylane() {
   local quiet=
+  if [ -n "${GRAYLANE:-}" ]; then
+    [ -x "$GRAYLANE" ] || die "GRAYLANE=$GRAYLANE is no program" "unset GRAYLANE, or let it name one"
+    return
+  fi
   export GRAYLANE=$CARGO_TARGET_DIR/debug/graylane
   [ ! -x "$GRAYLANE" ] || quiet=--quiet
   # shellcheck disable=SC2086 # an option or nothing
