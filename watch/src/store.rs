@@ -212,7 +212,13 @@ impl Store {
         self.place_mut(key).is_some_and(|place| place.keep(reason, stale))
     }
 
-    /// What came is not in force, or what is offered cannot be.
+    /// What is offered cannot be in force, or what is cannot any more.
+    fn refuse_offer(&mut self, key: &str, reason: Reason, errors: PolicyErrors) {
+        let version = self.place(key).map_or(0, Place::offered_version);
+        self.refuse(key, reason, errors, version);
+    }
+
+    /// A document of this version is not in force.
     fn refuse(&mut self, key: &str, reason: Reason, errors: PolicyErrors, version: u64) {
         let is_news = match self.place_mut(key) {
             Some(place) => {

@@ -42,8 +42,7 @@ impl Store {
                 true
             }
             Err(fault) => {
-                let version = self.settings.offered_version();
-                self.refuse("settings", fault.reason, fault.errors, version);
+                self.refuse_offer("settings", fault.reason, fault.errors);
                 false
             }
         }
@@ -75,8 +74,7 @@ impl Store {
         }
         for (name, errors) in self.live.commit() {
             staged.remove(&name);
-            let version = self.releases.get(&name).map_or(0, Slot::offered_version);
-            self.refuse(&format!("releases/{name}"), Reason::Conflict, errors, version);
+            self.refuse_offer(&format!("releases/{name}"), Reason::Conflict, errors);
         }
         let is_progress = !staged.is_empty();
         for (name, won) in staged {
@@ -115,8 +113,7 @@ impl Store {
             return Some(Staged { release: new.is_some(), dial, misfit: false });
         };
         let by_itself = stage(&mut self.live, best, None);
-        let (of_release, of_dial) = (release.offered_version(), dial.offered_version());
-        let (won, key, errors, version) = match (by_itself, new) {
+        let (won, key, errors) = match (by_itself, new) {
             // The release alone is good, so the dial is at fault; the one before may be good.
             (Ok(()), _) => {
                 let before = old_dial.filter(|_| new_dial.is_some());
@@ -125,18 +122,17 @@ impl Store {
                     Some(Staged { release: new.is_some(), dial: false, misfit }),
                     format!("dials/{name}"),
                     errors,
-                    of_dial,
                 )
             }
             (Err(errors), Some(_)) => {
                 let is_dial =
                     new_dial.is_some() && old.is_some_and(|old| stage(&mut self.live, old, new_dial).is_ok());
                 let won = Staged { dial: true, ..Staged::default() };
-                (is_dial.then_some(won), format!("releases/{name}"), errors, of_release)
+                (is_dial.then_some(won), format!("releases/{name}"), errors)
             }
-            (Err(errors), None) => (None, format!("releases/{name}"), errors, of_release),
+            (Err(errors), None) => (None, format!("releases/{name}"), errors),
         };
-        self.refuse(&key, Reason::POLICY, errors, version);
+        self.refuse_offer(&key, Reason::POLICY, errors);
         won
     }
 

@@ -44,16 +44,6 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The version of what is to be in force, or is; 0 for none.
-    pub(super) fn offered_version(&self) -> u64 {
-        let stamp = match &self.offer {
-            Some(Offer::Document(stamp, _)) => Some(*stamp),
-            Some(Offer::Nothing(stamp)) => *stamp,
-            None => self.served,
-        };
-        stamp.map_or(0, |stamp| stamp.version)
-    }
-
     /// Whether nothing is to be in force.
     pub(super) fn is_withdrawn(&self) -> bool {
         matches!(self.offer, Some(Offer::Nothing(_)))
@@ -96,6 +86,8 @@ pub(super) trait Place {
     fn is_taken(&self) -> bool;
     /// Why what stands below the key is not what is in force.
     fn fault(&self) -> Option<Reason>;
+    /// The version of what is to be in force, or is; 0 for none.
+    fn offered_version(&self) -> u64;
     /// See the field.
     fn stale(&self) -> Option<Stamp>;
     /// The key is gone.
@@ -123,6 +115,15 @@ impl<T> Place for Slot<T> {
 
     fn fault(&self) -> Option<Reason> {
         self.fault
+    }
+
+    fn offered_version(&self) -> u64 {
+        let stamp = match &self.offer {
+            Some(Offer::Document(stamp, _)) => Some(*stamp),
+            Some(Offer::Nothing(stamp)) => *stamp,
+            None => self.served,
+        };
+        stamp.map_or(0, |stamp| stamp.version)
     }
 
     fn stale(&self) -> Option<Stamp> {
