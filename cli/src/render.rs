@@ -85,13 +85,13 @@ pub fn plugins(source: &Source<'_>, extension: Extension) -> Vec<Value> {
 }
 
 /// Whether the plugin that such an object loads has a release.
-pub fn is_called(mesh: &Mesh, object: &Value, release: &Value) -> bool {
+pub fn has<'m>(mesh: &'m Mesh, object: &Value) -> impl Fn(&Value) -> bool + use<'m> {
     let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let target = match &mesh.gateway {
         Some(gateway) if text("/metadata/name") == plugin::AT_GATEWAY => at_gateway(gateway),
         _ => Target::Sidecars(text("/metadata/namespace")),
     };
-    target.has(mesh, release)
+    target.has(mesh)
 }
 
 fn at_gateway(gateway: &Gateway) -> Target<'_> {

@@ -249,18 +249,15 @@ impl Sync {
                 plan.refuse(&key, &told);
             }
         };
-        if is_merged {
-            let lost = lost(&held, &drafts, &outlook);
-            if !lost.is_empty() {
-                for (key, told) in lost {
-                    plan.refuse(&key, &told);
-                }
-                (passed.refused, self.due) = (plan.refused.len(), plan.due);
-                self.tell_of(&plan);
-                return Ok(true);
-            }
+        let lost = if is_merged { lost(&held, &drafts, &outlook) } else { BTreeMap::new() };
+        for (key, told) in &lost {
+            plan.refuse(key, told);
         }
-        let Written { count, place, rest } = self.target.write(held, &drafts, &outlook.policy).await;
+        let Written { count, place, rest } = if lost.is_empty() {
+            self.target.write(held, &drafts, &outlook.policy).await
+        } else {
+            Written::default()
+        };
         let wrote: Vec<(String, u64)> =
             drafts.iter().take(count).map(|(draft, _)| (draft.key.clone(), draft.version)).collect();
         let mut is_settled = is_whole || wrote.is_empty();

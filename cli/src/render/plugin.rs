@@ -82,30 +82,23 @@ impl Target<'_> {
         }
     }
 
-    /// The releases of services that nobody calls from there.
-    fn uncalled<'m>(&self, mesh: &'m Mesh) -> impl Iterator<Item = &'m str> {
+    /// Whether its plugin has a release: not those of services that nobody calls from there. What clients may not claim is removed by the
+    /// gateway for all that stand behind it, so there a release that can be overridden stays.
+    pub(super) fn has<'m>(&self, mesh: &'m Mesh) -> impl Fn(&Value) -> bool + use<'m> {
         let uncalled = mesh.services.iter().filter(|service| !self.calls(service));
-        uncalled.map(|service| service.release.as_str())
+        let uncalled: HashSet<&str> = uncalled.map(|service| service.release.as_str()).collect();
+        let is_edge = !matches!(self, Target::Sidecars(_));
+        move |release| {
+            let name = release.get("name").and_then(Value::as_str).unwrap_or_default();
+            !uncalled.contains(name) || is_edge && release.get("overrides").is_some()
+        }
     }
 
-    /// Whether what clients may not claim to a release is removed there.
-    fn removes(&self, release: &Value) -> bool {
-        !matches!(self, Target::Sidecars(_)) && release.get("overrides").is_some()
-    }
-
-    /// Whether its plugin has a release.
-    pub(super) fn has(&self, mesh: &Mesh, release: &Value) -> bool {
-        let name = name_of(release);
-        self.uncalled(mesh).all(|uncalled| uncalled != name) || self.removes(release)
-    }
-
-    /// The policy without the releases of services that nobody calls from there. What clients may not claim is removed by the gateway
-    /// for all that stand behind it, so there a release that can be overridden stays.
+    /// The policy with these releases alone.
     fn policy<'s>(&self, source: &Source<'s>) -> Cow<'s, Value> {
-        let uncalled: HashSet<&str> = self.uncalled(source.mesh).collect();
-        let is_kept = |release: &Value| !uncalled.contains(name_of(release)) || self.removes(release);
+        let is_kept = self.has(source.mesh);
         let releases = source.policy.get("releases").and_then(Value::as_array);
-        let Some(releases) = releases.filter(|all| !all.iter().all(is_kept)) else {
+        let Some(releases) = releases.filter(|all| !all.iter().all(&is_kept)) else {
             return Cow::Borrowed(source.policy);
         };
         let kept: Vec<Value> = releases.iter().filter(|release| is_kept(release)).cloned().collect();
@@ -126,10 +119,6 @@ pub(super) fn all(source: &Source<'_>, gateway: Option<&Target<'_>>, extension: 
         .iter()
         .map(|namespace| object(source, module, &Target::Sidecars(namespace), extension));
     gateway.map(|gateway| object(source, module, gateway, extension)).into_iter().chain(sidecars).collect()
-}
-
-fn name_of(release: &Value) -> &str {
-    release.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The plugin of a target.

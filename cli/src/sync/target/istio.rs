@@ -19,7 +19,7 @@ use crate::facts::Mesh;
 use crate::keys::Keys;
 use crate::kubectl::{self, Ended};
 use crate::published::{Draft, Held, Past, Value};
-use crate::render::{Extension, Source, called, is_called, plugins, removal};
+use crate::render::{Extension, Source, called, has, plugins, removal};
 use crate::words::counted;
 
 /// How large an object may be, in bytes: etcd takes 1.5 MiB, and an API server adds who has written it, and when.
@@ -123,12 +123,11 @@ impl Istio {
         let mut whole = plugins.first()?.configuration.get("policy")?.clone();
         let mut names = HashSet::new();
         let mut all: Vec<Json> = Vec::new();
-        for (position, plugin) in plugins.iter().enumerate() {
-            let later = plugins.get(..position).unwrap_or_default();
+        let has: Vec<_> = plugins.iter().map(|plugin| has(&self.mesh, &plugin.object)).collect();
+        for plugin in &plugins {
             let is_past = |release: &Json| {
-                later.iter().any(|later| {
-                    later.version() > plugin.version() && is_called(&self.mesh, &later.object, release)
-                })
+                let mut others = plugins.iter().zip(&has);
+                others.any(|(other, has)| other.version() > plugin.version() && has(release))
             };
             let new = plugin.releases().filter(|release| !is_past(release));
             all.extend(new.filter(|release| names.insert(release.get("name"))).cloned());
