@@ -23,6 +23,7 @@ mod split;
 mod sticky;
 
 use std::cell::Cell;
+use std::mem;
 
 use crate::error::{At, Path, PolicyErrors, Problem, Quoted};
 use crate::headers;
@@ -95,26 +96,33 @@ pub struct Loaded {
     pub plan: Result<Plan, PolicyErrors>,
     /// Where the plan is refused, what is left of it without its releases: what may run in its place.
     pub bare: Plan,
+    /// For [`handover`](crate::handover): what was loaded, without the releases, as JSON.
+    pub(crate) frame: Vec<u8>,
 }
 
 /// Reads and compiles the configuration of a plugin: JSON as in [`PluginConfig`].
 pub fn load(json: &[u8]) -> Loaded {
-    let mut errors = PolicyErrors::default();
-    let node: Node<'_> = match serde_json::from_slice(json) {
-        Ok(node) => node,
+    match serde_json::from_slice(json) {
+        Ok(node) => load_node(node),
         Err(fault) => {
+            let mut errors = PolicyErrors::default();
             let allowed =
                 format_args!("the configuration must be JSON in a google.protobuf.StringValue: {fault}");
             At::new(Path::Root, &mut errors).error(Problem::Syntax, "", allowed);
-            return Loaded {
+            Loaded {
                 trust: Trust::Edge,
                 access_log: false,
                 watch: None,
                 plan: Err(errors),
                 bare: Plan::default(),
-            };
+                frame: Vec::new(),
+            }
         }
-    };
+    }
+}
+
+fn load_node(node: Node<'_>) -> Loaded {
+    let mut errors = PolicyErrors::default();
     let config: PluginConfig = read(&node, &Path::Root, &mut errors);
     errors.conceal("keys");
     let mut at = At::new(Path::Root, &mut errors);
@@ -123,17 +131,46 @@ pub fn load(json: &[u8]) -> Loaded {
         at.key("trust").error(Problem::Required, "", allowed);
     }
     let keys = keys(&config.keys, &mut at.key("keys"));
-    let is_left_to_watch = config.watch.is_some() && member(&node, "policy").is_none();
+    let is_left_to_watch = config.watch.is_some() && node.member("policy").is_none();
     let plan = if is_left_to_watch {
         Plan::default()
     } else {
         compile_at(&config.policy, Some(keys), &mut at.key("policy"))
     };
-    let written = member(&node, "keys");
+    let written = node.member("keys");
     errors.conceal_keys(&Path::Root.key("keys"), written.into_iter().flat_map(keys_of));
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
-    Loaded { trust, access_log: config.access_log, watch: config.watch, plan: errors.into_result(plan), bare }
+    let plan = errors.into_result(plan);
+    let frame = plan.as_ref().map(|plan| frame(node, plan)).unwrap_or_default();
+    Loaded { trust, access_log: config.access_log, watch: config.watch, plan, bare, frame }
+}
+
+/// A good configuration without its releases and what is used to compile them alone, and what clients may not claim because of them.
+fn frame(mut configuration: Node<'_>, plan: &Plan) -> Vec<u8> {
+    let emptied = [("releases", Node::List(vec![])), ("layers", Node::List(vec![])), ("holdout", Node::Null)];
+    for (key, empty) in emptied {
+        if let Some(node) = configuration.member_mut("policy").and_then(|policy| policy.member_mut(key)) {
+            *node = empty;
+        }
+    }
+    let claims = &plan.settings.claims;
+    let [headers, cookies] = [&claims.headers, &claims.cookies]
+        .map(|words| Node::List(words.iter().map(|word| Node::Text((**word).into())).collect()));
+    let members = [("configuration", configuration), ("headers", headers), ("cookies", cookies)];
+    let mut json = Vec::new();
+    Node::Map(members.map(|(key, node)| (key.into(), node)).into()).write_json(&mut json);
+    json
+}
+
+/// What was loaded, from its frame: all but its releases.
+pub(crate) fn load_frame(json: &[u8]) -> Option<Loaded> {
+    let mut node: Node<'_> = serde_json::from_slice(json).ok()?;
+    let mut errors = PolicyErrors::default();
+    let claims = claims(&node, &mut errors);
+    let mut loaded = load_node(mem::replace(node.member_mut("configuration")?, Node::Null));
+    loaded.plan.as_mut().ok()?.settings.claims = claims;
+    errors.is_empty().then_some(loaded)
 }
 
 /// What to do about a plugin's configuration of so many bytes, where that is too much to be handed over whole with each change.
@@ -174,12 +211,6 @@ fn compile_at(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Pla
     plan
 }
 
-/// What stands under a key of a map.
-fn member<'n>(node: &'n Node<'_>, key: &str) -> Option<&'n Node<'n>> {
-    let Node::Map(map) = node else { return None };
-    map.iter().find(|(other, _)| other == key).map(|(_, member)| member)
-}
-
 /// The keys of a map.
 fn keys_of<'n>(node: &'n Node<'_>) -> impl Iterator<Item = &'n str> {
     let map = if let Node::Map(map) = node { map.as_slice() } else { &[] };
@@ -207,20 +238,25 @@ fn keys(written: &policy::Map<String>, at: &mut At<'_>) -> Box<[Key]> {
 /// What is said for all releases, as the one who compiled them hands it over: their claims are known without them.
 pub(crate) fn taken_over(node: &Node<'_>) -> Result<Settings, PolicyErrors> {
     let mut errors = PolicyErrors::default();
-    let document = member(node, "document").and_then(|document| member(document, "settings"));
+    let document = node.member("document").and_then(|document| document.member("settings"));
     let policy: Policy = document.map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
-    let mut words = |key: &str| -> Box<[Box<str>]> {
-        let words: Vec<String> =
-            member(node, key).map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
-        words.into_iter().map(String::into_boxed_str).collect()
-    };
-    let claims = Claims { headers: words("headers"), cookies: words("cookies") };
-    let secrets = member(node, "keys").map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
+    let claims = claims(node, &mut errors);
+    let secrets = node.member("keys").map(|node| read(node, &Path::Root, &mut errors)).unwrap_or_default();
     errors.conceal("");
     let at = &mut At::new(Path::Root, &mut errors);
     let secrets = keys(&secrets, &mut at.key("keys"));
     let settings = Settings { claims, ..settings(&policy, Some(secrets), at) };
     errors.into_result(settings)
+}
+
+/// What clients may not claim, as lists under `headers` and `cookies`.
+fn claims(node: &Node<'_>, errors: &mut PolicyErrors) -> Claims {
+    let mut words = |key: &str| -> Box<[Box<str>]> {
+        let words: Vec<String> =
+            node.member(key).map(|node| read(node, &Path::Root, errors)).unwrap_or_default();
+        words.into_iter().map(String::into_boxed_str).collect()
+    };
+    Claims { headers: words("headers"), cookies: words("cookies") }
 }
 
 fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Settings {

@@ -38,7 +38,7 @@
 //! the engine's effects to Envoy.
 //!
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
-//! - Compiled form: [`plan`].
+//! - Compiled form: [`plan`]; how others take it over: [`pages`], [`handover`].
 //! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`hash`], [`decision`],
 //!   [`effect`], [`time`]; what an observer of its decision is told: [`explain`].
 //! - Names and limits: [`headers`], [`limits`].
@@ -57,6 +57,7 @@ pub mod error;
 pub mod explain;
 pub mod facts;
 pub mod given;
+pub mod handover;
 pub mod hash;
 pub mod headers;
 pub mod identity;

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -29,6 +30,47 @@ pub enum Node<'a> {
     List(Vec<Node<'a>>),
     /// Keys and values in the order in which they are written, a key that stands twice included.
     Map(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
+    /// What stands under a key of a map.
+    pub(crate) fn member(&self, key: &str) -> Option<&Node<'a>> {
+        let Node::Map(map) = self else { return None };
+        map.iter().find(|(other, _)| other == key).map(|(_, member)| member)
+    }
+
+    /// What stands under a key of a map, to be changed.
+    pub(crate) fn member_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
+        let Node::Map(map) = self else { return None };
+        map.iter_mut().find(|(other, _)| other == key).map(|(_, member)| member)
+    }
+
+    /// The value as JSON, behind what stands in `out`. Fractions have six digits at most.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Node::List(list) => {
+                out.push(b'[');
+                for (at, node) in list.iter().enumerate() {
+                    out.extend_from_slice(if at > 0 { b"," } else { b"" });
+                    node.write_json(out);
+                }
+                out.push(b']');
+            }
+            Node::Map(map) => {
+                out.push(b'{');
+                for (at, (key, node)) in map.iter().enumerate() {
+                    out.extend_from_slice(if at > 0 { b"," } else { b"" });
+                    // Writing into memory does not fail.
+                    let _ = write!(out, "{}:", Quoted(key));
+                    node.write_json(out);
+                }
+                out.push(b'}');
+            }
+            scalar => {
+                let _ = write!(out, "{scalar}");
+            }
+        }
+    }
 }
 
 impl fmt::Display for Node<'_> {

@@ -29,7 +29,7 @@ pub use crate::settings::Staleness;
 const PAGES: u8 = 64;
 
 /// The number of this layout of records. It is raised with every change to a record, and a test notices.
-const LAYOUT: u32 = 2;
+pub(crate) const LAYOUT: u32 = 2;
 
 /// A part of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,20 +186,36 @@ fn write_settings(plan: &Plan, document: &[u8], keys: &Map<String>, bytes: &mut 
 }
 
 /// The releases on a page, by their positions.
-fn on_page(page: u8, releases: u32) -> impl Iterator<Item = u32> {
+fn on_page(page: u8, releases: u32) -> impl Iterator<Item = u32> + Clone {
     (u32::from(page)..releases).step_by(PAGES.into())
 }
 
-/// How long the block of each release is, then the blocks.
 fn write_page(plan: &Plan, page: u8, bytes: &mut Vec<u8>) {
     let releases = position(plan.segments.len());
-    let blocks = || on_page(page, releases).filter_map(|at| Some(plan.segments.get(at as usize)?.block().0));
-    for block in blocks() {
+    write_blocks(on_page(page, releases).filter_map(|at| plan.segments.get(at as usize)), bytes);
+}
+
+/// How long the block of each release is, then the blocks.
+pub(crate) fn write_blocks<'s>(segments: impl Iterator<Item = &'s Segment> + Clone, bytes: &mut Vec<u8>) {
+    let blocks = segments.map(|segment| segment.block().0);
+    for block in blocks.clone() {
         bytes.extend(position(block.len()).to_le_bytes());
     }
-    for block in blocks() {
+    for block in blocks {
         bytes.extend(block);
     }
+}
+
+/// So many releases, whose lengths and blocks these are.
+pub(crate) fn read_blocks(bytes: &[u8], releases: usize) -> impl Iterator<Item = Segment> + use<'_> {
+    let mut lengths = bytes;
+    let bytes: Arc<[u8]> = bytes.into();
+    let mut end = releases.saturating_mul(u32::SIZE);
+    (0..releases).map(move |_| {
+        let start = end;
+        end = start.saturating_add(take::<u32>(&mut lengths) as usize);
+        Segment::taken_over(Arc::clone(&bytes), start, end)
+    })
 }
 
 /// Why a plan cannot be taken over.
@@ -295,14 +311,10 @@ impl Reader {
     fn read_page(&mut self, page: u8, releases: u32, content: &[u8]) {
         let segments = &mut self.plan.segments;
         segments.resize(segments.len().max(releases as usize), Segment::default());
-        let bytes: Arc<[u8]> = content.into();
-        let mut lengths = content;
-        let mut end = on_page(page, releases).count() * u32::SIZE;
-        for release in on_page(page, releases) {
-            let start = end;
-            end = start.saturating_add(take::<u32>(&mut lengths) as usize);
+        let blocks = read_blocks(content, on_page(page, releases).count());
+        for (release, segment) in on_page(page, releases).zip(blocks) {
             if let Some(place) = segments.get_mut(release as usize) {
-                *place = Segment::taken_over(Arc::clone(&bytes), start, end);
+                *place = segment;
             }
         }
     }

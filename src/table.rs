@@ -25,17 +25,9 @@ record!(Place { hash: u32, entry: u32 });
 impl<T: Record> Table<T> {
     /// As bytes: how many entries and places there are, the entries, the places.
     pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
-        let start = bytes.len();
-        bytes.resize(start + 8 + self.entries.len() * T::SIZE + self.places.len() * Place::SIZE, 0);
-        let mut rest = bytes.get_mut(start..).unwrap_or_default();
-        rest = give(position(self.entries.len()), rest);
-        rest = give(position(self.places.len()), rest);
-        for entry in &self.entries {
-            rest = give(*entry, rest);
-        }
-        for place in &self.places {
-            rest = give(*place, rest);
-        }
+        write_all(&[position(self.entries.len()), position(self.places.len())], bytes);
+        write_all(&self.entries, bytes);
+        write_all(&self.places, bytes);
     }
 
     /// Reads a table off the front of `bytes`. What is no table is an empty one.
@@ -46,11 +38,22 @@ impl<T: Record> Table<T> {
         if size > bytes.len() || !places.is_power_of_two() {
             return Table::default();
         }
-        Table {
-            entries: (0..entries).map(|_| take(bytes)).collect(),
-            places: (0..places).map(|_| take(bytes)).collect(),
-        }
+        Table { entries: read_all(entries, bytes), places: read_all(places, bytes) }
     }
+}
+
+fn write_all<T: Record>(values: &[T], bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    bytes.resize(start + values.len() * T::SIZE, 0);
+    let mut rest = bytes.get_mut(start..).unwrap_or_default();
+    for value in values {
+        rest = give(*value, rest);
+    }
+}
+
+/// So many records, which are there.
+fn read_all<T: Record>(count: usize, bytes: &mut &[u8]) -> Vec<T> {
+    (0..count).map(|_| take(bytes)).collect()
 }
 
 impl<T> Default for Table<T> {

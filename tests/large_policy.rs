@@ -7,8 +7,8 @@ use serde_json::json;
 
 const RELEASES: usize = 10_000;
 const UPDATES: u64 = 9;
-/// With room for a machine that does other things; the figures are printed.
-const MOST_MICROS: u64 = 1_500_000;
+/// What was promised. Other figures are printed.
+const MOST_MICROS: u64 = 120_000;
 
 fn plugin(version: u64, releases: usize) -> Result<PluginFile> {
     let mut policy = policy::policy(releases);
@@ -33,14 +33,26 @@ fn how_long_ten_thousand_releases_hold_a_worker_up_is_told_and_they_are_warned_o
             log.lines().any(warns)
         };
         assert!(!is_warned(&envoy.log()?), "a tenth of them is not too much");
-        let mut all = Vec::new();
-        for version in 2..2 + UPDATES {
+        let hold_up = async |version: u64| {
             envoy.accept(&plugin(version, RELEASES)?).await?;
             assert_eq!(stat("version").await?, version);
-            all.push(stat("configure_us").await?);
+            stat("configure_us").await
+        };
+        let (mut updates, mut rollbacks) = (Vec::new(), Vec::new());
+        for version in 2..2 + UPDATES {
+            updates.push(hold_up(version).await?);
+            if version > 2 {
+                rollbacks.push(hold_up(version - 1).await?);
+            }
         }
-        println!("{RELEASES} releases as the configuration of a plugin hold a worker up for {all:?} us");
-        assert!(all.iter().any(|micros| *micros <= MOST_MICROS), "{all:?}");
+        println!(
+            "{RELEASES} releases as the configuration of a plugin hold a worker up for {updates:?} us, \
+             for {rollbacks:?} us where the one before comes back"
+        );
+        println!("Envoy has {} MB of memory", envoy.process().resident_bytes()? / 1_000_000);
+        for all in [updates, rollbacks] {
+            assert!(all.iter().any(|micros| *micros <= MOST_MICROS), "{all:?}");
+        }
         assert!(is_warned(&envoy.log()?), "{}", envoy.log()?);
         Ok(())
     })

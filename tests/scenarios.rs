@@ -23,6 +23,7 @@ mod token;
 use std::collections::BTreeMap;
 
 use graylane::effect::{Counter, counts};
+use graylane::handover;
 use graylane::plan::Plan;
 use graylane_testbed::{Response, Result, block_on, ensure, root};
 
@@ -60,6 +61,19 @@ fn scenarios() -> Result<Vec<Scenario>> {
 fn plan(scenario: &Scenario) -> Plan {
     let loaded = graylane::load(scenario.configuration().as_bytes());
     loaded.plan.unwrap_or_else(|errors| panic!("{}: the policy is refused:\n{errors}", scenario.name))
+}
+
+/// The plan as a VM has it that takes over what another one has compiled.
+fn plan_taken_over(scenario: &Scenario) -> Plan {
+    let configuration = scenario.configuration();
+    let compiled = graylane::load(configuration.as_bytes());
+    let bytes = handover::write(configuration.as_bytes(), &compiled).expect("it was compiled");
+    let loaded = handover::read(&bytes, configuration.as_bytes()).expect("it is the same configuration");
+    assert_eq!(
+        (loaded.trust, loaded.access_log, loaded.watch),
+        (compiled.trust, compiled.access_log, compiled.watch)
+    );
+    loaded.plan.expect("it was compiled")
 }
 
 /// What the engine made of a request; where it goes follows from the routes of the test's Envoy.
@@ -207,12 +221,13 @@ fn every_example_is_run() -> Result<()> {
 fn the_engine_does_what_the_scenarios_say() -> Result<()> {
     let mut failures = Vec::new();
     for scenario in scenarios()? {
-        let plan = plan(&scenario);
-        for case in scenario.requests.iter().filter(|case| case.expect.refused.is_none()) {
-            let call = call(case, &plan);
-            let ran = native::run(&plan, scenario.trust(), &call);
+        let plans = [("compiled", plan(&scenario)), ("taken over", plan_taken_over(&scenario))];
+        let cases = scenario.requests.iter().filter(|case| case.expect.refused.is_none());
+        for (case, (how, plan)) in cases.flat_map(|case| plans.iter().map(move |plan| (case, plan))) {
+            let call = call(case, plan);
+            let ran = native::run(plan, scenario.trust(), &call);
             let facts = facts_of_engine(case, &ran);
-            let differences = differences(&scenario.expected(case), &[("engine", &facts)]);
+            let differences = differences(&scenario.expected(case), &[(how, &facts)]);
             if !differences.is_empty() {
                 failures.push(failure(&scenario, case, &differences));
             }

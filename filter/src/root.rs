@@ -22,8 +22,9 @@ use crate::metrics::{PolicyMetrics, RequestMetrics};
 use crate::runtime::Runtime;
 use crate::watched::Watched;
 use graylane::bucket::murmur3_x86_32;
-use graylane::compile::{load, size_advice};
+use graylane::compile::size_advice;
 use graylane::error::PolicyErrors;
+use graylane::handover;
 use graylane_host::{self as host, Level};
 
 /// The root context of a plugin.
@@ -43,7 +44,7 @@ impl RootContext for Root {
             host::log(Level::Warn, &format!("graylane {plugin}: {advice}"));
         }
         let configuration = host::plugin_configuration(size);
-        let loaded = load(&configuration);
+        let loaded = handover::load(&plugin, &configuration, host::shared, host::share);
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
         let runtime = |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define() };
