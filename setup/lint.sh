@@ -15,7 +15,7 @@ cargo fmt --all --check
 say "clippy, what runs here"
 cargo clippy --quiet --workspace --all-targets --keep-going -- -D warnings
 say "clippy, what runs in the proxy"
-setup/wasm-cargo.sh clippy --quiet -p graylane-document -p graylane-filter -p graylane-host -p graylane-noop -p graylane-watch --lib -- -D warnings
+setup/wasm-cargo.sh clippy --quiet -p graylane-document -p graylane-filter -p graylane-host -p graylane-module -p graylane-noop -p graylane-telemetry -p graylane-watch --lib -- -D warnings
 
 say "documentation"
 # For who works on it, so with the private items and links to them.

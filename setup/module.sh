@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds target/noop.wasm, target/graylane.wasm and target/graylane-watch.wasm: profile `module`, no path of this machine
-# in them, packed.
+# Builds target/noop.wasm, target/graylane.wasm, target/graylane-telemetry.wasm and target/graylane-watch.wasm: profile
+# `module`, no path of this machine in them, packed.
 #
-#   setup/module.sh [noop] [graylane] [graylane-watch]      all when none is named
+#   setup/module.sh [noop] [graylane] [graylane-telemetry] [graylane-watch]      all when none is named
 #
 # GRAYLANE_PACK names a graylane-pack that is built already.
 . "$(dirname "$0")/shell.sh"
 
-[ $# -gt 0 ] || set -- noop graylane graylane-watch
+[ $# -gt 0 ] || set -- noop graylane graylane-telemetry graylane-watch
 lists=setup/pack
 raw=$CARGO_TARGET_DIR/wasm32-wasip1/module
 
@@ -47,8 +47,8 @@ export GRAYLANE_WASM_FLAGS
 packages=() quiet=--quiet
 for module in "$@"; do
   case $module in
-    graylane) packages+=(-p graylane-filter) ;;
-    graylane-watch) packages+=(-p graylane-watch) ;;
+    graylane) packages+=(-p graylane-module) ;;
+    graylane-*) packages+=(-p "$module") ;;
     *) packages+=(-p "graylane-$module") ;;
   esac
   [ -f "$target/$module.wasm" ] || quiet='' # the first time takes long enough to be shown
@@ -61,14 +61,18 @@ optimizer=$(cat "$made/wasm-opt")
 
 for module in "$@"; do
   case $module in
-    graylane) linked=$raw/graylane_filter.wasm ;;
-    graylane-watch) linked=$raw/graylane_watch.wasm ;;
+    graylane) linked=$raw/graylane_module.wasm ;;
+    graylane-*) linked=$raw/${module/-/_}.wasm ;;
     *) linked=$raw/graylane_$module.wasm ;;
   esac
   exports=$lists/module.exports
   budget=400000
-  # The watch runs once a process, off the request path, and checks signatures.
-  [ "$module" != graylane-watch ] || exports=$lists/watch.exports budget=600000
+  case $module in
+    # Whoever wants it small takes the other one.
+    graylane-telemetry) exports=$lists/telemetry.exports budget=450000 ;;
+    # The watch runs once a process, off the request path, and checks signatures.
+    graylane-watch) exports=$lists/watch.exports budget=600000 ;;
+  esac
   packed=$target/$module.wasm
   fresh=yes
   for input in "$linked" "$pack" "$made/wasm-opt" "$exports" "$lists/module.forbidden"; do

@@ -126,6 +126,13 @@ impl<T> Record for Kept<T> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct LaneId(pub(crate) u8);
 
+impl LaneId {
+    /// The position.
+    pub fn position(self) -> usize {
+        self.0.into()
+    }
+}
+
 record!(LaneId(u8));
 
 /// A block while it is written.

@@ -22,6 +22,8 @@ mod schedule;
 mod split;
 mod sticky;
 
+pub use pause::pause;
+
 use std::cell::Cell;
 use std::mem;
 
@@ -34,7 +36,7 @@ use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
 use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source, Staleness};
-use crate::table::Seen;
+use graylane_policy::seen::Seen;
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
@@ -90,6 +92,8 @@ pub struct Loaded {
     pub trust: Trust,
     /// Whether decisions are left for the access log.
     pub access_log: bool,
+    /// What is counted by release and lane.
+    pub metrics: policy::Metrics,
     /// The name of the watch whose policy is in force as soon as it has one.
     pub watch: Option<String>,
     /// The plan, or every mistake in the configuration.
@@ -112,6 +116,7 @@ pub fn load(json: &[u8]) -> Loaded {
             Loaded {
                 trust: Trust::Edge,
                 access_log: false,
+                metrics: policy::Metrics::default(),
                 watch: None,
                 plan: Err(errors),
                 bare: Plan::default(),
@@ -143,7 +148,8 @@ fn load_node(node: Node<'_>) -> Loaded {
     let trust = config.trust.unwrap_or(Trust::Edge);
     let plan = errors.into_result(plan);
     let frame = plan.as_ref().map(|plan| frame(node, plan)).unwrap_or_default();
-    Loaded { trust, access_log: config.access_log, watch: config.watch, plan, bare, frame }
+    let PluginConfig { access_log, metrics, watch, .. } = config;
+    Loaded { trust, access_log, metrics, watch, plan, bare, frame }
 }
 
 /// A good configuration without its releases and what is used to compile them alone, and what clients may not claim because of them.

@@ -10,6 +10,7 @@ use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
 use crate::gate::Gate;
 pub use crate::gate::Outside;
+use crate::headers;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
@@ -114,6 +115,11 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
+    /// Whether the request is a gRPC call, by its `content-type`.
+    pub fn is_grpc(&self) -> bool {
+        self.facts.header(headers::CONTENT_TYPE).is_some_and(|value| value.starts_with(headers::GRPC))
+    }
+
     /// Whether a release that is on governs the request.
     pub fn is_governed(&self) -> bool {
         self.entries.iter().any(|entry| entry.assigned.is_some())

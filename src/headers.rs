@@ -45,3 +45,8 @@ pub const OVERRIDES: [&str; 3] = ["x-canary", "x-canary-tag", "x-gray-rules"];
 pub const DEBUG: &str = "x-gray-debug";
 /// The decision and its reason, for whoever may ask.
 pub const DECISION: &str = "x-gray-decision";
+
+/// What the body is.
+pub const CONTENT_TYPE: &str = "content-type";
+/// How the content type of a gRPC call begins.
+pub const GRPC: &[u8] = b"application/grpc";

@@ -34,17 +34,14 @@
 //! ```
 //!
 //! The engine has no host, no clock and no randomness of its own, so the command line and the module in Envoy give the
-//! same decision for the same input. The module is the package `graylane-filter`; it hands requests to the engine and
+//! same decision for the same input. The modules are made of the package `graylane-filter`; it hands requests to the engine and
 //! the engine's effects to Envoy.
 //!
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`]; how others take it over: [`pages`], [`handover`].
 //! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`hash`], [`decision`],
-//!   [`effect`], [`time`]; what an observer of its decision is told: [`explain`].
+//!   [`effect`], [`series`], [`time`]; what an observer of its decision is told: [`explain`].
 //! - Names and limits: [`headers`], [`limits`].
-
-// What derives name by path has the same name here and in the tools.
-extern crate self as graylane;
 
 pub mod arena;
 pub mod bucket;
@@ -53,7 +50,6 @@ pub mod compile;
 pub mod deal;
 pub mod decision;
 pub mod effect;
-pub mod error;
 pub mod explain;
 pub mod facts;
 pub mod given;
@@ -63,12 +59,10 @@ pub mod headers;
 pub mod identity;
 pub mod label;
 pub mod limits;
-pub mod node;
 pub mod pages;
 pub mod plan;
-pub mod policy;
-pub mod read;
 pub mod request;
+pub mod series;
 pub mod settings;
 pub mod trust;
 
@@ -91,6 +85,8 @@ mod table;
 pub mod time;
 mod version;
 mod window;
+
+pub use graylane_policy::{error, node, policy, read, written};
 
 pub use compile::{Loaded, compile, compile_node, load};
 pub use decision::decide;

@@ -275,6 +275,12 @@ impl Reader {
         self.directory.revision
     }
 
+    /// The generation with which a release, or another one on its page, became what it is.
+    pub fn generation_of(&self, release: u32) -> u64 {
+        let page = release % u32::from(PAGES);
+        self.directory.parts.get(2 + page as usize).copied().unwrap_or_default()
+    }
+
     /// Takes over what changed.
     ///
     /// # Errors

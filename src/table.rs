@@ -1,7 +1,6 @@
 //! A hash table over positions, as flat as the rest of a plan.
 
 use crate::arena::position;
-use crate::fnv;
 use crate::record::{Record, give, record, take};
 
 /// Entries found by hash: open addressing over positions, at most half full.
@@ -120,39 +119,5 @@ impl<T> Table<T> {
         let len = self.places.len();
         let first = hash as usize;
         (0..len).map(move |offset| first.wrapping_add(offset) & (len - 1))
-    }
-}
-
-/// Texts that were seen, each with the number that came with it first. In place of a map of the standard library, whose hash
-/// takes code and randomness that nothing else in the module needs.
-#[derive(Debug, Default)]
-pub(crate) struct Seen<'t>(Table<(&'t str, usize)>);
-
-impl<'t> Seen<'t> {
-    /// The number that came with this text first; `None` where this is the first time.
-    pub(crate) fn before(&mut self, text: &'t str, number: usize) -> Option<usize> {
-        let count = self.0.entries.len();
-        let hash = fnv::hash(text.bytes());
-        let at = self.0.find_or_insert(hash, |(known, _)| *known == text, || (text, number)) as usize;
-        self.0.entries.get(at).filter(|_| at < count).map(|(_, first)| *first)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_known_by_the_number_that_came_with_it_first() {
-        let names: Vec<String> = (0..1_000).map(|number| format!("release-{number}")).collect();
-        let mut seen = Seen::default();
-        for (number, name) in names.iter().enumerate() {
-            assert_eq!(seen.before(name, number), None);
-        }
-        for (number, name) in names.iter().enumerate() {
-            assert_eq!(seen.before(name, 5_000), Some(number));
-        }
-        assert_eq!(seen.before("", 7), None);
-        assert_eq!(seen.before("", 8), Some(7));
     }
 }

@@ -68,7 +68,7 @@ impl Dial {
                 }
             }
             if let Some(moment) = self.pause.as_deref().and_then(Timestamp::parse) {
-                canary.pause(moment);
+                graylane::compile::pause(canary, moment);
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::runtime::Runtime;
+use crate::telemetry::{Begun, Since};
 use graylane::decision::decide;
 use graylane::effect::{Edit, effects, summary};
 use graylane::plan::Plan;
@@ -18,22 +19,21 @@ use graylane_host as host;
 const FILTER_STATE: &str = "graylane";
 
 /// One request and its response.
-pub(crate) struct Http {
+pub(crate) struct Http<const TELEMETRY: bool> {
     runtime: Option<Rc<Runtime>>,
     response: Vec<Edit<'static>>,
     is_private: bool,
+    begun: Option<Begun>,
 }
 
-impl Http {
+impl<const TELEMETRY: bool> Http<TELEMETRY> {
     /// A request under the configuration that is in force now, to its end.
     pub(crate) fn new(runtime: Option<Rc<Runtime>>) -> Self {
-        Http { runtime, response: Vec::new(), is_private: false }
+        Http { runtime, response: Vec::new(), is_private: false, begun: None }
     }
-}
 
-impl Http {
     /// Decides on the request and does what follows from that.
-    fn request(&mut self, runtime: &Runtime, plan: &Plan) {
+    fn request(&mut self, runtime: &Runtime, plan: &Plan, since: Since<'_>) {
         let request = Incoming { headers: host::request_headers() };
         let decision = decide(plan, runtime.trust, &request);
         let effects = effects(plan, &decision);
@@ -42,17 +42,20 @@ impl Http {
             host::set_filter_state(FILTER_STATE, &summary(plan, &decision));
         }
         runtime.metrics.count(&decision);
+        if TELEMETRY && let Some(telemetry) = &runtime.telemetry {
+            self.begun = Some(telemetry.begin(plan, since, &decision));
+        }
         self.is_private = effects.is_private;
         self.response = effects.response.into_iter().map(Edit::into_owned).collect();
     }
 }
 
-impl Context for Http {}
+impl<const TELEMETRY: bool> Context for Http<TELEMETRY> {}
 
-impl HttpContext for Http {
+impl<const TELEMETRY: bool> HttpContext for Http<TELEMETRY> {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         if let Some(runtime) = self.runtime.clone() {
-            runtime.with_plan(|plan| self.request(&runtime, plan));
+            runtime.with_plan(|plan, since| self.request(&runtime, plan, since));
         }
         Action::Continue
     }
@@ -63,6 +66,12 @@ impl HttpContext for Http {
             host::make_private();
         }
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if TELEMETRY && let Some(begun) = &self.begun {
+            begun.end();
+        }
     }
 }
 

@@ -1,18 +1,24 @@
-//! The module in Envoy: hands requests to the engine and the engine's effects to the host. Compiled for wasm only.
+//! The filter of the modules in Envoy: hands requests to the engine and the engine's effects to the host. Compiled for wasm only.
 //!
-//! - `entry` registers the root context;
 //! - `root` reads the configuration and decides what becomes of a bad one;
 //! - `runtime` is what the requests of a plugin share;
 //! - `watched` takes over the plan of a watch;
 //! - `http` is the way of one request;
-//! - `metrics` names and counts.
+//! - `metrics` names and counts; `telemetry` counts by lane how requests end, in modules that tell.
 //!
 //! Every host call is made by `graylane-host`.
 #![cfg(target_arch = "wasm32")]
 
-mod entry;
 mod http;
 mod metrics;
 mod root;
 mod runtime;
+mod telemetry;
 mod watched;
+
+use proxy_wasm::traits::RootContext;
+
+/// A plugin as it begins. With `TELEMETRY` it counts how requests end; without, nothing of that is in the module.
+pub fn root<const TELEMETRY: bool>() -> Box<dyn RootContext> {
+    Box::new(root::Root::<TELEMETRY>::default())
+}

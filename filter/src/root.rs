@@ -20,6 +20,7 @@ use proxy_wasm::types::ContextType;
 use crate::http::Http;
 use crate::metrics::{PolicyMetrics, RequestMetrics};
 use crate::runtime::Runtime;
+use crate::telemetry::Telemetry;
 use crate::watched::Watched;
 use graylane::bucket::murmur3_x86_32;
 use graylane::compile::size_advice;
@@ -29,13 +30,13 @@ use graylane_host::{self as host, Level};
 
 /// The root context of a plugin.
 #[derive(Default)]
-pub(crate) struct Root {
+pub(crate) struct Root<const TELEMETRY: bool> {
     runtime: Option<Rc<Runtime>>,
 }
 
-impl Context for Root {}
+impl<const TELEMETRY: bool> Context for Root<TELEMETRY> {}
 
-impl RootContext for Root {
+impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
     fn on_configure(&mut self, size: usize) -> bool {
         let began = Instant::now();
         let plugin = host::plugin_name();
@@ -47,7 +48,10 @@ impl RootContext for Root {
         let loaded = handover::load(&plugin, &configuration, host::shared, host::share);
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
-        let runtime = |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define() };
+        let telemetry = TELEMETRY.then(|| Telemetry::new(loaded.metrics));
+        let metrics_of_requests = RequestMetrics::define();
+        let runtime =
+            |plan| Runtime { trust, access_log, plan, watched, metrics: metrics_of_requests, telemetry };
         let is_accepted = match loaded.plan {
             Ok(plan) => {
                 self.accept(&plugin, runtime(plan), metrics);
@@ -62,7 +66,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http::new(self.runtime.clone())))
+        Some(Box::new(Http::<TELEMETRY>::new(self.runtime.clone())))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -75,7 +79,7 @@ thread_local! {
     static IN_FORCE: RefCell<Vec<(String, Rc<Runtime>)>> = RefCell::default();
 }
 
-impl Root {
+impl<const TELEMETRY: bool> Root<TELEMETRY> {
     fn accept(&mut self, plugin: &str, runtime: Runtime, metrics: PolicyMetrics) {
         let (version, releases) = (runtime.plan.version(), runtime.plan.len());
         // Who configures plugins owns the order, or a reverted manifest would split old proxies from new ones.
@@ -89,6 +93,13 @@ impl Root {
             Level::Info,
             &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
         );
+        if TELEMETRY {
+            runtime.with_plan(|plan, since| {
+                if let Some(telemetry) = &runtime.telemetry {
+                    telemetry.follow(plan, since);
+                }
+            });
+        }
         let runtime = Rc::new(runtime);
         IN_FORCE.with_borrow_mut(|all| {
             all.retain(|(name, before)| name != plugin || before.trust != runtime.trust);

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::metrics::RequestMetrics;
+use crate::telemetry::{Since, Telemetry};
 use crate::watched::Watched;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
@@ -16,14 +17,19 @@ pub(crate) struct Runtime {
     pub(crate) plan: Plan,
     pub(crate) watched: Option<Rc<Watched>>,
     pub(crate) metrics: RequestMetrics,
+    /// In a module that tells how requests end.
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 impl Runtime {
-    /// Hands the plan that is in force to whoever decides by it.
-    pub(crate) fn with_plan<T>(&self, decide: impl FnOnce(&Plan) -> T) -> T {
+    /// Hands the plan that is in force to whoever decides by it, and since when which of its releases is what it is.
+    pub(crate) fn with_plan<T>(&self, decide: impl FnOnce(&Plan, Since<'_>) -> T) -> T {
         match &self.watched {
-            None => decide(&self.plan),
-            Some(watched) => watched.with_plan(|plan| decide(plan.unwrap_or(&self.plan))),
+            None => decide(&self.plan, Since::Configured),
+            Some(watched) => watched.with_plan(|reader| match reader {
+                Some(reader) => decide(reader.plan(), Since::TakenOver(reader)),
+                None => decide(&self.plan, Since::Configured),
+            }),
         }
     }
 }

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use graylane::pages::{Fault, Reader, generation_gauge, shared_key};
-use graylane::plan::Plan;
 use graylane_host::{self as host, Level, Metric};
 
 /// As often a plan is read that is replaced meanwhile, before the next request tries again.
@@ -52,11 +51,11 @@ impl Watched {
         watched
     }
 
-    /// Takes over what is new, then hands its plan to `use_it`; nothing where there is none yet.
-    pub(crate) fn with_plan<T>(&self, use_it: impl FnOnce(Option<&Plan>) -> T) -> T {
+    /// Takes over what is new, then hands it to `use_it`; nothing where there is none yet.
+    pub(crate) fn with_plan<T>(&self, use_it: impl FnOnce(Option<&Reader>) -> T) -> T {
         self.refresh();
         match self.reader.try_borrow() {
-            Ok(reader) if reader.generation() > 0 => use_it(Some(reader.plan())),
+            Ok(reader) if reader.generation() > 0 => use_it(Some(&reader)),
             _ => use_it(None),
         }
     }

@@ -128,6 +128,28 @@ pub fn metadata(path: &[&str]) -> Option<Vec<u8>> {
     property(&[&["metadata", "filter_metadata"], path].concat())
 }
 
+/// The status of the response, as the access log has it; 0 where there was none.
+pub fn response_status() -> u16 {
+    u16::try_from(number(&["response", "code"]).unwrap_or_default()).unwrap_or_default()
+}
+
+/// The status of the gRPC call, once it has ended.
+pub fn grpc_status() -> Option<u8> {
+    number(&["response", "grpc_status"]).and_then(|status| u8::try_from(status).ok())
+}
+
+/// How often the request was sent to an upstream.
+pub fn attempts() -> u32 {
+    number(&["upstream", "request_attempt_count"])
+        .and_then(|count| u32::try_from(count).ok())
+        .unwrap_or_default()
+}
+
+fn number(path: &[&str]) -> Option<i64> {
+    let bytes = property(path)?;
+    Some(i64::from_le_bytes(bytes.try_into().ok()?))
+}
+
 fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }
@@ -195,7 +217,7 @@ pub fn log(level: Level, line: &str) {
     let _ = hostcalls::log(level, line);
 }
 
-/// A counter or gauge of the whole process, by its number.
+/// A counter, gauge or histogram of the whole process, by its number.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric(u32);
 
@@ -209,13 +231,18 @@ pub fn gauge(name: &str) -> Option<Metric> {
     hostcalls::define_metric(MetricType::Gauge, name).ok().map(Metric)
 }
 
+/// A histogram; as for [`counter`].
+pub fn histogram(name: &str) -> Option<Metric> {
+    hostcalls::define_metric(MetricType::Histogram, name).ok().map(Metric)
+}
+
 impl Metric {
     /// Adds to a counter.
     pub fn add(self, count: u64) {
         let _ = hostcalls::increment_metric(self.0, i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Sets a gauge.
+    /// Sets a gauge, or records a value in a histogram.
     pub fn set(self, value: u64) {
         let _ = hostcalls::record_metric(self.0, value);
     }

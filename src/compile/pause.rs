@@ -9,20 +9,18 @@ use crate::policy::{Canary, Point, Ramp};
 use crate::split::{self, buckets_of_percent, fill_at};
 use crate::time::Timestamp;
 
-impl Canary {
-    /// Makes every ramp stand still at a moment: until then it goes as it is written, and from then on the share is what it
-    /// is then, to the bucket. A ramp that [`compile`](mod@crate::compile) refuses is left as it is, so that it tells why.
-    pub fn pause(&mut self, moment: Timestamp) {
-        let (mut arena, mut errors) = (Arena::default(), PolicyErrors::default());
-        let hash = hash(self.hash.as_ref(), 0, None, &mut arena, &mut At::new(Path::Root, &mut errors));
-        let Buckets::Count(buckets) = hash.buckets else { return };
-        for candidate in &mut self.candidates {
-            let Some(ramp) = &candidate.ramp else { continue };
-            match paused(ramp, buckets, moment) {
-                Some(Paused::At(ramp)) => candidate.ramp = Some(ramp),
-                Some(Paused::BeforeItBegan) => (candidate.ramp, candidate.percent) = (None, Some(0.0)),
-                None => {}
-            }
+/// Makes every ramp of a canary stand still at a moment: until then it goes as it is written, and from then on the share is what
+/// it is then, to the bucket. A ramp that [`compile`](mod@crate::compile) refuses is left as it is, so that it tells why.
+pub fn pause(canary: &mut Canary, moment: Timestamp) {
+    let (mut arena, mut errors) = (Arena::default(), PolicyErrors::default());
+    let hash = hash(canary.hash.as_ref(), 0, None, &mut arena, &mut At::new(Path::Root, &mut errors));
+    let Buckets::Count(buckets) = hash.buckets else { return };
+    for candidate in &mut canary.candidates {
+        let Some(ramp) = &candidate.ramp else { continue };
+        match paused(ramp, buckets, moment) {
+            Some(Paused::At(ramp)) => candidate.ramp = Some(ramp),
+            Some(Paused::BeforeItBegan) => (candidate.ramp, candidate.percent) = (None, Some(0.0)),
+            None => {}
         }
     }
 }
@@ -99,7 +97,7 @@ mod tests {
 
     fn paused_at(policy: &Policy, moment: i64) -> Policy {
         let mut paused = policy.clone();
-        paused.releases[0].canary.as_mut().unwrap().pause(Timestamp::from_seconds(moment));
+        pause(paused.releases[0].canary.as_mut().unwrap(), Timestamp::from_seconds(moment));
         paused
     }
 

@@ -15,8 +15,8 @@ use crate::limits;
 use crate::plan::{Allow, Head, Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
 use crate::settings::{Cookie, Names, Settings};
-use crate::table::Seen;
 use crate::window::Window;
+use graylane_policy::seen::Seen;
 
 /// Compiles a release; of the policy around it only the settings count.
 pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>) -> Segment {

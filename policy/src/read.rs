@@ -2,7 +2,7 @@
 //!
 //! An ordinary deserializer stops at the first mistake. This one records it with its path and goes on with a
 //! neutral value (`false`, `0`, an empty text, list or map, the first variant), so that one run finds them all.
-//! What is required is therefore an `Option` that [`compile`](mod@crate::compile) asks for.
+//! What is required is therefore an `Option` that whoever compiles asks for.
 //!
 //! Why not serde: its derived code is several kilobytes a type, once for each deserializer, and a module has
 //! 400,000 bytes. The types are declared by [`written!`](crate::written), which knows their keys for reading, for printing and for the
@@ -13,7 +13,7 @@ use std::fmt::Display;
 
 use crate::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use crate::node::Node;
-use crate::table::Seen;
+use crate::seen::Seen;
 
 /// A type of the policy language.
 pub trait Written: Default {

@@ -177,7 +177,7 @@ impl<'a> At<'a> {
 
     /// The path of the place.
     #[cfg(feature = "tools")]
-    pub(crate) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         self.path.to_string()
     }
 
@@ -193,19 +193,19 @@ impl<'a> At<'a> {
 
     /// Which elements of the list at this place have a mistake in them.
     #[cfg(feature = "tools")]
-    pub(crate) fn faulty(&self) -> std::collections::BTreeSet<usize> {
+    pub fn faulty(&self) -> std::collections::BTreeSet<usize> {
         let list = format!("{}[", self.path);
         let element = |error: &FieldError| error.path.strip_prefix(&list)?.split(']').next()?.parse().ok();
         self.errors.iter().filter_map(element).collect()
     }
 
     /// How many warnings there are so far.
-    pub(crate) fn warnings(&self) -> usize {
+    pub fn warnings(&self) -> usize {
         self.errors.warnings.len()
     }
 
     /// Whether a neutral value stands here, or in some part of what is written here, for one that could not be read.
-    pub(crate) fn is_partly_unreadable(&self) -> bool {
+    pub fn is_partly_unreadable(&self) -> bool {
         if self.errors.unreadable.is_empty() {
             return false;
         }
@@ -217,7 +217,7 @@ impl<'a> At<'a> {
     }
 
     /// Records what is allowed but hardly meant, unless it is not known what is written. Only tools listen.
-    pub(crate) fn warning(&mut self, message: impl fmt::Display) {
+    pub fn warning(&mut self, message: impl fmt::Display) {
         if cfg!(feature = "tools") && !self.is_partly_unreadable() {
             let (path, allowed) = (self.path.to_string(), on_one_line(&message));
             let warning = FieldError { path, problem: Problem::Warning, value: String::new(), allowed };
@@ -269,7 +269,7 @@ impl PolicyErrors {
     }
 
     /// The document has been read: neutral values stand where it could not be.
-    pub(crate) fn end_of_reading(&mut self) {
+    pub fn end_of_reading(&mut self) {
         let unread = |error: &&FieldError| {
             matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
         };
@@ -279,14 +279,14 @@ impl PolicyErrors {
 
     /// Takes the values out of the mistakes at and under a key of the document, or under all of them: nobody wants a secret
     /// in a log.
-    pub(crate) fn conceal(&mut self, key: &str) {
+    pub fn conceal(&mut self, key: &str) {
         for error in self.errors.iter_mut().filter(|error| error.path.starts_with(key)) {
             error.value.clear();
         }
     }
 
     /// Shows those keys of the map at `map` that may be secrets by their positions.
-    pub(crate) fn conceal_keys<'k>(&mut self, map: &Path<'_>, keys: impl Iterator<Item = &'k str>) {
+    pub fn conceal_keys<'k>(&mut self, map: &Path<'_>, keys: impl Iterator<Item = &'k str>) {
         for (index, key) in keys.enumerate().filter(|(_, key)| may_be_secret(key)) {
             let path = map.key(key).to_string();
             for error in self.errors.iter_mut().filter(|error| error.path == path) {
@@ -323,7 +323,7 @@ impl PolicyErrors {
     }
 
     /// Takes over the mistakes of others.
-    pub(crate) fn append(&mut self, others: impl IntoIterator<Item = PolicyErrors>) {
+    pub fn append(&mut self, others: impl IntoIterator<Item = PolicyErrors>) {
         self.errors.extend(others.into_iter().flat_map(|other| other.errors));
     }
 
@@ -409,7 +409,7 @@ impl fmt::Display for Quoted<'_> {
 /// A number with a fraction, for the value of an error: six digits after the point at most. The standard library's way of
 /// writing such numbers is a tenth of the module's size.
 #[derive(Debug)]
-pub(crate) struct Decimal(pub(crate) f64);
+pub struct Decimal(pub f64);
 
 impl fmt::Display for Decimal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

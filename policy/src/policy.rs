@@ -1,6 +1,6 @@
 //! The written form of a policy, key for key as people write it; JSON and YAML have the same keys.
 //!
-//! These types say what can be written, not what is right: [`compile`](mod@crate::compile) says that. A required
+//! These types say what can be written, not what is right: the engine's `compile` says that. A required
 //! value is an `Option`, so that [`read`](crate::read) can go on after a mistake and report all of them.
 
 mod condition;
@@ -28,12 +28,25 @@ written! {
         trust: Option<Trust> [required],
         /// `true` leaves each decision in the filter state, for the access log; it costs most of a microsecond a request.
         access_log: bool as "accessLog",
+        /// What `graylane-telemetry.wasm` counts by release and lane; the module without telemetry passes it over.
+        metrics: Metrics,
         /// Secrets by their id, each as 32 to 128 hexadecimal digits; policies name the ids.
         keys: Map<String>,
         /// The name of a watch (`graylane-watch.wasm`, in the bootstrap): its policy is in force as soon as it has one.
         watch: Option<String>,
         /// The policy. With a watch it may be left out, and is in force until the watch has one.
         policy: Policy,
+    }
+}
+
+written! {
+    /// What is counted by release and lane.
+    #[derive(Copy)]
+    pub struct Metrics {
+        /// How many series there may be in a process. What is beyond is counted under `_other`. By default 4096.
+        series: Option<u32>,
+        /// `true` counts gRPC calls by their status; that is 17 series a lane.
+        grpc_status: bool as "grpcStatus",
     }
 }
 
@@ -78,7 +91,7 @@ written! {
 }
 
 written! {
-    /// Other names for headers, each with its default in [`headers`](crate::headers).
+    /// Other names for headers, each with its default.
     pub struct Names {
         /// The lane that the request is sent to; default `x-gray-lane`.
         lane: Option<String>,

@@ -34,19 +34,19 @@ pub enum Node<'a> {
 
 impl<'a> Node<'a> {
     /// What stands under a key of a map.
-    pub(crate) fn member(&self, key: &str) -> Option<&Node<'a>> {
+    pub fn member(&self, key: &str) -> Option<&Node<'a>> {
         let Node::Map(map) = self else { return None };
         map.iter().find(|(other, _)| other == key).map(|(_, member)| member)
     }
 
     /// What stands under a key of a map, to be changed.
-    pub(crate) fn member_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
+    pub fn member_mut(&mut self, key: &str) -> Option<&mut Node<'a>> {
         let Node::Map(map) = self else { return None };
         map.iter_mut().find(|(other, _)| other == key).map(|(_, member)| member)
     }
 
     /// The value as JSON, behind what stands in `out`. Fractions have six digits at most.
-    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+    pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Node::List(list) => {
                 out.push(b'[');

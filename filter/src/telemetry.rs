@@ -1,0 +1,241 @@
+//! What is counted by release and lane: how requests end.
+//!
+//! Series are named when a policy comes, and their names come from it alone. The host never frees one, so they are kept as long
+//! as the VM lives, and there is a most of them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use arrayvec::ArrayVec;
+use graylane::arena::LaneId;
+use graylane::decision::{Decision, Entry, Reason};
+use graylane::limits;
+use graylane::pages::Reader;
+use graylane::plan::{Plan, Segment};
+use graylane::policy;
+use graylane::series::{Class, GRPC_STATUSES, OVERFLOW, Outcome, Series, lanes};
+use graylane_host::{self as host, Metric};
+
+/// Since when the releases of a plan are what they are.
+#[derive(Clone, Copy)]
+pub(crate) enum Since<'r> {
+    /// The plugin was configured.
+    Configured,
+    /// They were taken over.
+    TakenOver(&'r Reader),
+}
+
+impl Since<'_> {
+    /// A number that is another one for each plan of a runtime.
+    fn generation(self) -> u64 {
+        match self {
+            Since::Configured => 0,
+            Since::TakenOver(reader) => reader.generation(),
+        }
+    }
+
+    fn has_changed(self, release: u32, since: u64) -> bool {
+        match self {
+            Since::Configured => true,
+            Since::TakenOver(reader) => reader.generation_of(release) > since,
+        }
+    }
+}
+
+/// The series of one lane, as the host knows them.
+#[derive(Debug, Default)]
+struct Lane {
+    requests: [Option<Metric>; Reason::ALL.len()],
+    responses: [Option<Metric>; Class::ALL.len()],
+    grpc_responses: [Option<Metric>; GRPC_STATUSES as usize + 1],
+    attempts: Option<Metric>,
+    failures: Option<Metric>,
+    fallbacks: Option<Metric>,
+    duration: Option<Metric>,
+}
+
+impl Lane {
+    fn at(&mut self, series: Series) -> Option<&mut Option<Metric>> {
+        match series {
+            Series::Requests(reason) => self.requests.get_mut(reason as usize),
+            Series::Responses(class) => self.responses.get_mut(class as usize),
+            Series::GrpcResponses(status) => self.grpc_responses.get_mut(usize::from(status)),
+            Series::Attempts => Some(&mut self.attempts),
+            Series::Failures => Some(&mut self.failures),
+            Series::Fallbacks => Some(&mut self.fallbacks),
+            Series::Duration => Some(&mut self.duration),
+        }
+    }
+
+    /// Names what has no name yet; how many those are.
+    fn define(&mut self, series: impl Iterator<Item = Series>, release: &[u8], lane: &[u8]) -> usize {
+        let mut defined = 0;
+        for series in series {
+            let Some(place) = self.at(series).filter(|place| place.is_none()) else { continue };
+            let name = series.name(release, lane);
+            let define = if series == Series::Duration { host::histogram } else { host::counter };
+            *place = define(&name);
+            defined += 1;
+        }
+        defined
+    }
+}
+
+/// All series of this VM.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// The first is what has no series of its own.
+    lanes: Vec<Lane>,
+    /// Where those of a release and lane stand.
+    places: BTreeMap<(Vec<u8>, Vec<u8>), u32>,
+    /// How many are named.
+    count: usize,
+}
+
+thread_local! {
+    static LANES: RefCell<Lanes> = RefCell::default();
+}
+
+impl Lanes {
+    /// Where the series of a lane stand.
+    fn place(&mut self, segment: &Segment, lane: &[u8], most: usize, grpc: bool) -> u32 {
+        if self.lanes.is_empty() {
+            let mut other = Lane::default();
+            self.count += other.define(Series::of_overflow(grpc), OVERFLOW, OVERFLOW);
+            self.lanes.push(other);
+        }
+        let release = segment.name();
+        let key = (release.to_vec(), lane.to_vec());
+        let known = self.places.get(&key).copied();
+        let wanted = || Series::of(segment, grpc);
+        if self.count + wanted().count() > most && known.is_none() {
+            return 0;
+        }
+        let at = known.unwrap_or_else(|| {
+            self.lanes.push(Lane::default());
+            u32::try_from(self.lanes.len() - 1).unwrap_or_default()
+        });
+        if let Some(place) = self.lanes.get_mut(at as usize) {
+            self.count += place.define(wanted(), release, lane);
+        }
+        self.places.insert(key, at);
+        at
+    }
+}
+
+/// What is counted for a plugin.
+pub(crate) struct Telemetry {
+    most: usize,
+    grpc: bool,
+    table: RefCell<Table>,
+}
+
+/// Where the series of each release's lanes stand, by the release's position.
+#[derive(Default)]
+struct Table {
+    /// One more than the generation of the plan that it is about.
+    generation: Option<u64>,
+    releases: Vec<Box<[u32]>>,
+}
+
+/// One release's part in a request, to be counted when it has ended.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    served: u32,
+    /// Where another lane served it.
+    assigned: Option<u32>,
+    reason: Reason,
+}
+
+/// A request that is to be counted when it has ended.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    at: Instant,
+    is_grpc: bool,
+    parts: ArrayVec<Part, { limits::GOVERNING }>,
+}
+
+impl Telemetry {
+    pub(crate) fn new(metrics: policy::Metrics) -> Self {
+        let most = metrics.series.map_or(limits::SERIES, |most| most as usize);
+        Telemetry { most, grpc: metrics.grpc_status, table: RefCell::default() }
+    }
+
+    /// Names the series of what is new in a plan.
+    pub(crate) fn follow(&self, plan: &Plan, since: Since<'_>) {
+        let Ok(mut table) = self.table.try_borrow_mut() else { return };
+        let before = table.generation;
+        if before == Some(since.generation()) {
+            return;
+        }
+        table.generation = Some(since.generation());
+        table.releases.resize_with(plan.len(), Box::default);
+        LANES.with_borrow_mut(|all| {
+            for (position, known) in (0..).zip(&mut table.releases) {
+                let Some(segment) = plan.release(position) else { continue };
+                if before.is_none_or(|before| since.has_changed(position, before)) {
+                    let place = |(_, lane): (_, &[u8])| all.place(segment, lane, self.most, self.grpc);
+                    *known = lanes(segment).map(place).collect();
+                }
+            }
+        });
+    }
+
+    /// A request that was decided.
+    pub(crate) fn begin(&self, plan: &Plan, since: Since<'_>, decision: &Decision<'_>) -> Begun {
+        self.follow(plan, since);
+        let mut parts = ArrayVec::new();
+        if let Ok(table) = self.table.try_borrow() {
+            let part = |entry: &Entry| {
+                let lanes = table.releases.get(entry.release as usize)?;
+                let at = |lane: LaneId| lanes.get(lane.position()).copied();
+                let served = at(entry.served?)?;
+                let assigned = at(entry.assigned?).filter(|_| entry.assigned != entry.served);
+                Some(Part { served, assigned, reason: entry.reason })
+            };
+            parts.extend(decision.entries.iter().filter_map(part));
+        }
+        Begun { at: Instant::now(), is_grpc: decision.is_grpc(), parts }
+    }
+}
+
+impl Begun {
+    /// Counts the request, which has ended.
+    pub(crate) fn end(&self) {
+        if self.parts.is_empty() {
+            return;
+        }
+        let outcome = Outcome {
+            status: host::response_status(),
+            grpc_status: if self.is_grpc { host::grpc_status() } else { None },
+            attempts: host::attempts(),
+        };
+        let micros = u64::try_from(self.at.elapsed().as_micros()).unwrap_or_default();
+        let (attempts, failures) = outcome.attempts();
+        LANES.with_borrow(|all| {
+            for part in &self.parts {
+                let Some(lane) = all.lanes.get(part.served as usize) else { continue };
+                add(lane.requests.get(part.reason as usize), 1);
+                add(lane.responses.get(outcome.class() as usize), 1);
+                add(Some(&lane.attempts), attempts);
+                add(Some(&lane.failures), failures);
+                if let Some(status) = outcome.grpc_status {
+                    add(lane.grpc_responses.get(usize::from(status)), 1);
+                }
+                if let Some(duration) = lane.duration {
+                    duration.set(micros);
+                }
+                if let Some(lane) = part.assigned.and_then(|lane| all.lanes.get(lane as usize)) {
+                    add(Some(&lane.fallbacks), 1);
+                }
+            }
+        });
+    }
+}
+
+fn add(metric: Option<&Option<Metric>>, count: u32) {
+    if let Some(Some(metric)) = metric.filter(|_| count > 0) {
+        metric.add(count.into());
+    }
+}
