@@ -322,7 +322,7 @@ impl Segment {
     }
 
     /// The lanes with their ids.
-    pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, Lane)> {
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (LaneId, Lane)> + Clone {
         (0..=u8::MAX).map(LaneId).zip(self.block().list(self.head().lanes))
     }
 

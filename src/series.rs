@@ -184,6 +184,6 @@ fn may_decide(release: &Segment, reason: Reason) -> bool {
 }
 
 /// The lanes of a release, by their ids, with their names.
-pub fn lanes(release: &Segment) -> impl Iterator<Item = (LaneId, &[u8])> {
+pub fn lanes(release: &Segment) -> impl Iterator<Item = (LaneId, &[u8])> + Clone {
     release.lanes().map(|(id, lane)| (id, release.text(lane.name)))
 }

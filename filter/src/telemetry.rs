@@ -1,10 +1,10 @@
 //! What is counted by release and lane: how requests end.
 //!
-//! Series are named when a policy comes, and their names come from it alone. The host never frees one, so they are kept as long
-//! as the VM lives, and there is a most of them.
+//! Series are named when a policy comes, and their names come from it alone. The host never frees one, so there is a most of them
+//! in a process, and all VMs name the same.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
@@ -68,59 +68,79 @@ impl Lane {
         }
     }
 
-    /// Names what has no name yet; how many those are.
-    fn define(&mut self, series: impl Iterator<Item = Series>, release: &[u8], lane: &[u8]) -> usize {
-        let mut defined = 0;
+    /// Names what has no name yet.
+    fn define(&mut self, series: impl Iterator<Item = Series>, release: &[u8], lane: &[u8]) {
         for series in series {
             let Some(place) = self.at(series).filter(|place| place.is_none()) else { continue };
             let name = series.name(release, lane);
             let define = if series == Series::Duration { host::histogram } else { host::counter };
             *place = define(&name);
-            defined += 1;
         }
-        defined
     }
 }
 
 /// All series of this VM.
 #[derive(Debug, Default)]
 struct Lanes {
-    /// The first is what has no series of its own.
+    /// The first is for all lanes that have no series of their own.
     lanes: Vec<Lane>,
-    /// Where those of a release and lane stand.
-    places: BTreeMap<(Vec<u8>, Vec<u8>), u32>,
-    /// How many are named.
-    count: usize,
+    /// Where those of a lane stand, by [`line`].
+    places: BTreeMap<Vec<u8>, u32>,
 }
 
 thread_local! {
     static LANES: RefCell<Lanes> = RefCell::default();
 }
 
+/// Under which key all VMs share which lanes have series, a [`line`] each: a VM begins anew with each configuration, and what the
+/// host counts does not.
+const COUNTED: &str = "graylane.counted_lanes";
+
+/// A lane of a release as one line; neither name has a space or ends a line.
+fn line(release: &[u8], lane: &[u8]) -> Vec<u8> {
+    [release, b" ", lane].concat()
+}
+
+/// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come.
+fn counted(lanes: impl Iterator<Item = Vec<u8>> + Clone, most: usize) -> BTreeSet<Vec<u8>> {
+    let set = |text: &[u8]| -> BTreeSet<Vec<u8>> {
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let counted = host::change_shared(COUNTED, |text| {
+        let (mut known, mut new) = (set(text), text.to_vec());
+        for line in lanes.clone() {
+            if known.len() < most && known.insert(line.clone()) {
+                new.extend([line.as_slice(), b"\n"].concat());
+            }
+        }
+        (new.len() > text.len()).then_some(new)
+    });
+    set(&counted)
+}
+
 impl Lanes {
-    /// Where the series of a lane stand.
-    fn place(&mut self, segment: &Segment, lane: &[u8], most: usize, grpc: bool) -> u32 {
-        if self.lanes.is_empty() {
-            let mut other = Lane::default();
-            self.count += other.define(Series::of_overflow(grpc), OVERFLOW, OVERFLOW);
-            self.lanes.push(other);
-        }
-        let release = segment.name();
-        let key = (release.to_vec(), lane.to_vec());
-        let known = self.places.get(&key).copied();
-        let wanted = || Series::of(segment, grpc);
-        if self.count + wanted().count() > most && known.is_none() {
-            return 0;
-        }
-        let at = known.unwrap_or_else(|| {
+    /// Where the series of a lane stand, which are named where they are not.
+    fn place(&mut self, segment: &Segment, lane: &[u8], line: Vec<u8>, grpc: bool) -> u32 {
+        let at = self.places.get(&line).copied().unwrap_or_else(|| {
             self.lanes.push(Lane::default());
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
-            self.count += place.define(wanted(), release, lane);
+            place.define(Series::of(segment, grpc), segment.name(), lane);
         }
-        self.places.insert(key, at);
+        self.places.insert(line, at);
         at
+    }
+
+    /// Names the series of all lanes that have none of their own.
+    fn define_overflow(&mut self, grpc: bool) {
+        if self.lanes.is_empty() {
+            self.lanes.push(Lane::default());
+        }
+        if let Some(others) = self.lanes.first_mut() {
+            others.define(Series::of_overflow(grpc), OVERFLOW, OVERFLOW);
+        }
     }
 }
 
@@ -134,7 +154,7 @@ pub(crate) struct Telemetry {
 /// Where the series of each release's lanes stand, by the release's position.
 #[derive(Default)]
 struct Table {
-    /// One more than the generation of the plan that it is about.
+    /// The generation of the plan that it is about.
     generation: Option<u64>,
     releases: Vec<Box<[u32]>>,
 }
@@ -158,7 +178,7 @@ pub(crate) struct Begun {
 
 impl Telemetry {
     pub(crate) fn new(metrics: policy::Metrics) -> Self {
-        let most = metrics.series.map_or(limits::SERIES, |most| most as usize);
+        let most = metrics.lanes.map_or(limits::COUNTED_LANES, |most| most as usize);
         Telemetry { most, grpc: metrics.grpc_status, table: RefCell::default() }
     }
 
@@ -171,11 +191,20 @@ impl Telemetry {
         }
         table.generation = Some(since.generation());
         table.releases.resize_with(plan.len(), Box::default);
+        let is_new = |position: &u32| before.is_none_or(|before| since.has_changed(*position, before));
+        let positions = || (0..).zip(0..plan.len()).map(|(position, _)| position).filter(is_new);
+        let new = positions().filter_map(|position| plan.release(position));
+        let all = new.flat_map(|segment| lanes(segment).map(|(_, lane)| line(segment.name(), lane)));
+        let counted = counted(all, self.most);
         LANES.with_borrow_mut(|all| {
-            for (position, known) in (0..).zip(&mut table.releases) {
+            all.define_overflow(self.grpc);
+            for position in positions() {
                 let Some(segment) = plan.release(position) else { continue };
-                if before.is_none_or(|before| since.has_changed(position, before)) {
-                    let place = |(_, lane): (_, &[u8])| all.place(segment, lane, self.most, self.grpc);
+                let place = |(_, lane): (_, &[u8])| match line(segment.name(), lane) {
+                    line if counted.contains(&line) => all.place(segment, lane, line, self.grpc),
+                    _ => 0,
+                };
+                if let Some(known) = table.releases.get_mut(position as usize) {
                     *known = lanes(segment).map(place).collect();
                 }
             }

@@ -19,7 +19,7 @@ use graylane::headers;
 use graylane::request::Headers;
 use graylane::time::Timestamp;
 
-pub use shared::{share, shared};
+pub use shared::{change_shared, share, shared};
 
 /// All headers of the request.
 pub fn request_headers() -> Headers {

@@ -43,9 +43,10 @@ written! {
     /// What is counted by release and lane.
     #[derive(Copy)]
     pub struct Metrics {
-        /// How many series there may be in a process. What is beyond is counted under `_other`. By default 4096.
-        series: Option<u32>,
-        /// `true` counts gRPC calls by their status; that is 17 series a lane.
+        /// How many lanes may have series of their own in a process, 19 each at most; others are counted together, as `_other`. By
+        /// default 200.
+        lanes: Option<u32>,
+        /// `true` counts gRPC calls by their status too: 17 more series a lane.
         grpc_status: bool as "grpcStatus",
     }
 }

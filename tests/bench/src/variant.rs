@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::Path;
 use std::time::Duration;
 
 use graylane_bench::policy::{Trust, configuration};
 use graylane_bench::request::{Case, case};
 use graylane_testbed::{
     Bootstrap, Context, Envoy, PluginFile, Result, Upstream, ensure, module, noop_module, root,
+    telemetry_module,
 };
 use serde_json::Value;
 
@@ -22,6 +24,8 @@ pub(crate) enum Inside {
     Noop,
     /// graylane, with so many releases.
     Graylane(Trust, usize),
+    /// The module that also counts how requests end.
+    Telemetry(Trust, usize),
 }
 
 /// Who answers.
@@ -59,13 +63,14 @@ pub(crate) const NOOP: &str = "no-op";
 /// Every variant, in the order in which they take turns.
 pub(crate) const VARIANTS: &[Variant] = {
     use Answer::{Direct, Upstream};
-    use Inside::{Graylane, Noop, Nothing};
+    use Inside::{Graylane, Noop, Nothing, Telemetry};
     const fn row(answer: Answer, name: &'static str, inside: Inside, case: &'static str) -> Variant {
         Variant { name, answer, inside, case }
     }
     const SMALL: Inside = Graylane(Trust::Edge, 10);
     const LARGE: Inside = Graylane(Trust::Edge, 10_000);
     const MESH: Inside = Graylane(Trust::Mesh, 10);
+    const TOLD: Inside = Telemetry(Trust::Edge, 10);
     &[
         row(Direct, "no filter", Nothing, "canary"),
         row(Direct, NOOP, Noop, "canary"),
@@ -85,6 +90,8 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Upstream, "ungoverned", SMALL, "ungoverned"),
         row(Upstream, "canary", SMALL, "canary"),
         row(Upstream, "several", SMALL, "several"),
+        row(Upstream, "canary, told", TOLD, "canary"),
+        row(Upstream, "several, told", TOLD, "several"),
     ]
 };
 
@@ -172,7 +179,7 @@ impl Running {
         self.judge(&lanes)?;
         let grown = envoy.admin().stat(&counter).await?.unwrap_or_default() - before;
         let expected = match self.variant.inside {
-            Inside::Graylane(..) => u64::try_from(count * self.case.releases.max(1))?,
+            Inside::Graylane(..) | Inside::Telemetry(..) => u64::try_from(count * self.case.releases.max(1))?,
             _ => 0,
         };
         ensure!(grown == expected, "{counter} grew by {grown} instead of {expected}");
@@ -182,7 +189,7 @@ impl Running {
     /// Every lane of the case has answered, and no other.
     fn judge(&self, lanes: &Lanes) -> Result<()> {
         let expected = match self.variant.inside {
-            Inside::Graylane(..) => self.case.lanes,
+            Inside::Graylane(..) | Inside::Telemetry(..) => self.case.lanes,
             _ => &["stable"],
         };
         let mut expected = expected.to_vec();
@@ -199,11 +206,14 @@ async fn start(mut bootstrap: Bootstrap, inside: Inside) -> Result<Envoy> {
             PluginFile::none()
         }
         Inside::Noop => PluginFile::checked_in()?.module(&noop_module()?)?.configuration("")?,
-        Inside::Graylane(trust, releases) => {
-            PluginFile::checked_in()?.module(&module()?)?.configuration(&configuration(trust, releases))?
-        }
+        Inside::Graylane(trust, releases) => with(&module()?, trust, releases)?,
+        Inside::Telemetry(trust, releases) => with(&telemetry_module()?, trust, releases)?,
     };
     Envoy::on(bootstrap).plugin(plugin).log_level("warning").start().await
+}
+
+fn with(module: &Path, trust: Trust, releases: usize) -> Result<PluginFile> {
+    PluginFile::checked_in()?.module(module)?.configuration(&configuration(trust, releases))
 }
 
 /// Takes the filter out of every chain.

@@ -62,7 +62,9 @@ pub use launch::EnvoyBuilder;
 pub use load::{Load, Progress, Tally, Until};
 #[cfg(feature = "servers")]
 pub use locate::etcd_binary;
-pub use locate::{envoy_binary, module, noop_module, oldest_envoy_binary, root, watch_module};
+pub use locate::{
+    envoy_binary, module, noop_module, oldest_envoy_binary, root, telemetry_module, watch_module,
+};
 pub use message::{Echo, Request, Response};
 pub use plugin::PluginFile;
 pub use process::Process;

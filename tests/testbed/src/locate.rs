@@ -27,6 +27,14 @@ pub fn module() -> Result<PathBuf> {
     built("GRAYLANE_WASM", "target/graylane.wasm")
 }
 
+/// The finished module that counts how requests end: `GRAYLANE_TELEMETRY_WASM`, else `target/graylane-telemetry.wasm`.
+///
+/// # Errors
+/// When there is none; the error names the command that makes it.
+pub fn telemetry_module() -> Result<PathBuf> {
+    built("GRAYLANE_TELEMETRY_WASM", "target/graylane-telemetry.wasm")
+}
+
 /// The finished watch: `GRAYLANE_WATCH_WASM`, else `target/graylane-watch.wasm`.
 ///
 /// # Errors
