@@ -55,4 +55,4 @@ pub const COMPARISONS: usize = 2_000_000;
 /// Bytes of a plugin's configuration. A larger one is warned of and taken all the same.
 pub const CONFIGURATION: usize = 1 << 20;
 /// Lanes that have series of their own in a process, unless the configuration of the plugin says how many.
-pub const COUNTED_LANES: usize = 200;
+pub const COUNTED_LANES: usize = 100;

@@ -88,6 +88,9 @@ struct Lanes {
     places: BTreeMap<Vec<u8>, u32>,
 }
 
+/// Where the series for all others stand.
+const OTHERS: u32 = 0;
+
 thread_local! {
     static LANES: RefCell<Lanes> = RefCell::default();
 }
@@ -96,22 +99,32 @@ thread_local! {
 /// host counts does not.
 const COUNTED: &str = "graylane.counted_lanes";
 
-/// A lane of a release as one line; neither name has a space or ends a line.
-fn line(release: &[u8], lane: &[u8]) -> Vec<u8> {
-    [release, b" ", lane].concat()
+/// A lane of a release as one line, in the place of what `out` has; neither name has a space or ends a line.
+fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
+    out.clear();
+    out.extend_from_slice(release);
+    out.push(b' ');
+    out.extend_from_slice(lane);
+    out
 }
 
 /// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come.
-fn counted(lanes: impl Iterator<Item = Vec<u8>> + Clone, most: usize) -> BTreeSet<Vec<u8>> {
+fn counted<'s>(segments: impl Iterator<Item = &'s Segment> + Clone, most: usize) -> BTreeSet<Vec<u8>> {
     let set = |text: &[u8]| -> BTreeSet<Vec<u8>> {
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(<[u8]>::to_vec).collect()
     };
     let counted = host::change_shared(COUNTED, |text| {
-        let (mut known, mut new) = (set(text), text.to_vec());
-        for line in lanes.clone() {
-            if known.len() < most && known.insert(line.clone()) {
-                new.extend([line.as_slice(), b"\n"].concat());
+        let (mut known, mut new, mut buffer) = (set(text), text.to_vec(), Vec::new());
+        let all = segments.clone().flat_map(|segment| lanes(segment).map(move |(_, lane)| (segment, lane)));
+        for (segment, lane) in all {
+            if known.len() >= most {
+                break;
+            }
+            let line = line(segment.name(), lane, &mut buffer);
+            if known.insert(line.to_vec()) {
+                new.extend_from_slice(line);
+                new.push(b'\n');
             }
         }
         (new.len() > text.len()).then_some(new)
@@ -121,15 +134,15 @@ fn counted(lanes: impl Iterator<Item = Vec<u8>> + Clone, most: usize) -> BTreeSe
 
 impl Lanes {
     /// Where the series of a lane stand, which are named where they are not.
-    fn place(&mut self, segment: &Segment, lane: &[u8], line: Vec<u8>, grpc: bool) -> u32 {
-        let at = self.places.get(&line).copied().unwrap_or_else(|| {
+    fn place(&mut self, segment: &Segment, lane: &[u8], line: &[u8], grpc: bool) -> u32 {
+        let at = self.places.get(line).copied().unwrap_or_else(|| {
             self.lanes.push(Lane::default());
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
             place.define(Series::of(segment, grpc), segment.name(), lane);
         }
-        self.places.insert(line, at);
+        self.places.insert(line.to_vec(), at);
         at
     }
 
@@ -193,19 +206,22 @@ impl Telemetry {
         table.releases.resize_with(plan.len(), Box::default);
         let is_new = |position: &u32| before.is_none_or(|before| since.has_changed(*position, before));
         let positions = || (0..).zip(0..plan.len()).map(|(position, _)| position).filter(is_new);
-        let new = positions().filter_map(|position| plan.release(position));
-        let all = new.flat_map(|segment| lanes(segment).map(|(_, lane)| line(segment.name(), lane)));
-        let counted = counted(all, self.most);
+        let counted = counted(positions().filter_map(|position| plan.release(position)), self.most);
+        let mut buffer = Vec::new();
         LANES.with_borrow_mut(|all| {
             all.define_overflow(self.grpc);
             for position in positions() {
                 let Some(segment) = plan.release(position) else { continue };
-                let place = |(_, lane): (_, &[u8])| match line(segment.name(), lane) {
-                    line if counted.contains(&line) => all.place(segment, lane, line, self.grpc),
-                    _ => 0,
+                let mut place = |(_, lane): (_, &[u8])| {
+                    let line = line(segment.name(), lane, &mut buffer);
+                    counted.get(line).map_or(OTHERS, |line| all.place(segment, lane, line, self.grpc))
                 };
+                let places: ArrayVec<u32, { limits::LANES }> =
+                    lanes(segment).take(limits::LANES).map(&mut place).collect();
                 if let Some(known) = table.releases.get_mut(position as usize) {
-                    *known = lanes(segment).map(place).collect();
+                    // Most releases of a large policy have none.
+                    let has_some = places.iter().any(|place| *place != OTHERS);
+                    *known = if has_some { places.as_slice().into() } else { Box::default() };
                 }
             }
         });
@@ -218,9 +234,9 @@ impl Telemetry {
         if let Ok(table) = self.table.try_borrow() {
             let part = |entry: &Entry| {
                 let lanes = table.releases.get(entry.release as usize)?;
-                let at = |lane: LaneId| lanes.get(lane.position()).copied();
-                let served = at(entry.served?)?;
-                let assigned = at(entry.assigned?).filter(|_| entry.assigned != entry.served);
+                let at = |lane: LaneId| lanes.get(lane.position()).copied().unwrap_or(OTHERS);
+                let served = at(entry.served?);
+                let assigned = entry.assigned.filter(|assigned| Some(*assigned) != entry.served).map(at);
                 Some(Part { served, assigned, reason: entry.reason })
             };
             parts.extend(decision.entries.iter().filter_map(part));

@@ -44,7 +44,7 @@ written! {
     #[derive(Copy)]
     pub struct Metrics {
         /// How many lanes may have series of their own in a process, 19 each at most; others are counted together, as `_other`. By
-        /// default 200.
+        /// default 100.
         lanes: Option<u32>,
         /// `true` counts gRPC calls by their status too: 17 more series a lane.
         grpc_status: bool as "grpcStatus",

@@ -24,8 +24,11 @@ fn told(buckets: &[f64], below: impl Fn(f64) -> f64) -> Option<f64> {
     Some(low + (high - low) * (QUANTILE - under) / (upper - under))
 }
 
-/// Distributions as services have them, by the mean or median, each as the part that is below.
-fn distributions(scale: f64) -> Vec<(&'static str, Box<dyn Fn(f64) -> f64>)> {
+/// The part of a distribution that is below.
+type Below = Box<dyn Fn(f64) -> f64>;
+
+/// Distributions as services have them, by the mean or median.
+fn distributions(scale: f64) -> Vec<(&'static str, Below)> {
     let exponential = move |x: f64| 1.0 - (-x / scale).exp();
     // Log-logistic: heavy tails, like a log-normal, in closed form.
     let log_logistic = move |shape: f64| move |x: f64| 1.0 / (1.0 + (x / scale).powf(-shape));

@@ -169,7 +169,7 @@ fn a_lane_that_cannot_be_reached_fails_and_a_client_that_leaves_is_no_failure() 
         assert_eq!(stage.ask(&tester()).await?.status, 503);
         assert_eq!(attempts(&stage.counted(1).await?, "v2"), (1, 1));
 
-        stage.stable.delay(Duration::from_secs(60));
+        stage.stable.delay(Duration::from_mins(1));
         let request = get();
         let asking = Box::pin(stage.ask(&request));
         let reached = Box::pin(eventually("the request to arrive", SOON, async || {

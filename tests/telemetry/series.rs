@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use graylane_testbed::{Context, Envoy, Result};
 
-/// Values by name and labels, the latter in the order of their names.
+/// Labels by their names.
+type Labels = BTreeMap<String, String>;
+
+/// Values by name and labels.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Scrape(BTreeMap<(String, BTreeMap<String, String>), u64>);
+pub(crate) struct Scrape(BTreeMap<(String, Labels), u64>);
 
 impl Scrape {
     /// What graylane counts there now.
@@ -23,7 +26,7 @@ impl Scrape {
 
     /// The sum of all series of this name that have these labels.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
-        let has = |series: &BTreeMap<String, String>| {
+        let has = |series: &Labels| {
             labels.iter().all(|(label, value)| series.get(*label).is_some_and(|found| found == value))
         };
         self.0
@@ -35,14 +38,14 @@ impl Scrape {
 
     /// How many lanes have series.
     pub(crate) fn lanes(&self) -> usize {
-        let lane = |(_, labels): &(String, BTreeMap<String, String>)| {
+        let lane = |(_, labels): &(String, Labels)| {
             Some((labels.get("graylane_release")?.clone(), labels.get("graylane_lane")?.clone()))
         };
         self.0.keys().filter_map(lane).collect::<BTreeSet<_>>().len()
     }
 }
 
-fn series(line: &str) -> Option<((String, BTreeMap<String, String>), u64)> {
+fn series(line: &str) -> Option<((String, Labels), u64)> {
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = series.strip_suffix('}')?.split_once('{')?;
     let label = |label: &str| {

@@ -29,15 +29,22 @@ impl Bootstrap {
     /// When the file cannot be read, or a module is missing.
     pub fn following(etcd: &[SocketAddr]) -> Result<Self> {
         let mut bootstrap = Self::load("etcd")?;
-        let (filter, watch) = (locate::module()?, locate::watch_module()?);
-        each_object(&mut bootstrap.document, &mut |object| {
-            if let Some(Value::String(file)) = object.get_mut("filename") {
-                let module = if file.ends_with("graylane-watch.wasm") { &watch } else { &filter };
-                *file = module.display().to_string();
-            }
-        });
+        bootstrap.replace("target/graylane.wasm", &locate::module()?);
+        bootstrap.replace("target/graylane-watch.wasm", &locate::watch_module()?);
         bootstrap.endpoints("etcd", etcd)?;
         Ok(bootstrap)
+    }
+
+    /// Puts a file in the place of another wherever that is named.
+    pub fn replace(&mut self, file: &str, other: &Path) -> &mut Self {
+        each_object(&mut self.document, &mut |object| {
+            if let Some(Value::String(name)) = object.get_mut("filename")
+                && name == file
+            {
+                *name = other.display().to_string();
+            }
+        });
+        self
     }
 
     /// Any bootstrap file.

@@ -17,4 +17,5 @@ mod real_etcd {
     mod signed;
     mod slowest;
     mod stale;
+    mod told;
 }

@@ -5,10 +5,13 @@ mod witness;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use graylane_etcd::Transaction;
-use graylane_testbed::{Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually};
+use graylane_testbed::{
+    Bootstrap, Client, Context, Envoy, Request, Result, Upstream, bail, eventually, module, telemetry_module,
+};
 use serde_json::{Value, json};
 
 pub(crate) use witness::{Asked, Witness, report};
@@ -34,10 +37,20 @@ impl Proxy {
         Self::of(&[etcd], &json!({}), more).await
     }
 
+    /// As [`start`](Self::start), with the filter that counts how requests end.
+    pub(crate) async fn telling(etcd: SocketAddr) -> Result<Self> {
+        Self::with(&telemetry_module()?, &[etcd], &json!({}), json!({})).await
+    }
+
     /// As [`start`](Self::start), with all of these members as endpoints of the cluster `etcd`, into which `cluster` is merged.
     pub(crate) async fn of(etcd: &[SocketAddr], cluster: &Value, more: Value) -> Result<Self> {
+        Self::with(&module()?, etcd, cluster, more).await
+    }
+
+    async fn with(filter: &Path, etcd: &[SocketAddr], cluster: &Value, more: Value) -> Result<Self> {
         let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
         let mut bootstrap = Bootstrap::following(etcd)?;
+        bootstrap.replace(&module()?.display().to_string(), filter);
         bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
         bootstrap.cluster("etcd")?.extend(cluster.as_object().cloned().unwrap_or_default());
         let mut configuration = json!({"etcd": {"cluster": "etcd", "prefix": "/policies/"}});
