@@ -35,11 +35,16 @@ use crate::node::Node;
 use crate::plan::{Plan, Segment};
 use crate::policy::{self, Absent, Holdout, IdSource, Layer, PluginConfig, Policy, Trust};
 use crate::read::read;
-use crate::settings::{Claims, Cookie, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source, Staleness};
+use crate::settings::{
+    Claims, Cookie, Exposures, JWT_FILTER, JWT_PAYLOAD, Key, Names, Settings, Source, Staleness,
+};
 use graylane_policy::seen::Seen;
 
 /// The language level that this engine speaks.
 pub const LANGUAGE: u32 = 1;
+
+/// For how many seconds an exposure is not told again, unless the policy says another number.
+const WINDOW: u32 = 3600;
 
 /// The least seconds after which a source may be too silent: one that is well is heard each second.
 const STALE_AFTER: u32 = 10;
@@ -276,6 +281,13 @@ fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Setti
     let claims = Claims::new(&names, &sources, std::iter::empty(), std::iter::empty());
     let claims_in = claims_in(&policy.claims, &mut at.key("claims"));
     stale(policy.stale.as_ref(), &mut at.key("stale"));
+    let exposures = policy.exposures.as_ref().map(|written| Exposures {
+        window: written.window.unwrap_or(WINDOW),
+        proof: written
+            .key
+            .as_ref()
+            .map(|id| sticky::proof(id, keys.as_deref(), &mut at.key("exposures").key("key"))),
+    });
     Settings {
         version: policy.version,
         off: policy.off,
@@ -289,6 +301,7 @@ fn settings(policy: &Policy, keys: Option<Box<[Key]>>, at: &mut At<'_>) -> Setti
         claims,
         keys,
         staleness: Staleness::Fresh,
+        exposures,
     }
 }
 

@@ -40,7 +40,7 @@
 //! - Written form: [`policy`]; read from any document by [`node`], checked by [`mod@compile`], mistakes in [`error`].
 //! - Compiled form: [`plan`]; how others take it over: [`pages`], [`handover`].
 //! - One request: [`request`], [`given`], [`trust`], [`facts`], [`identity`], [`label`], [`bucket`], [`hash`], [`decision`],
-//!   [`effect`], [`series`], [`time`]; what an observer of its decision is told: [`explain`].
+//!   [`effect`], [`series`], [`exposure`], [`time`]; what an observer of its decision is told: [`explain`].
 //! - Names and limits: [`headers`], [`limits`].
 
 pub mod arena;
@@ -51,6 +51,7 @@ pub mod deal;
 pub mod decision;
 pub mod effect;
 pub mod explain;
+pub mod exposure;
 pub mod facts;
 pub mod given;
 pub mod handover;

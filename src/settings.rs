@@ -34,6 +34,17 @@ pub(crate) struct Settings {
     /// The keys of the plugin; `None` where no plugin is configured, as for tools.
     pub(crate) keys: Option<Box<[Key]>>,
     pub(crate) staleness: Staleness,
+    /// How it is told who met which group; `None` where it is not.
+    pub(crate) exposures: Option<Exposures>,
+}
+
+/// How it is told who met which group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Exposures {
+    /// For so many seconds nothing is told again.
+    pub(crate) window: u32,
+    /// By which key ids are hashed; `None` leaves them as they are.
+    pub(crate) proof: Option<Proof>,
 }
 
 impl Settings {

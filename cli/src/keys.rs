@@ -40,8 +40,9 @@ impl Keys {
     /// Those that a policy names: others are nobody's business who may read it.
     pub(crate) fn named_in(&self, policy: &Value) -> Self {
         let releases = policy.get("releases").and_then(Value::as_array).into_iter().flatten();
-        let named: HashSet<&str> =
-            releases.filter_map(|release| release.pointer("/sticky/key")?.as_str()).collect();
+        let of_cookies = releases.filter_map(|release| release.pointer("/sticky/key")?.as_str());
+        let of_exposures = policy.pointer("/exposures/key").and_then(Value::as_str);
+        let named: HashSet<&str> = of_cookies.chain(of_exposures).collect();
         let pairs = self.0.iter().filter(|(id, _)| named.contains(id));
         Keys(pairs.map(|(id, secret)| (id.to_owned(), secret.clone())).collect())
     }

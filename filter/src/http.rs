@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::runtime::Runtime;
-use crate::telemetry::{Begun, Since};
+use crate::telemetry::{self, Begun, Since};
 use graylane::decision::decide;
 use graylane::effect::{Edit, effects, summary};
 use graylane::plan::Plan;
@@ -17,6 +17,9 @@ use graylane_host as host;
 
 /// Under which name the decision stands in the filter state.
 const FILTER_STATE: &str = "graylane";
+
+/// Under which name the exposures of a request stand in the filter state.
+const EXPOSURE: &str = "graylane.exposure";
 
 /// One request and its response.
 pub(crate) struct Http<const TELEMETRY: bool> {
@@ -42,6 +45,9 @@ impl<const TELEMETRY: bool> Http<TELEMETRY> {
             host::set_filter_state(FILTER_STATE, &summary(plan, &decision));
         }
         runtime.metrics.count(&decision);
+        if TELEMETRY && let Some(events) = telemetry::exposures(plan, &decision) {
+            host::set_filter_state(EXPOSURE, &events);
+        }
         if TELEMETRY && let Some(telemetry) = &runtime.telemetry {
             self.begun = Some(telemetry.begin(plan, since, &decision));
         }

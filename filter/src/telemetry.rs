@@ -10,6 +10,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use graylane::arena::LaneId;
 use graylane::decision::{Decision, Entry, Reason};
+use graylane::exposure::{self, Told};
 use graylane::limits;
 use graylane::pages::Reader;
 use graylane::plan::{Plan, Segment};
@@ -155,6 +156,17 @@ impl Lanes {
             others.define(Series::of_overflow(grpc), OVERFLOW, OVERFLOW);
         }
     }
+}
+
+thread_local! {
+    /// Which exposures this VM has told lately.
+    static TOLD: RefCell<Option<Told>> = RefCell::default();
+}
+
+/// The exposures of a decision that were not told lately, if there are some.
+pub(crate) fn exposures(plan: &Plan, decision: &Decision<'_>) -> Option<Vec<u8>> {
+    let events = TOLD.with_borrow_mut(|told| exposure::exposures(plan, decision, told));
+    Some(events).filter(|events| !events.is_empty())
 }
 
 /// What is counted for a plugin.

@@ -86,8 +86,20 @@ written! {
         holdout: Option<Holdout>,
         /// How long the source of this policy may be silent; default: as long as it likes.
         stale: Option<Stale>,
+        /// Has `graylane-telemetry.wasm` tell who met which group of an AB test; default: it does not.
+        exposures: Option<Exposures>,
         /// The releases. Their order matters only between releases that match a request equally well.
         releases: Vec<Release>,
+    }
+}
+
+written! {
+    /// How it is told who met which group of an AB test: in the filter state, for the access log.
+    pub struct Exposures {
+        /// For so many seconds the same user in the same group is not told again by a worker; default 3600. With 0 every request tells.
+        window: Option<u32>,
+        /// The key, by its id among those of the plugin, by which the ids of users are hashed; default: they are told as they are.
+        key: Option<String>,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::arena::{Arena, position};
 use crate::error::{At, OneOf, Problem, Quoted, may_be_secret, shown_id};
 use crate::plan::{Proof, Sticky};
 use crate::policy::{Release, Revisions};
-use crate::settings::Cookie;
+use crate::settings::{Cookie, Key};
 
 /// The sticky cookie of the release of that name; `group_cookie` is another one that it sets.
 pub(super) fn sticky(
@@ -26,16 +26,19 @@ pub(super) fn sticky(
             at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&cookie.name), allowed);
         }
     }
-    let proof = written.key.as_ref().map_or(Proof::None, |id| {
-        let keys = &context.settings.keys;
-        let known = keys.as_ref().and_then(|keys| keys.iter().position(|key| *key.id == **id));
-        if let (Some(keys), None) = (keys, known) {
-            missing_key(id, keys.iter().map(|key| &*key.id), &mut at.key("key"));
-        }
-        known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
-    });
+    let keys = context.settings.keys.as_deref();
+    let proof = written.key.as_ref().map_or(Proof::None, |id| proof(id, keys, &mut at.key("key")));
     let cookie = arena.cookie(&cookie);
     Some(Sticky { cookie, proof, any_revision: written.revisions == Some(Revisions::Any) })
+}
+
+/// The key of this id among those of the plugin, where there is one.
+pub(super) fn proof(id: &str, keys: Option<&[Key]>, at: &mut At<'_>) -> Proof {
+    let known = keys.and_then(|keys| keys.iter().position(|key| *key.id == *id));
+    if let (Some(keys), None) = (keys, known) {
+        missing_key(id, keys.iter().map(|key| &*key.id), at);
+    }
+    known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
 }
 
 /// The policy names a key that is not there. What may be a secret is not shown.

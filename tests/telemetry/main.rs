@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod buckets;
+mod exposures;
 mod series;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,97 @@
+//! Who met which group: the log of exposures of a real Envoy, beside what its clients were told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use graylane_testbed::{
+    Bootstrap, Context, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually,
+    root, telemetry_module,
+};
+use serde_json::{Value, json};
+
+use crate::{HOST, SOON};
+
+/// Where a bootstrap has its access logs.
+const LOGS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
+
+/// A bootstrap whose exposures are logged to a file.
+fn bootstrap(log: &Path) -> Result<Bootstrap> {
+    let mut bootstrap = Bootstrap::load("lane-header")?;
+    let snippet = Bootstrap::read(&root().join("envoy/exposures.yaml"))?;
+    let mut exposures = snippet.document()["access_log"][0].clone();
+    exposures["typed_config"]["path"] = log.display().to_string().into();
+    let logs = bootstrap.document_mut().pointer_mut(LOGS).and_then(Value::as_array_mut);
+    logs.context("no access log")?.push(exposures);
+    Ok(bootstrap)
+}
+
+fn plugin() -> Result<PluginFile> {
+    let release = json!({
+        "name": "button", "match": {"hosts": [HOST]}, "lanes": [{"name": "A"}, {"name": "B"}],
+        "ab": {"salt": "button-2026-11", "groups": [{"lane": "A", "weight": 50}, {"lane": "B", "weight": 50}]},
+        "rules": [{"name": "testers", "when": {"header": {"x-tester": {"exact": "yes"}}}, "lane": "B"}],
+        "respond": {"experiment": true, "cache": "private"},
+    });
+    let policy = json!({"language": 1, "exposures": {}, "releases": [release]});
+    let configuration = json!({"trust": "edge", "policy": policy}).to_string();
+    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+}
+
+#[test]
+fn each_user_is_logged_once_a_worker_with_the_group_that_the_client_was_told() -> Result<()> {
+    const USERS: u64 = 500;
+    const REQUESTS: u64 = 6_000;
+    block_on(async {
+        let (a, b) = (Upstream::start("A").await?, Upstream::start("B").await?);
+        let folder = tempfile::tempdir()?;
+        let log = folder.path().join("exposures.log");
+        let mut bootstrap = bootstrap(&log)?;
+        bootstrap.endpoint("A", a.address())?.endpoint("B", b.address())?;
+        let envoy = Envoy::on(bootstrap).plugin(plugin()?).concurrency(2).start().await?;
+        let user = |number: u64| format!("u-{}", number % USERS);
+        let clients = std::sync::Mutex::new(BTreeMap::new());
+        // One in fifty says that it is a tester, and is forced.
+        let is_forced = |number: u64| number % 50 == 7;
+        let tally = Load::on(envoy.address(), 8, Until::Requests(REQUESTS))
+            .run(
+                |number| {
+                    let request = Request::get("/").host(HOST).header("x-gray-id", user(number));
+                    if is_forced(number) { request.header("x-tester", "yes") } else { request }
+                },
+                |number, response| {
+                    let told = response.header("x-abtest-id").ok_or("the client is told nothing")?;
+                    let told = String::from_utf8_lossy(told).into_owned();
+                    clients.lock().unwrap().insert((user(number), is_forced(number)), told);
+                    Ok(())
+                },
+            )
+            .await;
+        assert!(tally.is_clean(), "{tally}");
+        let clients = clients.into_inner().unwrap();
+        let events = async || -> Result<Vec<Value>> {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+        };
+        // Envoy holds lines back for a while.
+        let events = eventually("all users in the log", SOON, async || {
+            let events = events().await.unwrap_or_default();
+            let met: BTreeMap<_, _> = events.iter().filter_map(met).collect();
+            Ok((met.len() >= clients.len()).then_some(events))
+        })
+        .await?;
+        let met: BTreeMap<_, _> = events.iter().filter_map(met).collect();
+        assert_eq!(met, clients, "what is logged is what clients were told");
+        println!("{REQUESTS} requests of {} users and forced users: {} events", clients.len(), events.len());
+        assert!(events.len() <= 2 * clients.len(), "each of two workers tells everybody once");
+        assert!(events.iter().all(|event| event["time"].is_string() && event["request_id"].is_string()));
+        Ok(())
+    })
+}
+
+/// Of an event: the user, whether it was forced, and what the client was told.
+fn met(event: &Value) -> Option<((String, bool), String)> {
+    let text = event["exposure"].as_str()?;
+    let (told, rest) = text.split_once(";reason=")?;
+    let (reason, id) = rest.split_once(";id=")?;
+    Some(((id.to_owned(), reason != "split"), told.to_owned()))
+}
