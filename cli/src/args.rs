@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, rollback,
-    schema, sign, simulate, status, sync, verify,
+    check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, report,
+    rollback, schema, sign, simulate, status, sync, verify,
 };
 
 /// What every command's help ends with.
@@ -39,6 +39,7 @@ pub(crate) enum Command {
     /// Write what a proxy reads
     #[command(subcommand)]
     Render(render::Render),
+    Report(report::Options),
     Simulate(simulate::Options),
     Status(status::Options),
     /// Keep what proxies read as a folder or a ZooKeeper says

@@ -13,6 +13,7 @@ pub(crate) mod parity;
 pub(crate) mod publish;
 mod publishing;
 pub(crate) mod render;
+pub(crate) mod report;
 mod request;
 pub(crate) mod rollback;
 pub(crate) mod schema;

@@ -5,6 +5,7 @@ pub mod against;
 pub mod check;
 pub mod clock;
 pub mod document;
+pub mod experiment;
 pub mod explain;
 pub mod facts;
 pub mod format;
@@ -29,6 +30,8 @@ pub mod signers;
 pub mod simulate;
 pub mod sync;
 
+mod chance;
 mod guarantee;
+mod share;
 mod table;
 pub mod words;

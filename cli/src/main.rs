@@ -7,6 +7,7 @@ mod args;
 mod command;
 mod input;
 mod output;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -15,8 +16,8 @@ use clap::Parser;
 
 use args::{Arguments, Command};
 use command::{
-    check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, rollback,
-    schema, sign, simulate, status, sync, verify,
+    check, completion, explain, fmt, history, import, init, keygen, parity, publish, render, report,
+    rollback, schema, sign, simulate, status, sync, verify,
 };
 
 /// How a command ended.
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Parity(options) => parity::parity(&options),
         Command::Publish(options) => publish::publish(&options),
         Command::Rollback(options) => rollback::rollback(&options),
+        Command::Report(options) => report::report(&options),
         Command::Schema(options) => schema::schema(&options),
         Command::Sign(options) => sign::sign(&options),
         Command::Verify(options) => verify::verify(&options),

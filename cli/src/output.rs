@@ -12,6 +12,7 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Output {
     /// For people
+    #[value(alias = "text")]
     Table,
     /// For programs
     Json,

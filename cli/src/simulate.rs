@@ -1,13 +1,11 @@
 //! What a policy does to a population: the engine decides for each user, and what comes out is held against what the policy
 //! asks for, and against another policy.
 
-mod chance;
 mod crowd;
 mod movement;
 mod population;
-mod question;
+pub(crate) mod question;
 mod report;
-mod share;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,8 +17,8 @@ use graylane::plan::{Mode, Plan, Segment};
 use graylane::policy;
 use graylane::time::Timestamp;
 
+pub use crate::chance::{ChiSquare, Judgement, LEAST, THRESHOLD, Verdict, fit, independence};
 pub use crate::guarantee::Guarantee;
-pub use chance::{ChiSquare, Judgement, LEAST, THRESHOLD, Verdict, fit, independence};
 pub use movement::{Movement, Row, Unexplained};
 pub use population::Population;
 pub use question::{Side, Template};
@@ -29,6 +27,7 @@ pub use report::{By, File, Lane, Pair, Release, Report, Users};
 pub(crate) use report::mode_word;
 
 use crate::against::{GateChanges, Revisions};
+use crate::share;
 use crowd::{Counts, Crowd, Place, Stand, Tally};
 use movement::Lanes;
 use question::{Asked, places};

@@ -3,20 +3,19 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use graylane::time::Timestamp;
 use graylane_cli::clock;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::request::{Trust, claim, header};
 use crate::{
     Outcome, input,
     output::{self, Output},
+    progress::Progress,
 };
 
 const HELP: &str = "\
@@ -128,8 +127,8 @@ pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
         releases: &options.releases,
         independence: options.independence,
     };
-    let mut progress = Progress::new(population.len());
-    let report = simulation.run(&mut |done| progress.show(done))?;
+    let mut progress = Progress::new("{bar:40} {percent} % of {human_len} users");
+    let report = simulation.run(&mut |done| progress.show(done, Some(population.len())))?;
     drop(progress);
     match options.output {
         Output::Table => output::write_coloured(&report.text())?,
@@ -159,40 +158,4 @@ fn population(options: &Options) -> Result<Population> {
         bail!("{name}: there is no id in it");
     }
     Ok(population)
-}
-
-/// A bar on standard error, where that is a terminal, for whoever has been waiting for a while.
-struct Progress {
-    users: u64,
-    since: Instant,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    /// Who waits no longer than this needs no bar.
-    const MOMENT: Duration = Duration::from_millis(400);
-
-    fn new(users: u64) -> Self {
-        Progress { users, since: Instant::now(), bar: None }
-    }
-
-    fn show(&mut self, done: u64) {
-        if self.since.elapsed() < Self::MOMENT {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(Some(self.users), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:40} {percent} % of {human_len} users");
-            style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
-        });
-        bar.set_position(done);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::chance::float;
 use crate::against::Revisions;
+use crate::chance::float;
 use crate::guarantee::{Change, Guarantee};
 
 /// Users of a release, before and after a change of the policy.

@@ -54,7 +54,7 @@ impl Template {
 
 /// Where in a request an id stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Carrier {
+pub(crate) enum Carrier {
     Header(String),
     Query(String),
     Cookie(String),
@@ -98,8 +98,8 @@ fn claim_path(name: &str, plan: &Plan) -> Vec<String> {
 
 /// How users make themselves known to a policy.
 #[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub(super) carrier: Carrier,
+pub(crate) struct Identity {
+    pub(crate) carrier: Carrier,
     /// Whether the id is a part of the one that is hashed.
     is_part: bool,
     /// Whether the address alone would be the id: then a request that carries another has none.
@@ -146,40 +146,40 @@ impl Identity {
 
 /// All that one policy is asked.
 #[derive(Debug)]
-pub(super) struct Asked<'s> {
-    pub(super) side: &'s Side,
+pub(crate) struct Asked<'s> {
+    pub(crate) side: &'s Side,
     template: &'s Template,
-    pub(super) identity: Identity,
-    pub(super) questions: Vec<Question>,
+    pub(crate) identity: Identity,
+    pub(crate) questions: Vec<Question>,
 }
 
 /// One place that requests are sent to, and what is asked there.
 #[derive(Debug)]
-pub(super) struct Question {
-    pub(super) host: String,
-    pub(super) path: String,
+pub(crate) struct Question {
+    pub(crate) host: String,
+    pub(crate) path: String,
     /// The items of the simulation that are decided here, and the position of each one's release in the policy.
-    pub(super) items: Vec<(usize, u32)>,
+    pub(crate) items: Vec<(usize, u32)>,
     /// The releases that govern requests to it.
-    pub(super) governing: Vec<u32>,
+    pub(crate) governing: Vec<u32>,
 }
 
 impl Question {
     /// Whether this is where an item is asked for.
-    pub(super) fn has(&self, item: usize) -> bool {
+    pub(crate) fn has(&self, item: usize) -> bool {
         self.items.iter().any(|(index, _)| *index == item)
     }
 }
 
 impl<'s> Asked<'s> {
-    pub(super) fn new(side: &'s Side, template: &'s Template) -> Result<Self> {
+    pub(crate) fn new(side: &'s Side, template: &'s Template) -> Result<Self> {
         let identity = Identity::of(side, template)?;
         Ok(Asked { side, template, identity, questions: Vec::new() })
     }
 
     /// Asks for an item at the first of these places that its release governs; whether there is one. A policy that is off
     /// governs nothing, and is asked anywhere.
-    pub(super) fn ask<'p>(
+    pub(crate) fn ask<'p>(
         &mut self,
         item: usize,
         release: u32,
@@ -196,7 +196,7 @@ impl<'s> Asked<'s> {
     }
 
     /// Asks for an item at a place, whatever governs it.
-    pub(super) fn ask_at(&mut self, item: usize, release: u32, host: &str, path: &str) {
+    pub(crate) fn ask_at(&mut self, item: usize, release: u32, host: &str, path: &str) {
         let governing = self.governing(host, path);
         self.add(item, release, host.to_owned(), path.to_owned(), governing);
     }
@@ -216,7 +216,7 @@ impl<'s> Asked<'s> {
     }
 
     /// The request of a user to a place.
-    pub(super) fn given(&self, host: &str, path: &str, id: &str) -> Given {
+    pub(crate) fn given(&self, host: &str, path: &str, id: &str) -> Given {
         let Template { headers: said, from, claims, now, .. } = self.template;
         let (mut name, mut value, mut target) = ("", Cow::Borrowed(id), Cow::Borrowed(path));
         let mut metadata = Vec::new();
@@ -246,7 +246,7 @@ impl<'s> Asked<'s> {
     }
 
     /// Decides the request of a user to a place; nothing where the id did not arrive as the one that the user has.
-    pub(super) fn decide<'a>(&'a self, given: &'a Given, id: &str) -> Option<Decision<'a>> {
+    pub(crate) fn decide<'a>(&'a self, given: &'a Given, id: &str) -> Option<Decision<'a>> {
         let decision = decide(&self.side.plan, self.template.trust, given);
         let arrived = match &decision.id {
             _ if !decision.is_governed() => true,
@@ -260,7 +260,7 @@ impl<'s> Asked<'s> {
     }
 
     /// Makes sure that other users are others to the policy.
-    pub(super) fn tells_users_apart(&self) -> Result<()> {
+    pub(crate) fn tells_users_apart(&self) -> Result<()> {
         for Question { host, path, .. } in &self.questions {
             let mut text = String::new();
             let users = Population::made_up(2, 0);
@@ -295,7 +295,7 @@ impl<'s> Asked<'s> {
 const ANY: &str = "simulated";
 
 /// Places of which a release may govern some, those that are written first.
-pub(super) fn places<'p>(
+pub(crate) fn places<'p>(
     written: Option<&'p Match>,
     template: &'p Template,
 ) -> impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)> {

@@ -6,9 +6,9 @@ use anstyle::{AnsiColor, Style};
 use graylane::policy::{self, Trust};
 use serde::Serialize;
 
-use super::chance::{Judgement, LEAST, Verdict, float};
 use super::movement::Movement;
 use super::question::Side;
+use crate::chance::{Judgement, Verdict, float};
 use crate::guarantee::Guarantee;
 use crate::table::Table;
 use crate::words::{counted, grouped, shown};
@@ -279,7 +279,7 @@ impl Release {
             table.add(row);
         }
         table.write("  ", out);
-        if let Some(told) = told(&self.fit, ["as expected", "NOT as expected"]) {
+        if let Some(told) = self.fit.told(["as expected", "NOT as expected"]) {
             let _ = writeln!(out, "  {told}");
         }
         if let (Some(movement), Some(against)) = (&self.movement, against) {
@@ -363,7 +363,7 @@ impl Movement {
 impl Pair {
     fn write(&self, out: &mut String) {
         let [one, other] = &self.releases;
-        let told = told(&self.judgement, ["independent", "NOT independent"]).unwrap_or_default();
+        let told = self.judgement.told(["independent", "NOT independent"]).unwrap_or_default();
         let _ = writeln!(out, "  {one}, {other}: {told}");
         if self.judgement.verdict != Verdict::NotAsExpected {
             return;
@@ -377,50 +377,10 @@ impl Pair {
     }
 }
 
-/// A judgement in a line, by these words for what is and what is not as it should be.
-fn told(judgement: &Judgement, [good, bad]: [&str; 2]) -> Option<String> {
-    let test = judgement.chi_square.map_or_else(String::new, |test| {
-        let free = counted(u64::from(test.degrees_of_freedom), "degree");
-        format!(": chi-square {:.2}, {free} of freedom, p = {}", test.statistic, probability(test.p))
-    });
-    match judgement.verdict {
-        Verdict::AsExpected => Some(format!("{GOOD}{good}{GOOD:#}{test}")),
-        Verdict::NotAsExpected => Some(format!("{BAD}{bad} (p < 0.001){BAD:#}{test}")),
-        Verdict::TooFew => {
-            let needed = judgement.needed.map_or_else(String::new, |needed| {
-                format!(": {} are needed for {LEAST} in each cell", grouped(needed))
-            });
-            Some(format!("{OPEN}too few users to judge{OPEN:#}{needed}"))
-        }
-        Verdict::Unknown => None,
-    }
-}
-
-fn probability(p: f64) -> String {
-    match p {
-        p if p >= 0.001 => format!("{p:.3}"),
-        p if p > 0.0 => format!("{p:.1e}"),
-        // Smaller than a number can be.
-        _ => "0".to_owned(),
-    }
-}
-
 fn named(lane: Option<&str>) -> String {
     lane.map_or_else(|| "(none)".to_owned(), str::to_owned)
 }
 
 fn hundredths(percent: f64) -> String {
     format!("{percent:.2} %")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_probability_is_never_rounded_to_nothing() {
-        for (p, shown) in [(1.0, "1.000"), (0.0014, "0.001"), (0.000_99, "9.9e-4"), (1.8e-300, "1.8e-300")] {
-            assert_eq!(probability(p), shown);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use graylane::time::Timestamp;
 
 /// The share of each lane among all whom the gates let in, at a point in time: its name, and a part of 1. They add up to less
 /// where some are in no part of the experiment. `None` for a release that does not split.
-pub(super) fn shares(segment: &Segment, now: Timestamp) -> Option<Vec<(String, f64)>> {
+pub(crate) fn shares(segment: &Segment, now: Timestamp) -> Option<Vec<(String, f64)>> {
     let deal = segment.deal(now)?;
     let mut shares: Vec<(String, u32)> = segment.lane_names().map(|name| (text(name), 0)).collect();
     for part in &deal.parts {
@@ -19,7 +19,7 @@ pub(super) fn shares(segment: &Segment, now: Timestamp) -> Option<Vec<(String, f
 }
 
 /// The lane of whoever the split gives to nobody else; none where these are no part of the experiment.
-pub(super) fn base(segment: &Segment, now: Timestamp) -> Option<String> {
+pub(crate) fn base(segment: &Segment, now: Timestamp) -> Option<String> {
     let rest = segment.deal(now).and(segment.rest());
     rest.map(|lane| text(segment.lane_name(lane)))
 }

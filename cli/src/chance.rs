@@ -1,7 +1,14 @@
 //! Whether counts differ from what is expected by more than chance: Pearson's chi-square.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use crate::words::{counted, grouped};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const OPEN: Style = AnsiColor::Yellow.on_default();
 
 /// Below this p-value a difference is taken for more than chance. `GrowthBook` and several libraries use the same; 0.01 would
 /// raise a false alarm in every hundredth run.
@@ -72,6 +79,35 @@ impl Judgement {
         let verdict = if test.p < THRESHOLD { Verdict::NotAsExpected } else { Verdict::AsExpected };
         Judgement { chi_square: Some(test), ..Judgement::without_test(verdict) }
     }
+
+    /// A judgement in a line, by these words for what is and what is not as it should be.
+    pub(crate) fn told(&self, [good, bad]: [&str; 2]) -> Option<String> {
+        let test = self.chi_square.map_or_else(String::new, |test| {
+            let free = counted(u64::from(test.degrees_of_freedom), "degree");
+            format!(": chi-square {:.2}, {free} of freedom, p = {}", test.statistic, probability(test.p))
+        });
+        match self.verdict {
+            Verdict::AsExpected => Some(format!("{GOOD}{good}{GOOD:#}{test}")),
+            Verdict::NotAsExpected => Some(format!("{BAD}{bad} (p < 0.001){BAD:#}{test}")),
+            Verdict::TooFew => {
+                let needed = self.needed.map_or_else(String::new, |needed| {
+                    format!(": {} are needed for {LEAST} in each cell", grouped(needed))
+                });
+                Some(format!("{OPEN}too few users to judge{OPEN:#}{needed}"))
+            }
+            Verdict::Unknown => None,
+        }
+    }
+}
+
+/// A probability as people read it, never rounded to nothing.
+pub(crate) fn probability(p: f64) -> String {
+    match p {
+        p if p >= 0.001 => format!("{p:.3}"),
+        p if p > 0.0 => format!("{p:.1e}"),
+        // Smaller than a number can be.
+        _ => "0".to_owned(),
+    }
 }
 
 /// Holds counts against the shares that they should have: pairs of a share, 0 to 1, and a count. Shares add up to 1.
@@ -136,7 +172,7 @@ fn degrees(cells: usize) -> u32 {
 
 /// A count as a number to calculate with.
 #[expect(clippy::cast_precision_loss, reason = "counts of users are far below 2^53")]
-pub(super) fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
@@ -225,5 +261,12 @@ mod tests {
         );
         assert_eq!(independence(&[vec![4, 4], vec![4, 4]]).verdict, Verdict::TooFew);
         assert_eq!(independence(&[]).verdict, Verdict::TooFew);
+    }
+
+    #[test]
+    fn a_probability_is_never_rounded_to_nothing() {
+        for (p, shown) in [(1.0, "1.000"), (0.0014, "0.001"), (0.000_99, "9.9e-4"), (1.8e-300, "1.8e-300")] {
+            assert_eq!(probability(p), shown);
+        }
     }
 }
