@@ -176,7 +176,7 @@ pub const POWER: f64 = 0.8;
 /// The smallest lift that a z test would find with a power of 80 % among so many users, as a part of the control's rate; `None` where
 /// no lift would be found.
 ///
-/// The power of a lift is that of the upper side alone, `Φ((d - z s_0) / s_1)`, with the pooled error `s_0` of the test and the
+/// The power to find a difference `d` is `Φ((d - z s_0) / s_1) + Φ((-d - z s_0) / s_1)`, with the pooled error `s_0` of the test and the
 /// error `s_1` of rates that differ by `d`.
 pub fn detectable(control: Arm, users: u64, alpha: f64) -> Option<f64> {
     let base = control.rate();
@@ -188,7 +188,8 @@ pub fn detectable(control: Arm, users: u64, alpha: f64) -> Option<f64> {
         let pooled = (base * n + rate * m) / (n + m);
         let null = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
         let own = (base * (1.0 - base) / n + rate * (1.0 - rate) / m).sqrt();
-        (rate - base - z * null) >= quantile(POWER) * own
+        let side = |difference: f64| Normal::standard().cdf((difference - z * null) / own);
+        side(rate - base) + side(base - rate) >= POWER
     };
     if !is_found(1.0) {
         return None;

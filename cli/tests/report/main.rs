@@ -5,3 +5,4 @@ mod ground;
 mod join;
 mod mistakes;
 mod rows;
+mod statistics;
