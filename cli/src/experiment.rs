@@ -9,11 +9,14 @@
 mod assigner;
 mod exposure;
 mod feed;
+mod follow;
+mod html;
 mod intake;
 mod join;
 mod ledger;
 mod mismatch;
 mod moment;
+mod plot;
 mod record;
 mod row;
 mod secret;
@@ -30,6 +33,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 pub use feed::Format;
+pub use follow::{Following, Stop};
 pub use intake::{Malformed, Rows};
 pub use join::Conversions;
 pub use mismatch::{Kind, Mismatch};

@@ -1,14 +1,18 @@
 //! `graylane report`: which group of an experiment does better, how sure that is, and whether the data can be trusted.
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use graylane::time::Timestamp;
 use graylane_cli::clock;
-use graylane_cli::experiment::{Asked, Format, IdKey, Names, Report, Study};
+use graylane_cli::experiment::{Asked, Following, Format, IdKey, Names, Report, Stop, Study};
+use graylane_cli::place::{Existing, place};
 use graylane_cli::simulate::{Side, Template};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::request::{Trust, header};
 use crate::{
@@ -38,6 +42,7 @@ not be read, which are told.
 Examples:
   graylane report --exposures access.log --conversions events.jsonl
   graylane report --exposures access-*.log.gz --conversions events.csv --column id=user_id --policy policy.yaml
+  kubectl logs -f deploy/gateway | graylane report --follow --exposures - --conversions events.jsonl
   graylane report --exposures access.jsonl --conversions access.jsonl --experiment button --goal purchase
   graylane report --exposures exposures.csv --conversions events.csv -o json | jq '.experiments[].goals[].verdict'";
 
@@ -96,6 +101,12 @@ pub(crate) struct Options {
     /// So many MB of rows are held in memory; what is more waits in a temporary file
     #[arg(long, value_name = "MB", default_value = "256")]
     memory: usize,
+    /// Write a page with tables and plots to this file, too, whole or not at all; it needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Read the files as they grow, and report anew of what has come, at most once a second, until Ctrl-C; with JSON, a line each time
+    #[arg(long)]
+    follow: bool,
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     output: Output,
@@ -156,10 +167,66 @@ pub(crate) fn report(options: &Options) -> Result<Outcome> {
         },
     };
     let mut progress = Progress::new("{bar:40} {bytes} of {total_bytes}");
-    let report = study.run(&mut |now| progress.show(now.done, now.all))?;
-    drop(progress);
-    show(options, &report)?;
+    let mut watch = |now: graylane_cli::experiment::Progress| progress.show(now.done, now.all);
+    let report = if options.follow {
+        let (following, stop) = Following::new(study);
+        stop_by_signal(stop)?;
+        following.run(&mut watch, &mut |report| show_anew(options, report))?
+    } else {
+        let report = study.run(&mut watch)?;
+        drop(progress);
+        show(options, &report)?;
+        report
+    };
     Ok(outcome(&report))
+}
+
+/// Has a signal that ends programs end whoever follows; the next one ends it at once, whatever it does.
+fn stop_by_signal(stop: Stop) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot wait for signals")?;
+    let inside = runtime.enter();
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    drop(inside);
+    thread::spawn(move || {
+        runtime.block_on(async {
+            for is_first in [true, false] {
+                tokio::select! {
+                    _signal = terminated.recv() => {}
+                    _signal = interrupted.recv() => {}
+                }
+                if is_first {
+                    stop.stop();
+                } else {
+                    std::process::exit(2);
+                }
+            }
+        });
+    });
+    Ok(())
+}
+
+/// Shows a report in place of the one before, on a terminal.
+fn show_anew(options: &Options, report: &Report) -> Result<()> {
+    match options.output {
+        Output::Json => {
+            write_page(options, report)?;
+            output::write(&format!("{}\n", serde_json::to_string(report)?))
+        }
+        Output::Yaml => {
+            output::write("---\n")?;
+            show(options, report)
+        }
+        Output::Table => {
+            if std::io::stdout().is_terminal() {
+                output::write("\x1b[H\x1b[2J")?;
+            }
+            show(options, report)
+        }
+    }
 }
 
 fn outcome(report: &Report) -> Outcome {
@@ -171,11 +238,17 @@ fn outcome(report: &Report) -> Outcome {
 }
 
 fn show(options: &Options, report: &Report) -> Result<()> {
+    write_page(options, report)?;
     match options.output {
         Output::Table => output::write_coloured(&report.text()),
         Output::Json => output::write(&format!("{}\n", serde_json::to_string_pretty(report)?)),
         Output::Yaml => output::write(&serde_saphyr::to_string(report).context("the report as YAML")?),
     }
+}
+
+fn write_page(options: &Options, report: &Report) -> Result<()> {
+    let Some(path) = &options.html else { return Ok(()) };
+    place(path, &report.page(&clock::now()?.to_string()), Existing::Replaced, None)
 }
 
 /// Makes sure that standard input is one file, which may be given for both.

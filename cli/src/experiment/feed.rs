@@ -45,6 +45,12 @@ impl Feed {
         Feed { roles, place: Place { file, line: 0 }, format, is_table, table: Table::default() }
     }
 
+    /// The file begins anew, as another one of the same name.
+    pub(super) fn begin(&mut self) {
+        self.place.line = 0;
+        self.table = Table::default();
+    }
+
     /// Takes a line, without its end.
     pub(super) fn line(&mut self, line: &[u8], intake: &mut Intake<'_>) -> Result<()> {
         self.place.line += 1;

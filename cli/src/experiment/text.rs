@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::statistics::Interval;
-use super::summary::{Comparison, Experiment, Goal, Report};
+use super::summary::{Comparison, Experiment, Goal, Rate, Report};
 use super::verdict::{CROSSOVER, Trust, Verdict};
 use crate::chance::probability;
 use crate::table::Table;
@@ -54,7 +54,8 @@ impl Report {
         )
     }
 
-    fn write_left_out(&self, out: &mut String) {
+    /// What is left out, and why.
+    pub(super) fn left_out(&self) -> Vec<String> {
         let rows = &self.rows;
         let parts = [
             (self.not_exposed, "conversion", "of users of whom there is no exposure"),
@@ -64,8 +65,11 @@ impl Report {
             (rows.malformed, "row", "that could not be read"),
         ];
         let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
-        let parts: Vec<String> =
-            parts.map(|(count, what, why)| format!("{} {why}", counted(count, what))).collect();
+        parts.map(|(count, what, why)| format!("{} {why}", counted(count, what))).collect()
+    }
+
+    fn write_left_out(&self, out: &mut String) {
+        let parts = self.left_out();
         if !parts.is_empty() {
             let _ = writeln!(out, "\n{BOLD}left out{BOLD:#}: {}", parts.join(", "));
         }
@@ -148,40 +152,28 @@ impl Experiment {
             ]);
         }
         table.write("  ", out);
+        for line in self.lines_of_trust() {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+
+    /// Whether the data can be trusted, and what of it counts.
+    pub(super) fn lines_of_trust(&self) -> Vec<String> {
+        let ratio = &self.sample_ratio;
         let by = shown(&ratio.expected_by);
         let told = ratio.judgement.told(["sample ratio as expected", "sample ratio NOT as expected"]);
-        let _ =
-            writeln!(out, "  {} {DIM}({by}){DIM:#}", told.as_deref().unwrap_or("sample ratio not judged"));
+        let told = told.unwrap_or_else(|| "sample ratio not judged".to_owned());
+        let mut lines = vec![format!("{told} {DIM}({by}){DIM:#}")];
         let crossover = &self.crossover;
         if crossover.users > 0 {
-            let style = if crossover.alarm { BAD } else { OPEN };
+            let (style, word) = if crossover.alarm { (BAD, "more than") } else { (OPEN, "alarm above") };
+            let (users, part) = (counted(crossover.users, "user"), hundredths(crossover.percent));
             let limit = percent(CROSSOVER);
-            let part = hundredths(crossover.percent);
-            let told =
-                if crossover.alarm { format!("more than {limit}") } else { format!("alarm above {limit}") };
-            let users = counted(crossover.users, "user");
-            let _ =
-                writeln!(out, "  {style}left out{style:#} {users} seen in several groups: {part} ({told})");
+            lines.push(format!(
+                "{style}left out{style:#} {users} seen in several groups: {part} ({word} {limit})"
+            ));
         }
-        if !self.forced.is_empty() {
-            let forced = self.forced.iter().map(|forced| {
-                format!(
-                    "{} into {} by {}",
-                    grouped(forced.users),
-                    shown(&forced.group),
-                    shown(&forced.reason)
-                )
-            });
-            let also = match self.also_forced {
-                0 => String::new(),
-                also => format!("; {} of them count all the same, as they were drawn", grouped(also)),
-            };
-            let _ = writeln!(
-                out,
-                "  {OPEN}left out{OPEN:#} users whose group was forced: {}{also}",
-                forced.collect::<Vec<_>>().join(", ")
-            );
-        }
+        lines.extend(self.line_of_forced());
         let counts = &self.conversions;
         let parts = [
             (counts.repeated, "further ones of their user"),
@@ -191,30 +183,34 @@ impl Experiment {
         let parts = parts.iter().filter(|(count, _)| *count > 0);
         let parts = parts.map(|(count, why)| format!("{} {why}", grouped(*count)));
         let all = [format!("{} counted", counted(counts.counted, "conversion"))].into_iter().chain(parts);
-        let _ = writeln!(out, "  {}", all.collect::<Vec<_>>().join(", "));
+        lines.push(all.collect::<Vec<_>>().join(", "));
+        lines
+    }
+
+    fn line_of_forced(&self) -> Option<String> {
+        let forced = self.forced.iter().map(|forced| {
+            format!("{} into {} by {}", grouped(forced.users), shown(&forced.group), shown(&forced.reason))
+        });
+        let also = match self.also_forced {
+            0 => String::new(),
+            also => format!("; {} of them count all the same, as they were drawn", grouped(also)),
+        };
+        let forced = forced.collect::<Vec<_>>().join(", ");
+        let line = format!("{OPEN}left out{OPEN:#} users whose group was forced: {forced}{also}");
+        (!self.forced.is_empty()).then_some(line)
     }
 }
 
 impl Goal {
     fn write(&self, control: &str, is_trusted: bool, alpha: f64, out: &mut String) {
         let _ = writeln!(out, "  {BOLD}{}{BOLD:#}", shown(&self.name));
-        let confidence = percent(1.0 - alpha);
-        let mut table = Table::new(&["group", "users", "converted", "rate", &confidence]);
-        for rate in &self.rates {
-            let group = shown(&rate.group);
-            table.add(vec![
-                if rate.group == control { format!("{group} (control)") } else { group },
-                grouped(rate.users),
-                grouped(rate.conversions),
-                hundredths(rate.rate * 100.0),
-                format!("{:.2} to {:.2} %", rate.interval.low * 100.0, rate.interval.high * 100.0),
-            ]);
+        let mut table = Table::new(&Goal::rate_head(alpha).each_ref().map(String::as_str));
+        for row in self.rate_rows(control) {
+            table.add(row);
         }
         table.write("    ", out);
         if !self.comparisons.is_empty() {
-            let head =
-                ["against control", "pp", &confidence, "lift", &confidence, "p", "always valid pp", "p"];
-            let mut table = Table::new(&head);
+            let mut table = Table::new(&Goal::comparison_head(alpha).each_ref().map(String::as_str));
             for comparison in &self.comparisons {
                 table.add(comparison.cells());
             }
@@ -228,6 +224,31 @@ impl Goal {
             true => OPEN,
         };
         let _ = writeln!(out, "    {style}{}{style:#}", shown(&self.verdict));
+    }
+
+    pub(super) fn rate_head(alpha: f64) -> [String; 5] {
+        ["group", "users", "converted", "rate", &percent(1.0 - alpha)].map(str::to_owned)
+    }
+
+    pub(super) fn rate_rows(&self, control: &str) -> Vec<Vec<String>> {
+        let row = |rate: &Rate| {
+            let group = shown(&rate.group);
+            vec![
+                if rate.group == control { format!("{group} (control)") } else { group },
+                grouped(rate.users),
+                grouped(rate.conversions),
+                hundredths(rate.rate * 100.0),
+                format!("{:.2} to {:.2} %", rate.interval.low * 100.0, rate.interval.high * 100.0),
+            ]
+        };
+        self.rates.iter().map(row).collect()
+    }
+
+    pub(super) fn comparison_head(alpha: f64) -> [String; 8] {
+        let confidence = percent(1.0 - alpha);
+        let columns =
+            ["against control", "pp", &confidence, "lift", &confidence, "p", "always valid pp", "p"];
+        columns.map(str::to_owned)
     }
 }
 

@@ -1,8 +1,10 @@
 //! `graylane report` as people call it, and the statistics behind it.
 #![cfg(test)]
 
+mod follow;
 mod ground;
 mod join;
 mod mistakes;
+mod page;
 mod rows;
 mod statistics;

@@ -10,13 +10,13 @@ use crate::ground::{Ground, two_groups};
 
 #[derive(Deserialize)]
 struct Figures {
-    pairs: Vec<Pair>,
+    pairs: Vec<Compared>,
     shares: Vec<Shares>,
     holm: Vec<Family>,
 }
 
 #[derive(Deserialize)]
-struct Pair {
+struct Compared {
     pair: [u64; 4],
     alpha: f64,
     wilson: [f64; 2],
@@ -57,7 +57,9 @@ fn is_same(own: Interval, [low, high]: [f64; 2]) -> bool {
 fn rates_are_judged_as_scipy_and_statsmodels_judge_them() {
     let pairs = figures().pairs;
     assert_eq!(pairs.len(), 132);
-    for Pair { pair, alpha, wilson: rate, newcombe: difference, lift: ratio, p, detectable: found } in pairs {
+    for Compared { pair, alpha, wilson: rate, newcombe: difference, lift: ratio, p, detectable: found } in
+        pairs
+    {
         let [users, conversions, others, reached] = pair;
         let (control, arm) = (Arm { users, conversions }, Arm { users: others, conversions: reached });
         let told = format!("{pair:?} at {alpha}");
