@@ -25,6 +25,7 @@ pub mod statistics;
 mod store;
 mod summarize;
 mod summary;
+mod tally;
 mod text;
 mod verdict;
 
@@ -35,7 +36,6 @@ use anyhow::{Result, bail};
 pub use feed::Format;
 pub use follow::{Following, Stop};
 pub use intake::{Malformed, Rows};
-pub use join::Conversions;
 pub use mismatch::{Kind, Mismatch};
 pub use row::{Field, Names};
 pub use secret::IdKey;
@@ -43,14 +43,16 @@ pub use summarize::Asked;
 pub use summary::{
     Comparison, Crossover, Experiment, Forced, Goal, Peeked, Point, Rate, Report, SampleRatio, Share,
 };
-pub use verdict::{CROSSOVER, Trust, Verdict};
+pub use tally::Conversions;
+pub use verdict::{CROSSOVER, Verdict};
 
 use crate::simulate::{Side, Template};
 use assigner::Assigner;
 use feed::Feed;
 use intake::{Intake, Wanted};
-use join::{Clock, Join};
+use join::Join;
 use source::Source;
+use tally::Clock;
 
 /// What is to be reported of.
 #[derive(Debug)]

@@ -27,7 +27,8 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(all, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template(self.style);
+            let template = if all.is_some() { self.style } else { "{spinner} {bytes}" };
+            let style = ProgressStyle::with_template(template);
             style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
         });
         bar.set_position(done);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::plot;
 use super::summary::{Experiment, Goal, Report};
-use super::verdict::{Trust, Verdict};
+use super::verdict::Verdict;
 use crate::words::{counted, grouped, shown};
 
 const STYLE: &str = include_str!("page.css");
@@ -119,7 +119,8 @@ impl Experiment {
             self.revision,
             counted(users, "user")
         );
-        if let Trust::NotToBeBelieved(why) = &self.trust {
+        if !self.doubts.is_empty() {
+            let why = &self.doubts;
             let _ = writeln!(
                 out,
                 "<p class=\"verdict bad\">Not to be believed: {}</p>",
@@ -144,13 +145,10 @@ impl Experiment {
 
     fn add_goal(&self, goal: &Goal, alpha: f64, plots: &mut usize, out: &mut String) {
         let decided = |verdict: Verdict| matches!(verdict, Verdict::Better | Verdict::Worse);
-        let class = match &self.trust {
-            Trust::NotToBeBelieved(_) => "bad",
-            Trust::Good if goal.comparisons.iter().any(|comparison| decided(comparison.verdict)) => "good",
-            Trust::Good => "open",
-        };
+        let is_decided = goal.comparisons.iter().any(|comparison| decided(comparison.verdict));
+        let class = if is_decided { "good" } else { "open" };
         let _ = writeln!(out, "<h3>{}</h3>", escaped(&goal.name));
-        if class != "bad" {
+        if self.doubts.is_empty() {
             let _ = writeln!(out, "<p class=\"verdict {class}\">{}</p>", escaped(&goal.verdict));
         }
         let (rates, comparisons) = (Goal::rate_head(alpha), Goal::comparison_head(alpha));

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use graylane::decision::Reason;
 
 use super::intake::Intake;
-use super::join::{Clock, GroupTally, POINTS, Tally, VariantTally};
 use super::moment;
 use super::statistics::{Arm, always_valid, detectable, holm, lift, newcombe, wilson, z_test};
 use super::summary::{
     Comparison, Crossover, Experiment, Forced, Goal, Peeked, Point, Rate, Report, SampleRatio, Share,
 };
-use super::verdict::{self, Trust, Verdict};
+use super::tally::{Clock, GroupTally, POINTS, Tally, VariantTally};
+use super::verdict::{self, Verdict};
 use crate::chance::{self, Judgement, float};
 
 /// How a report is made.
@@ -37,7 +37,7 @@ pub(super) fn report(intake: &Intake<'_>, tally: Tally, clock: Clock, asked: &As
         .collect();
     experiments.sort_by(|one, other| (&one.name, one.revision).cmp(&(&other.name, other.revision)));
     Report {
-        good: experiments.iter().all(|experiment| experiment.trust == Trust::Good),
+        good: experiments.iter().all(|experiment| experiment.doubts.is_empty()),
         alpha: asked.alpha,
         planned_users: asked.planned,
         rows: intake.rows,
@@ -100,7 +100,7 @@ impl Summary<'_> {
             groups.contains(&control).then(|| control.clone()).into_iter().chain(others).collect();
         let sample_ratio = self.sample_ratio(&order, shares);
         let crossover = self.crossover();
-        let trust = Trust::of(&sample_ratio, &crossover);
+        let doubts = verdict::doubts(&sample_ratio, &crossover);
         let goals: BTreeSet<(&str, u16)> = self
             .counts
             .groups
@@ -108,14 +108,14 @@ impl Summary<'_> {
             .flat_map(|group| group.goals.keys())
             .map(|goal| (self.intake.ledger.goals.name(*goal), *goal))
             .collect();
-        let goals = goals.into_iter().map(|(name, goal)| self.goal(name, goal, &order, &trust)).collect();
+        let goals = goals.into_iter().map(|(name, goal)| self.goal(name, goal, &order, &doubts)).collect();
         Experiment {
             name,
             revision,
             from: self.counts.span.map(|(first, _)| moment::shown(first)),
             to: self.counts.span.map(|(_, last)| moment::shown(last)),
             control,
-            trust,
+            doubts,
             sample_ratio,
             crossover,
             forced: self.forced(),
@@ -196,7 +196,7 @@ impl Summary<'_> {
         forced.collect()
     }
 
-    fn goal(&self, name: &str, goal: u16, order: &[String], trust: &Trust) -> Goal {
+    fn goal(&self, name: &str, goal: u16, order: &[String], doubts: &[String]) -> Goal {
         let arm = |group: &String| {
             let tally = self.tally(group);
             let conversions =
@@ -228,12 +228,12 @@ impl Summary<'_> {
         }
         let control = order.first().map_or("", |control| control);
         let told = comparisons.iter().map(|comparison| verdict::words(comparison, control));
-        let verdict = match trust {
-            Trust::NotToBeBelieved(why) => format!("NOT TO BE BELIEVED: {}", why.join(", and ")),
-            Trust::Good if comparisons.is_empty() => {
-                "there is one group alone, and nothing to compare it with".to_owned()
-            }
-            Trust::Good => told.collect::<Vec<_>>().join("; "),
+        let verdict = if !doubts.is_empty() {
+            format!("NOT TO BE BELIEVED: {}", doubts.join(", and "))
+        } else if comparisons.is_empty() {
+            "there is one group alone, and nothing to compare it with".to_owned()
+        } else {
+            told.collect::<Vec<_>>().join("; ")
         };
         Goal { name: name.to_owned(), rates: rates.collect(), comparisons, verdict }
     }

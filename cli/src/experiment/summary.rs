@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::intake::{Malformed, Rows};
-use super::join::Conversions;
 use super::mismatch::Mismatch;
 use super::statistics::Interval;
-use super::verdict::{Trust, Verdict};
+use super::tally::Conversions;
+use super::verdict::Verdict;
 use crate::chance::Judgement;
 
 /// What exposures and conversions say of experiments.
@@ -51,8 +51,8 @@ pub struct Experiment {
     pub to: Option<String>,
     /// The group that the others are held against.
     pub control: String,
-    /// Whether the result may be believed.
-    pub trust: Trust,
+    /// Why the result must not be believed; nothing where it may.
+    pub doubts: Vec<String>,
     /// Unique users by group beside the shares that they should have.
     pub sample_ratio: SampleRatio,
     /// Users who were seen in several groups, and are left out.

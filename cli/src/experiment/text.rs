@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::statistics::Interval;
 use super::summary::{Comparison, Experiment, Goal, Rate, Report};
-use super::verdict::{CROSSOVER, Trust, Verdict};
+use super::verdict::{CROSSOVER, Verdict};
 use crate::chance::probability;
 use crate::table::Table;
 use crate::words::{counted, grouped, shown};
@@ -129,14 +129,14 @@ impl Experiment {
             counted(users, "user")
         );
         self.write_sizes(out);
-        if let Trust::NotToBeBelieved(why) = &self.trust {
-            let _ = writeln!(out, "  {BAD}NOT TO BE BELIEVED{BAD:#}: {}", why.join(", and "));
+        if !self.doubts.is_empty() {
+            let _ = writeln!(out, "  {BAD}NOT TO BE BELIEVED{BAD:#}: {}", self.doubts.join(", and "));
         }
         if self.goals.is_empty() {
             let _ = writeln!(out, "  {OPEN}no conversions{OPEN:#}");
         }
         for goal in &self.goals {
-            goal.write(&self.control, self.trust == Trust::Good, alpha, out);
+            goal.write(&self.control, self.doubts.is_empty(), alpha, out);
         }
     }
 

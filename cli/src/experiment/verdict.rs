@@ -12,28 +12,16 @@ pub const CROSSOVER: f64 = 0.01;
 /// Before there are so many of them, nothing is said.
 pub(super) const CROSSOVERS: u64 = 8;
 
-/// Whether a result may be believed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Trust {
-    /// Nothing speaks against it.
-    Good,
-    /// It must not be, and why.
-    NotToBeBelieved(Vec<String>),
-}
-
-impl Trust {
-    /// Judges sizes of groups, and users in several of them.
-    pub(super) fn of(ratio: &SampleRatio, crossover: &Crossover) -> Self {
-        let mut why = Vec::new();
-        if ratio.judgement.verdict == chance::Verdict::NotAsExpected {
-            why.push("the groups are not as large as they should be".to_owned());
-        }
-        if crossover.alarm {
-            why.push(format!("{:.2} % of the users were seen in several groups", crossover.percent));
-        }
-        if why.is_empty() { Trust::Good } else { Trust::NotToBeBelieved(why) }
+/// Why a result must not be believed, by the sizes of its groups and the users in several of them.
+pub(super) fn doubts(ratio: &SampleRatio, crossover: &Crossover) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if ratio.judgement.verdict == chance::Verdict::NotAsExpected {
+        doubts.push("the groups are not as large as they should be".to_owned());
     }
+    if crossover.alarm {
+        doubts.push(format!("{:.2} % of the users were seen in several groups", crossover.percent));
+    }
+    doubts
 }
 
 /// What a comparison comes to.

@@ -69,6 +69,7 @@ fn whoever_was_seen_in_two_groups_is_left_out_and_too_many_are_an_alarm() {
             (ran.code, experiment["crossover"]["alarm"].as_bool()),
             (Some(i32::from(!is_good)), Some(!is_good))
         );
+        assert_eq!(experiment["doubts"].as_array().map(Vec::len), Some(usize::from(!is_good)));
         let verdict = experiment["goals"][0]["verdict"].as_str().expect("text");
         assert_eq!(
             verdict.starts_with("NOT TO BE BELIEVED: 1.10 % of the users were seen in several"),
