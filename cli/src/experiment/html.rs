@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::plot;
 use super::summary::{Experiment, Goal, Report};
-use super::verdict::Verdict;
+use super::verdict::ALONE;
 use crate::words::{counted, grouped, shown};
 
 const STYLE: &str = include_str!("page.css");
@@ -144,12 +144,13 @@ impl Experiment {
     }
 
     fn add_goal(&self, goal: &Goal, alpha: f64, plots: &mut usize, out: &mut String) {
-        let decided = |verdict: Verdict| matches!(verdict, Verdict::Better | Verdict::Worse);
-        let is_decided = goal.comparisons.iter().any(|comparison| decided(comparison.verdict));
-        let class = if is_decided { "good" } else { "open" };
         let _ = writeln!(out, "<h3>{}</h3>", escaped(&goal.name));
-        if self.doubts.is_empty() {
-            let _ = writeln!(out, "<p class=\"verdict {class}\">{}</p>", escaped(&goal.verdict));
+        for comparison in goal.comparisons.iter().filter(|comparison| !comparison.says.is_empty()) {
+            let class = if comparison.verdict.is_decided() { "good" } else { "open" };
+            let _ = writeln!(out, "<p class=\"verdict {class}\">{}</p>", escaped(&comparison.says));
+        }
+        if goal.comparisons.is_empty() {
+            let _ = writeln!(out, "<p class=\"verdict open\">{ALONE}</p>");
         }
         let (rates, comparisons) = (Goal::rate_head(alpha), Goal::comparison_head(alpha));
         add_table(&rates.each_ref().map(String::as_str), goal.rate_rows(&self.control), out);

@@ -8,7 +8,7 @@ use super::summary::{Comparison, Goal};
 
 const WIDTH: f64 = 680.0;
 /// What labels stand in, to the left.
-const LEFT: f64 = 110.0;
+const LEFT: f64 = 140.0;
 const RIGHT: f64 = 16.0;
 /// What the numbers of an axis stand in, below.
 const BELOW: f64 = 26.0;
@@ -68,7 +68,7 @@ pub(super) fn rates(goal: &Goal, control: &str, out: &mut String) {
     let rows = f64::from(u32::try_from(goal.rates.len()).unwrap_or(u32::MAX));
     let bottom = ABOVE + ROW * rows;
     begin(bottom + BELOW, &format!("rate of each group for {}", goal.name), out);
-    let (ticks, decimals) = scale.ticks(6.0);
+    let (ticks, decimals) = scale.ticks(9.0);
     for tick in ticks {
         let x = scale.at(tick);
         let _ = write!(
@@ -114,7 +114,7 @@ pub(super) fn series(comparison: &Comparison, number: usize, out: &mut String) {
         &format!("difference of {} from the control over time", comparison.group),
         out,
     );
-    let (ticks, decimals) = y.ticks(5.0);
+    let (ticks, decimals) = y.ticks(7.0);
     for tick in ticks {
         let at = y.at(tick);
         let class = if tick == 0.0 { "zero" } else { "grid" };

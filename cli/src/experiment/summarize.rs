@@ -223,17 +223,19 @@ impl Summary<'_> {
                 .collect();
         }
         correct(&mut comparisons);
+        let control = order.first().map_or("", |control| control);
         for comparison in &mut comparisons {
             comparison.verdict = Verdict::of(comparison, self.asked.alpha);
+            if doubts.is_empty() {
+                comparison.says = verdict::words(comparison, control);
+            }
         }
-        let control = order.first().map_or("", |control| control);
-        let told = comparisons.iter().map(|comparison| verdict::words(comparison, control));
         let verdict = if !doubts.is_empty() {
             format!("NOT TO BE BELIEVED: {}", doubts.join(", and "))
         } else if comparisons.is_empty() {
-            "there is one group alone, and nothing to compare it with".to_owned()
+            verdict::ALONE.to_owned()
         } else {
-            told.collect::<Vec<_>>().join("; ")
+            comparisons.iter().map(|comparison| comparison.says.as_str()).collect::<Vec<_>>().join("; ")
         };
         Goal { name: name.to_owned(), rates: rates.collect(), comparisons, verdict }
     }
@@ -245,6 +247,7 @@ impl Summary<'_> {
         Comparison {
             group: group.to_owned(),
             verdict: Verdict::TooFew,
+            says: String::new(),
             difference: arm.rate() - control.rate(),
             interval: newcombe(control, arm, alpha),
             lift: lift.map(|(lift, _)| lift),

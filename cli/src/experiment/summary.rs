@@ -157,6 +157,8 @@ pub struct Comparison {
     pub group: String,
     /// What it comes to.
     pub verdict: Verdict,
+    /// The same in words; empty where the result must not be believed.
+    pub says: String,
     /// Its rate less that of the control.
     pub difference: f64,
     /// The interval of the difference, by Newcombe.

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::statistics::Interval;
 use super::summary::{Comparison, Experiment, Goal, Rate, Report};
-use super::verdict::{CROSSOVER, Verdict};
+use super::verdict::{ALONE, CROSSOVER};
 use crate::chance::probability;
 use crate::table::Table;
 use crate::words::{counted, grouped, shown};
@@ -136,7 +136,7 @@ impl Experiment {
             let _ = writeln!(out, "  {OPEN}no conversions{OPEN:#}");
         }
         for goal in &self.goals {
-            goal.write(&self.control, self.doubts.is_empty(), alpha, out);
+            goal.write(&self.control, alpha, out);
         }
     }
 
@@ -202,7 +202,7 @@ impl Experiment {
 }
 
 impl Goal {
-    fn write(&self, control: &str, is_trusted: bool, alpha: f64, out: &mut String) {
+    fn write(&self, control: &str, alpha: f64, out: &mut String) {
         let _ = writeln!(out, "  {BOLD}{}{BOLD:#}", shown(&self.name));
         let mut table = Table::new(&Goal::rate_head(alpha).each_ref().map(String::as_str));
         for row in self.rate_rows(control) {
@@ -216,14 +216,13 @@ impl Goal {
             }
             table.write("    ", out);
         }
-        let decided =
-            |comparison: &Comparison| matches!(comparison.verdict, Verdict::Better | Verdict::Worse);
-        let style = match is_trusted {
-            false => BAD,
-            true if self.comparisons.iter().any(decided) => GOOD,
-            true => OPEN,
-        };
-        let _ = writeln!(out, "    {style}{}{style:#}", shown(&self.verdict));
+        for comparison in self.comparisons.iter().filter(|comparison| !comparison.says.is_empty()) {
+            let style = if comparison.verdict.is_decided() { GOOD } else { OPEN };
+            let _ = writeln!(out, "    {style}{}{style:#}", shown(&comparison.says));
+        }
+        if self.comparisons.is_empty() {
+            let _ = writeln!(out, "    {OPEN}{ALONE}{OPEN:#}");
+        }
     }
 
     pub(super) fn rate_head(alpha: f64) -> [String; 5] {

@@ -12,6 +12,9 @@ pub const CROSSOVER: f64 = 0.01;
 /// Before there are so many of them, nothing is said.
 pub(super) const CROSSOVERS: u64 = 8;
 
+/// What is said of a single group.
+pub(super) const ALONE: &str = "there is one group alone, and nothing to compare it with";
+
 /// Why a result must not be believed, by the sizes of its groups and the users in several of them.
 pub(super) fn doubts(ratio: &SampleRatio, crossover: &Crossover) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -65,6 +68,13 @@ impl Verdict {
             }
             Some(_) => Verdict::Open,
         }
+    }
+}
+
+impl Verdict {
+    /// Whether it is a difference, however often it was looked at.
+    pub(super) fn is_decided(self) -> bool {
+        matches!(self, Verdict::Better | Verdict::Worse)
     }
 }
 
