@@ -9,9 +9,9 @@ use graylane::plan::Plan;
 use graylane::policy::{Policy, Trust};
 use graylane_cli::check::{Checked, Good, check};
 use graylane_cli::document::{self, Form};
+use graylane_cli::findings::File;
 use graylane_cli::keys::{self, Keys};
 use graylane_cli::manifests::Manifests;
-use graylane_cli::report::File;
 use serde_json::Value;
 
 use crate::output;

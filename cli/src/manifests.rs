@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::check::{self, Finding, Report, Severity};
 use crate::document::{self, Fault, Form};
-use crate::report;
+use crate::findings;
 
 /// Files of objects.
 #[derive(Debug, Default)]
@@ -212,7 +212,7 @@ impl Manifests {
     /// What was found, each with its line, file by file; it is coloured.
     pub fn text(&self) -> String {
         let with_findings = self.sources.iter().filter(|source| !source.report.findings.is_empty());
-        let text = |Source { name, text, report }: &Source| report::File { name, text, report }.findings();
+        let text = |Source { name, text, report }: &Source| findings::File { name, text, report }.findings();
         with_findings.map(text).collect()
     }
 }

@@ -9,7 +9,7 @@ use graylane_cli::against::{Comparison, Side, compare};
 use graylane_cli::check::{Checked, Good, Report, check as checked};
 use graylane_cli::clock;
 use graylane_cli::document::{self, Form};
-use graylane_cli::report::{File, Rows};
+use graylane_cli::findings::{File, Rows};
 
 use crate::{Outcome, input, output};
 

@@ -10,7 +10,7 @@ use graylane_document::{Content, Envelope, Keyring};
 use super::{Draft, Held, Piece, key_of};
 use crate::check::{Report, check};
 use crate::document::{self, Form};
-use crate::report::File;
+use crate::findings::File;
 use crate::sealing::{self, Around, Head, Shape, findings, member};
 
 /// A text that is published: a file, or what stands below a key elsewhere.

@@ -9,11 +9,11 @@ use graylane::policy::Policy;
 use graylane_cli::check::{Checked, Good, Severity, check};
 use graylane_cli::document::Form;
 use graylane_cli::facts;
+use graylane_cli::findings::File;
 use graylane_cli::import::ingress_nginx::PREFIX;
 use graylane_cli::ingress_nginx::{Facts, Options, Rendered, Service, render};
 use graylane_cli::place::{Existing, place};
 use graylane_cli::render::yaml;
-use graylane_cli::report::File;
 use graylane_cli::words::shown;
 
 use super::is_another_file;

@@ -8,11 +8,11 @@ use graylane::plan::Plan;
 use graylane_cli::check::Severity;
 use graylane_cli::document::Form;
 use graylane_cli::facts::{self, Mesh, Needs};
+use graylane_cli::findings::File;
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Object;
 use graylane_cli::place::{Existing, place};
 use graylane_cli::render::{self, Extension, Rendered, Source, gateway_api, istio, kubernetes};
-use graylane_cli::report::File;
 use graylane_cli::words::shown;
 use serde_json::Value;
 
