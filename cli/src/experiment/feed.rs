@@ -60,7 +60,7 @@ impl Feed {
             return Ok(());
         }
         let is_blank = line.trim_ascii().is_empty();
-        if is_blank && !self.table.is_within {
+        if is_blank && self.table.within.is_none() {
             return Ok(());
         }
         let format = match self.format {
@@ -87,6 +87,13 @@ impl Feed {
         }
     }
 
+    /// The file has ended: a row must not be within its quotes.
+    pub(super) fn end(&mut self, intake: &mut Intake<'_>) {
+        if let Some(place) = self.table.within.take() {
+            self.table.drop_row(place, intake);
+        }
+    }
+
     fn sniff(&self, line: &[u8], intake: &Intake<'_>) -> Format {
         let names = std::str::from_utf8(line).unwrap_or_default();
         let is_name = |cell: &str| intake.wanted.names.field(cell.trim().trim_matches('"')).is_some();
@@ -109,15 +116,22 @@ struct Table {
     ends: Vec<usize>,
     /// How much of both is filled by the lines so far of a row that has not ended.
     filled: (usize, usize),
-    is_within: bool,
+    /// Where a row begins that has not ended.
+    within: Option<Place>,
 }
 
 impl Table {
     /// Takes a line; a row may have several.
     fn line(&mut self, line: &[u8], roles: Roles, place: Place, intake: &mut Intake<'_>) -> Result<()> {
         if !self.read(line) {
+            let begun = *self.within.get_or_insert(place);
+            // A quote that is never closed must not take the rest of the file.
+            if self.filled.0 > LONGEST {
+                self.drop_row(begun, intake);
+            }
             return Ok(());
         }
+        self.within = None;
         let (_, cells) = std::mem::take(&mut self.filled);
         let mut start = 0;
         let ends = self.ends.iter().take(cells);
@@ -172,24 +186,25 @@ impl Table {
                 rest = rest.get(read..).unwrap_or_default();
                 self.filled = (cells + wrote, ends + ended);
                 match result {
-                    ReadRecordResult::Record => {
-                        self.is_within = false;
-                        return true;
-                    }
+                    ReadRecordResult::Record => return true,
                     ReadRecordResult::OutputFull => self.cells.resize(self.cells.len() * 2 + 256, 0),
                     ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2 + 16, 0),
                     ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
                 }
             }
         }
-        self.is_within = true;
-        // A quote that is never closed must not take the rest of the file.
-        if self.filled.0 > LONGEST {
-            self.reader = None;
-            self.filled = (0, 0);
-            self.is_within = false;
-        }
         false
+    }
+
+    /// Gives up a row that does not end, and begins anew with the next line.
+    fn drop_row(&mut self, begun: Place, intake: &mut Intake<'_>) {
+        if let Some(reader) = &mut self.reader {
+            reader.reset();
+        }
+        self.filled = (0, 0);
+        self.within = None;
+        intake.rows.read += 1;
+        intake.add_malformed(begun, "a quote is not closed".to_owned());
     }
 }
 

@@ -125,6 +125,7 @@ fn take(news: &Receiver<News>, until: Instant, tails: &mut [Tail], intake: &mut 
             if let Some(tail) = tails.iter_mut().find(|tail| tail.source.is_standard()) {
                 if piece.is_empty() {
                     tail.end_line(intake)?;
+                    tail.feed.end(intake);
                     tail.has_ended = true;
                 } else {
                     tail.push(&piece, intake)?;
@@ -224,6 +225,7 @@ impl Tail {
         // What was written between the last look and the renaming.
         self.read_on(intake)?;
         self.end_line(intake)?;
+        self.feed.end(intake);
         self.feed.begin();
         self.open = Some(
             File::open(&self.source.path).with_context(|| format!("cannot read {}", self.source.name()))?,

@@ -109,6 +109,7 @@ pub(super) fn read(
             watch(count.load(Ordering::Relaxed), intake.rows.read);
         }
     }
+    feed.end(intake);
     watch(count.load(Ordering::Relaxed), intake.rows.read);
     Ok(())
 }

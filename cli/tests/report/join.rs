@@ -186,6 +186,17 @@ fn what_clients_say_is_held_against_the_exposure_and_the_policy() {
 }
 
 #[test]
+fn shares_are_not_expected_of_a_revision_that_the_policy_does_not_have() {
+    let (exposed, converted) = two_groups([(100, 10), (300, 10)]);
+    let ground = Ground::new().with("e", exposed).with("c", converted).with("policy.yaml", POLICY);
+    let report = ground.report(&["--policy", "policy.yaml"]);
+    let ratio = &report["experiments"][0]["sampleRatio"];
+    assert_eq!((&ratio["judgement"]["verdict"], &report["good"]), (&json!("unknown"), &json!(true)));
+    assert_eq!(ratio["expectedBy"], "policy.yaml knows revision 2 alone");
+    assert_eq!(report["mismatches"], json!([]));
+}
+
+#[test]
 fn a_policy_that_deals_the_users_contradicts_nobody() {
     let simulated = r#"{"id": "u%ID%", "exposure": "button;group=%G%;rev=2;reason=split;id=u%ID%"}"#;
     // What the engine says of these users, by the report itself: first all in A, then each where it belongs.

@@ -60,6 +60,19 @@ fn what_cannot_be_carried_out_is_told_at_once() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_takes_no_other_row_unseen() {
+    let long = format!("2,\"{}\n1,buy\n", "x\n".repeat(1 << 20));
+    for (rows, why) in
+        [("1,buy\n2,\"open\n3,buy\n", "c:3: a quote is not closed"), (&long, "c:2: a quote is not closed")]
+    {
+        let ground = Ground::new().with("e", exposures([("A", 1, 1)])).with("c", format!("id,event\n{rows}"));
+        let ran = ground.run(&["--exposures", "e", "--conversions", "c"]);
+        assert_eq!(ran.code, Some(3), "{}", ran.told);
+        assert!(ran.out.contains(why) && ran.out.contains("1 conversion counted"), "{}", ran.out);
+    }
+}
+
+#[test]
 fn rows_that_cannot_be_read_are_told_with_their_place_and_the_rest_is_reported() {
     let mut exposed = b"\
 {\"experiment\": \"button\", \"group\": \"A\", \"id\": 1}
