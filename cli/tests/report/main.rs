@@ -4,6 +4,7 @@
 mod follow;
 mod ground;
 mod join;
+mod loop_closed;
 mod mistakes;
 mod page;
 mod rows;
