@@ -85,7 +85,7 @@ impl Lane {
 struct Lanes {
     /// The first is for all lanes that have no series of their own.
     lanes: Vec<Lane>,
-    /// Where those of a lane stand, by [`line`].
+    /// Where those of a lane stand, by [`line()`].
     places: BTreeMap<Vec<u8>, u32>,
 }
 
@@ -96,7 +96,7 @@ thread_local! {
     static LANES: RefCell<Lanes> = RefCell::default();
 }
 
-/// Under which key all VMs share which lanes have series, a [`line`] each: a VM begins anew with each configuration, and what the
+/// Under which key all VMs share which lanes have series, a [`line()`] each: a VM begins anew with each configuration, and what the
 /// host counts does not.
 const COUNTED: &str = "graylane.counted_lanes";
 
@@ -110,14 +110,14 @@ fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
 }
 
 /// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come.
-fn counted<'s>(segments: impl Iterator<Item = &'s Segment> + Clone, most: usize) -> BTreeSet<Vec<u8>> {
+fn counted<'s, I: Iterator<Item = &'s Segment>>(segments: impl Fn() -> I, most: usize) -> BTreeSet<Vec<u8>> {
     let set = |text: &[u8]| -> BTreeSet<Vec<u8>> {
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(<[u8]>::to_vec).collect()
     };
     let counted = host::change_shared(COUNTED, |text| {
         let (mut known, mut new, mut buffer) = (set(text), text.to_vec(), Vec::new());
-        let all = segments.clone().flat_map(|segment| lanes(segment).map(move |(_, lane)| (segment, lane)));
+        let all = segments().flat_map(|segment| lanes(segment).map(move |(_, lane)| (segment, lane)));
         for (segment, lane) in all {
             if known.len() >= most {
                 break;
@@ -135,15 +135,15 @@ fn counted<'s>(segments: impl Iterator<Item = &'s Segment> + Clone, most: usize)
 
 impl Lanes {
     /// Where the series of a lane stand, which are named where they are not.
-    fn place(&mut self, segment: &Segment, lane: &[u8], line: &[u8], grpc: bool) -> u32 {
-        let at = self.places.get(line).copied().unwrap_or_else(|| {
+    fn place(&mut self, segment: &Segment, lane: &[u8], key: &[u8], grpc: bool) -> u32 {
+        let at = self.places.get(key).copied().unwrap_or_else(|| {
             self.lanes.push(Lane::default());
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
             place.define(Series::of(segment, grpc), segment.name(), lane);
         }
-        self.places.insert(line.to_vec(), at);
+        self.places.insert(key.to_vec(), at);
         at
     }
 
@@ -218,7 +218,7 @@ impl Telemetry {
         table.releases.resize_with(plan.len(), Box::default);
         let is_new = |position: &u32| before.is_none_or(|before| since.has_changed(*position, before));
         let positions = || (0..).zip(0..plan.len()).map(|(position, _)| position).filter(is_new);
-        let counted = counted(positions().filter_map(|position| plan.release(position)), self.most);
+        let counted = counted(|| positions().filter_map(|position| plan.release(position)), self.most);
         let mut buffer = Vec::new();
         LANES.with_borrow_mut(|all| {
             all.define_overflow(self.grpc);
