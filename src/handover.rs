@@ -93,7 +93,11 @@ pub fn read(bytes: &[u8], configuration: &[u8]) -> Option<Loaded> {
     let mut loaded = load_frame(frame)?;
     let plan = loaded.plan.as_mut().ok()?;
     plan.index = Index::read(&mut rest);
-    plan.segments = read_blocks(rest, head.releases as usize).collect();
+    let releases = head.releases as usize;
+    if releases > rest.len() / u32::SIZE {
+        return None;
+    }
+    plan.segments = read_blocks(rest, releases).collect();
     Some(loaded)
 }
 
@@ -200,6 +204,9 @@ mod tests {
             other[at] ^= 1;
             assert!(!is_taken(&other), "byte {at}");
         }
+        let mut endless = good.clone();
+        endless[layout + 12..layout + 16].fill(0xff);
+        assert!(!is_taken(&endless), "more releases than there are bytes");
         for length in (0..good.len()).step_by(1009) {
             // Without its end it may be a plan, in which releases are missing; it is never a fault.
             let _ = read(&good[..length], configuration.as_bytes());

@@ -6,7 +6,7 @@ use graylane_testbed::{Bootstrap, Envoy, Error, PluginFile, Result, block_on};
 use serde_json::json;
 
 const RELEASES: usize = 10_000;
-const UPDATES: u64 = 9;
+const UPDATES: u64 = 5;
 /// What was promised. Other figures are printed.
 const MOST_MICROS: u64 = 120_000;
 
