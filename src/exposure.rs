@@ -18,7 +18,7 @@ const HASH: usize = 16;
 
 /// Events that were told lately.
 ///
-/// A table of fixed size, in which an event has four places; where all are taken, the one that came first goes. So an event may
+/// A table of fixed size, in which an event has 16 places; where all are taken, the one that came first goes. So an event may
 /// be told twice within its window, and readers have to count ids. One is not told for the sake of another if both have the same 64-bit
 /// hash: with all places taken, one event in 10^15.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct Place {
 /// How many events are remembered: 256 KB.
 const PLACES: usize = 1 << 14;
 /// Among so many places an event has its own.
-const WAYS: usize = 4;
+const WAYS: usize = 16;
 
 impl Default for Told {
     fn default() -> Self {

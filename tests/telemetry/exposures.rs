@@ -14,15 +14,14 @@ use crate::{HOST, SOON};
 /// Where a bootstrap has its access logs.
 const LOGS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
 
-/// A bootstrap whose exposures are logged to a file.
-fn bootstrap(log: &Path) -> Result<Bootstrap> {
-    let mut bootstrap = Bootstrap::load("lane-header")?;
+/// Has exposures logged to a file.
+pub(crate) fn log_to(log: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
     let snippet = Bootstrap::read(&root().join("envoy/exposures.yaml"))?;
     let mut exposures = snippet.document()["access_log"][0].clone();
     exposures["typed_config"]["path"] = log.display().to_string().into();
     let logs = bootstrap.document_mut().pointer_mut(LOGS).and_then(Value::as_array_mut);
     logs.context("no access log")?.push(exposures);
-    Ok(bootstrap)
+    Ok(())
 }
 
 fn plugin() -> Result<PluginFile> {
@@ -45,7 +44,8 @@ fn each_user_is_logged_once_a_worker_with_the_group_that_the_client_was_told() -
         let (a, b) = (Upstream::start("A").await?, Upstream::start("B").await?);
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("exposures.log");
-        let mut bootstrap = bootstrap(&log)?;
+        let mut bootstrap = Bootstrap::load("lane-header")?;
+        log_to(&log, &mut bootstrap)?;
         bootstrap.endpoint("A", a.address())?.endpoint("B", b.address())?;
         let envoy = Envoy::on(bootstrap).plugin(plugin()?).concurrency(2).start().await?;
         let user = |number: u64| format!("u-{}", number % USERS);
@@ -68,13 +68,9 @@ fn each_user_is_logged_once_a_worker_with_the_group_that_the_client_was_told() -
             .await;
         assert!(tally.is_clean(), "{tally}");
         let clients = clients.into_inner().unwrap();
-        let events = async || -> Result<Vec<Value>> {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
-        };
         // Envoy holds lines back for a while.
         let events = eventually("all users in the log", SOON, async || {
-            let events = events().await.unwrap_or_default();
+            let events = read(&log);
             let met: BTreeMap<_, _> = events.iter().filter_map(met).collect();
             Ok((met.len() >= clients.len()).then_some(events))
         })
@@ -88,8 +84,14 @@ fn each_user_is_logged_once_a_worker_with_the_group_that_the_client_was_told() -
     })
 }
 
+/// The events of a log; a line that is not whole yet is none.
+pub(crate) fn read(log: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Of an event: the user, whether it was forced, and what the client was told.
-fn met(event: &Value) -> Option<((String, bool), String)> {
+pub(crate) fn met(event: &Value) -> Option<((String, bool), String)> {
     let text = event["exposure"].as_str()?;
     let (told, rest) = text.split_once(";reason=")?;
     let (reason, id) = rest.split_once(";id=")?;
