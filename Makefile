@@ -23,7 +23,7 @@ setup: ## find or bring what is needed: the wasm target, wasm-opt, Envoy
 	@setup/wasm-opt.sh
 	@setup/envoy.sh
 
-module: setup ## build target/graylane.wasm and target/noop.wasm alone
+module: setup ## build the modules alone: graylane.wasm, graylane-telemetry.wasm, graylane-watch.wasm, noop.wasm
 	@setup/module.sh
 
 image: ## put target/graylane.wasm into OCI images: target/image, a layout that any registry tool can push

@@ -2,10 +2,10 @@
 # Builds the modules twice, from two copies of the tree in folders of different names and depths and under different
 # cargo homes, and compares them byte by byte; and so the images that they are put into.
 #
-#   setup/reproducible.sh [noop] [graylane]      both when none is named
+#   setup/reproducible.sh [noop] [graylane] [graylane-telemetry]      all when none is named
 . "$(dirname "$0")/shell.sh"
 
-[ $# -gt 0 ] || set -- noop graylane
+[ $# -gt 0 ] || set -- noop graylane graylane-telemetry
 cargo build --quiet -p graylane-pack -p graylane-image
 export GRAYLANE_PACK=$CARGO_TARGET_DIR/debug/graylane-pack GRAYLANE_IMAGE=$CARGO_TARGET_DIR/debug/graylane-image
 work=$(mktemp -d)
