@@ -115,9 +115,12 @@ pub struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Whether the request is a gRPC call, by its `content-type`.
+    /// Whether the request is a gRPC call, by its `content-type`: `application/grpc`, alone or with a suffix or parameters. Calls of
+    /// gRPC-Web are none: their status is in the body.
     pub fn is_grpc(&self) -> bool {
-        self.facts.header(headers::CONTENT_TYPE).is_some_and(|value| value.starts_with(headers::GRPC))
+        let value =
+            self.facts.header(headers::CONTENT_TYPE).and_then(|value| value.strip_prefix(headers::GRPC));
+        value.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
     }
 
     /// Whether a release that is on governs the request.
@@ -426,6 +429,23 @@ mod tests {
         let entry = decide(plan, Trust::Mesh, &request).entries[0];
         let name = plan.segments[0].lane_name(entry.served.unwrap());
         (String::from_utf8_lossy(name).into_owned(), entry.reason)
+    }
+
+    #[test]
+    fn a_grpc_call_is_known_by_its_content_type_and_grpc_web_is_none() {
+        let plan = Plan::default();
+        for (value, is_grpc) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;charset=utf-8", true),
+            ("application/grpc-web", false),
+            ("application/grpc-web-text+proto", false),
+            ("application/json", false),
+        ] {
+            let headers = [("content-type", value)].into_iter().collect();
+            let request = Given { headers, ..Given::default() };
+            assert_eq!(decide(&plan, Trust::Mesh, &request).is_grpc(), is_grpc, "{value}");
+        }
     }
 
     fn named(lane: &str, reason: Reason) -> (String, Reason) {

@@ -96,8 +96,8 @@ thread_local! {
     static LANES: RefCell<Lanes> = RefCell::default();
 }
 
-/// Under which key all VMs share which lanes have series, a [`line()`] each: a VM begins anew with each configuration, and what the
-/// host counts does not.
+/// Under which key all VMs share which lanes have series, a [`line()`] each: a VM that comes later, as the one in which Envoy tries a
+/// configuration, knows nothing of those before, and what the host counts does not go.
 const COUNTED: &str = "graylane.counted_lanes";
 
 /// A lane of a release as one line, in the place of what `out` has; neither name has a space or ends a line.
@@ -218,6 +218,9 @@ impl Telemetry {
         table.releases.resize_with(plan.len(), Box::default);
         let is_new = |position: &u32| before.is_none_or(|before| since.has_changed(*position, before));
         let positions = || (0..).zip(0..plan.len()).map(|(position, _)| position).filter(is_new);
+        if positions().next().is_none() {
+            return;
+        }
         let counted = counted(|| positions().filter_map(|position| plan.release(position)), self.most);
         let mut buffer = Vec::new();
         LANES.with_borrow_mut(|all| {

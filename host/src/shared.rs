@@ -16,18 +16,21 @@ pub fn share(key: &str, value: &[u8]) {
 /// As often somebody else may come before a change.
 const TRIES: usize = 8;
 
-/// Changes what stands under a key, unless `change` has nothing for what it finds there; whoever comes before is not lost. What
-/// stands there in the end.
+/// Changes what stands under a key, unless `change` has nothing for what it finds there. What stands there in the end.
+///
+/// Whoever comes before is not lost, once something stands there: what is nothing yet has no version to compare, so nothing is put there
+/// first, and of two who do that at once the later may undo the earlier.
 pub fn change_shared(key: &str, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
     let mut found = Vec::new();
     for _ in 0..TRIES {
         let Ok((value, version)) = hostcalls::get_shared_data(key) else { break };
         found = value.unwrap_or_default();
+        if version.is_none() {
+            share(key, b"");
+            continue;
+        }
         let Some(new) = change(&found) else { break };
-        // Without a version the first one to come would be overwritten: there has to be something first.
-        let new = if version.is_some() { new } else { Vec::new() };
-        let is_put = hostcalls::set_shared_data(key, Some(&new), version).is_ok();
-        if is_put && version.is_some() {
+        if hostcalls::set_shared_data(key, Some(&new), version).is_ok() {
             return new;
         }
     }
