@@ -14,7 +14,7 @@ use crate::headers;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
 use crate::limits;
-use crate::plan::{Allow, Head, Plan, Rule, Segment};
+use crate::plan::{Allow, Head, Mode, Plan, Rule, Segment};
 use crate::policy::{Follow, IdSource, Trust};
 use crate::request::Request;
 use crate::settings::{Settings, Staleness};
@@ -101,6 +101,14 @@ pub struct Entry {
     pub bucket: Option<u32>,
     /// Why the request is no part of the experiment; such a request has the default lane, and no group.
     pub outside: Option<Outside>,
+}
+
+impl Entry {
+    /// Whether the request is part of the experiment that its release is: an AB test, which does not leave it out and whose source is
+    /// heard.
+    pub(crate) fn is_part(&self, release: &Segment) -> bool {
+        release.mode() == Mode::Ab && self.outside.is_none() && self.reason != Reason::Stale
+    }
 }
 
 /// What was decided for a request: one entry for each release that governs it.

@@ -217,9 +217,7 @@ impl<'a> Writer<'a, '_> {
     /// before set are kept; where it set the same one it has told the client already.
     fn groups(&self, effects: &mut Effects<'a>) {
         let facts = &self.decision.facts;
-        let is_in = |entry: &Entry| entry.outside.is_none() && entry.reason != Reason::Stale;
-        let experiments =
-            self.chosen().filter(|(segment, entry, _)| segment.mode() == Mode::Ab && is_in(entry));
+        let experiments = self.chosen().filter(|(segment, entry, _)| entry.is_part(segment));
         let own = experiments.map(|(segment, entry, _)| {
             (segment, segment.lane_name(entry.assigned.unwrap_or(segment.head().base)))
         });
@@ -366,7 +364,7 @@ fn set_cookie(response: &mut Vec<Edit<'_>>, cookie: Cookie<&[u8]>, value: &[u8])
 }
 
 /// Appends an element to a comma-separated list.
-fn extend_list(list: &mut Vec<u8>, element: &[&[u8]]) {
+pub(crate) fn extend_list(list: &mut Vec<u8>, element: &[&[u8]]) {
     if !list.is_empty() {
         list.extend_from_slice(b", ");
     }

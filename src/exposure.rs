@@ -9,9 +9,10 @@ use std::io::Write;
 use hmac_sha256::HMAC;
 
 use crate::decision::{Decision, Entry, Reason};
+use crate::effect::extend_list;
 use crate::hex::hex;
 use crate::identity::GrayId;
-use crate::plan::{Mode, Plan, Segment};
+use crate::plan::{Plan, Segment};
 
 /// Bytes of a hashed id that are kept: 128 bits.
 const HASH: usize = 16;
@@ -87,12 +88,7 @@ pub fn exposures(plan: &Plan, decision: &Decision<'_>, told: &mut Option<Told>) 
         if !told.is_new(hash, now, settings.window.into()) {
             continue;
         }
-        if !out.is_empty() {
-            out.extend_from_slice(b", ");
-        }
-        out.extend_from_slice(segment.name());
-        out.extend_from_slice(b";group=");
-        out.extend_from_slice(group);
+        extend_list(&mut out, &[segment.name(), b";group=", group]);
         if let Some(served) = entry.served.filter(|served| Some(*served) != entry.assigned) {
             out.extend_from_slice(b";served=");
             out.extend_from_slice(segment.lane_name(served));
@@ -115,9 +111,8 @@ pub fn exposures(plan: &Plan, decision: &Decision<'_>, told: &mut Option<Told>) 
 
 /// The release, if it is an experiment that the request is part of, and the group.
 fn met<'p>(segment: &'p Segment, entry: &Entry) -> Option<(&'p Segment, &'p [u8])> {
-    let is_part = segment.mode() == Mode::Ab && entry.outside.is_none() && entry.reason != Reason::Stale;
     let group = segment.lane_name(entry.assigned?);
-    is_part.then_some((segment, group))
+    entry.is_part(segment).then_some((segment, group))
 }
 
 /// 64 bits of `murmur3_x64_128` with seed 0 of the parts, with a zero byte between them.

@@ -126,21 +126,19 @@ pub const OVERFLOW: &[u8] = b"_other";
 impl Series {
     /// Those of a lane of this release: for each reason that there may be. With `grpc`, each status of gRPC has one.
     pub fn of(release: &Segment, grpc: bool) -> impl Iterator<Item = Series> {
-        let reasons = Reason::ALL.into_iter().filter(|reason| may_decide(release, *reason));
-        let statuses = (0..=GRPC_STATUSES).filter(move |_| grpc);
-        reasons.map(Series::Requests).chain(Series::always()).chain(statuses.map(Series::GrpcResponses))
+        Series::by(Reason::ALL.into_iter().filter(|reason| may_decide(release, *reason)), grpc)
     }
 
     /// Those of all that has no series of its own.
     pub fn of_overflow(grpc: bool) -> impl Iterator<Item = Series> {
-        let statuses = (0..=GRPC_STATUSES).filter(move |_| grpc);
-        let reasons = Reason::ALL.into_iter().map(Series::Requests);
-        reasons.chain(Series::always()).chain(statuses.map(Series::GrpcResponses))
+        Series::by(Reason::ALL.into_iter(), grpc)
     }
 
-    fn always() -> impl Iterator<Item = Series> {
+    fn by(reasons: impl Iterator<Item = Reason>, grpc: bool) -> impl Iterator<Item = Series> {
         let others = [Series::Attempts, Series::Failures, Series::Fallbacks, Series::Duration];
-        Class::ALL.into_iter().map(Series::Responses).chain(others)
+        let statuses = (0..=GRPC_STATUSES).filter(move |_| grpc).map(Series::GrpcResponses);
+        let responses = Class::ALL.into_iter().map(Series::Responses);
+        reasons.map(Series::Requests).chain(responses).chain(others).chain(statuses)
     }
 
     /// Under which name the host counts it.

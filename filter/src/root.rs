@@ -49,9 +49,8 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
         let telemetry = TELEMETRY.then(|| Telemetry::new(loaded.metrics));
-        let metrics_of_requests = RequestMetrics::define();
         let runtime =
-            |plan| Runtime { trust, access_log, plan, watched, metrics: metrics_of_requests, telemetry };
+            |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define(), telemetry };
         let is_accepted = match loaded.plan {
             Ok(plan) => {
                 self.accept(&plugin, runtime(plan), metrics);

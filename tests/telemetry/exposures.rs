@@ -4,25 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use graylane_testbed::{
-    Bootstrap, Context, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually,
-    root, telemetry_module,
+    Bootstrap, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, root,
+    telemetry_module,
 };
 use serde_json::{Value, json};
 
 use crate::{HOST, SOON};
-
-/// Where a bootstrap has its access logs.
-const LOGS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
-
-/// Has exposures logged to a file.
-pub(crate) fn log_to(log: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
-    let snippet = Bootstrap::read(&root().join("envoy/exposures.yaml"))?;
-    let mut exposures = snippet.document()["access_log"][0].clone();
-    exposures["typed_config"]["path"] = log.display().to_string().into();
-    let logs = bootstrap.document_mut().pointer_mut(LOGS).and_then(Value::as_array_mut);
-    logs.context("no access log")?.push(exposures);
-    Ok(())
-}
 
 fn plugin() -> Result<PluginFile> {
     let release = json!({
@@ -45,7 +32,7 @@ fn each_user_is_logged_once_a_worker_with_the_group_that_the_client_was_told() -
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("exposures.log");
         let mut bootstrap = Bootstrap::load("lane-header")?;
-        log_to(&log, &mut bootstrap)?;
+        bootstrap.log_as(&root().join("envoy/exposures.yaml"), &log)?;
         bootstrap.endpoint("A", a.address())?.endpoint("B", b.address())?;
         let envoy = Envoy::on(bootstrap).plugin(plugin()?).concurrency(2).start().await?;
         let user = |number: u64| format!("u-{}", number % USERS);

@@ -75,14 +75,9 @@ impl Stage {
         Client::to(self.envoy.address()).send(request).await
     }
 
-    /// What is counted once so many requests of lanes have been: Envoy counts one after it has answered it, and tells times later.
+    /// What is counted once so many requests of lanes have been.
     async fn counted(&self, requests: u64) -> Result<Scrape> {
-        eventually("the requests to be counted", SOON, async || {
-            let scrape = Scrape::of(&self.envoy).await?;
-            let last = scrape.sum("graylane_duration_microseconds_count", &[]);
-            Ok((last >= requests).then_some(scrape))
-        })
-        .await
+        Scrape::counted(&self.envoy, requests).await
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graylane_testbed::{Context, Envoy, Result};
+use graylane_testbed::{Context, Envoy, Result, eventually};
+
+use crate::SOON;
 
 /// Labels by their names.
 type Labels = BTreeMap<String, String>;
@@ -22,6 +24,17 @@ impl Scrape {
             .map(|line| series(line).with_context(|| format!("no series: {line}")))
             .collect::<Result<_>>()
             .map(Scrape)
+    }
+
+    /// What graylane counts once so many requests of lanes have been: Envoy counts one after it has answered it, and tells times
+    /// later.
+    pub(crate) async fn counted(envoy: &Envoy, requests: u64) -> Result<Self> {
+        eventually("the requests to be counted", SOON, async || {
+            let scrape = Scrape::of(envoy).await?;
+            let last = scrape.sum("graylane_duration_microseconds_count", &[]);
+            Ok((last >= requests).then_some(scrape))
+        })
+        .await
     }
 
     /// The sum of all series of this name that have these labels.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use graylane_testbed::{
-    Envoy, Error, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, telemetry_module,
+    Envoy, Error, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, root,
+    telemetry_module,
 };
 use serde_json::json;
 
-use crate::exposures::{log_to, met, read};
+use crate::exposures::{met, read};
 use crate::series::Scrape;
 use crate::{HOST, SOON, bootstrap};
 
@@ -44,7 +45,7 @@ fn a_hundred_thousand_requests_are_the_same_to_all_who_count_them() -> Result<()
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("exposures.log");
         let mut bootstrap = bootstrap("lane-header")?;
-        log_to(&log, &mut bootstrap)?;
+        bootstrap.log_as(&root().join("envoy/exposures.yaml"), &log)?;
         bootstrap.endpoint("A", a.address())?.endpoint("B", b.address())?;
         let envoy = Envoy::on(bootstrap).plugin(plugin(1)?).concurrency(WORKERS).start().await?;
         let user = |number: u64| format!("u-{}", number % USERS);
@@ -76,12 +77,7 @@ fn a_hundred_thousand_requests_are_the_same_to_all_who_count_them() -> Result<()
         assert!(tally.is_clean(), "{tally}");
         let Seen { lanes, told } = seen.into_inner().unwrap();
 
-        let scrape = eventually("the requests to be counted", SOON, async || {
-            let scrape = Scrape::of(&envoy).await?;
-            let last = scrape.sum("graylane_duration_microseconds_count", &[]);
-            Ok((last >= REQUESTS).then_some(scrape))
-        })
-        .await?;
+        let scrape = Scrape::counted(&envoy, REQUESTS).await?;
         let of = |name: &str| -> BTreeMap<String, u64> {
             let lane = |lane: &String| (lane.clone(), scrape.sum(name, &[("graylane_lane", lane)]));
             lanes.keys().map(lane).collect()

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use graylane_testbed::{
-    Bootstrap, Context, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually,
-    root, telemetry_module,
+    Bootstrap, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, root,
+    telemetry_module,
 };
 use serde_json::{Value, json};
 
@@ -16,8 +16,6 @@ use crate::ground::{Ground, counts};
 const USERS: u64 = 6_000;
 const KEY: &str = "00112233445566778899aabbccddeeff";
 const SOON: Duration = Duration::from_secs(20);
-/// Where a bootstrap has its access logs.
-const LOGS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
 
 fn policy(exposures: &Value) -> Value {
     let groups = json!([{"lane": "A", "weight": 50}, {"lane": "B", "weight": 50}]);
@@ -30,11 +28,7 @@ fn policy(exposures: &Value) -> Value {
 async fn run(ground: &Ground, exposures: &Value) -> Result<()> {
     let log = ground.path("exposures.log");
     let mut bootstrap = Bootstrap::load("lane-header")?;
-    let snippet = Bootstrap::read(&root().join("envoy/exposures.yaml"))?;
-    let mut own = snippet.document()["access_log"][0].clone();
-    own["typed_config"]["path"] = log.display().to_string().into();
-    let logs = bootstrap.document_mut().pointer_mut(LOGS).and_then(Value::as_array_mut);
-    logs.context("no access log")?.push(own);
+    bootstrap.log_as(&root().join("envoy/exposures.yaml"), &log)?;
     let (a, b) = (Upstream::start("A").await?, Upstream::start("B").await?);
     bootstrap.endpoint("A", a.address())?.endpoint("B", b.address())?;
     let keys = json!({"k1": KEY});
