@@ -140,9 +140,16 @@ pub fn add_missing(report: &mut Report, policy: &Policy, text: &str, keys: Optio
 fn missing<'p>(policy: &'p Policy, keys: Option<&'p Keys>) -> impl Iterator<Item = FieldError> + 'p {
     let ids: Vec<&str> = keys.into_iter().flat_map(Keys::ids).collect();
     let shown: Vec<String> = keys.into_iter().flat_map(Keys::shown).collect();
-    policy.releases.iter().enumerate().filter_map(move |(index, release)| {
-        let id = release.sticky.as_ref()?.key.as_ref().filter(|id| !ids.contains(&id.as_str()))?;
-        let path = format!("releases[{index}].sticky.key");
+    let of_exposures = policy.exposures.as_ref().and_then(|exposures| exposures.key.as_ref());
+    let of_exposures = of_exposures.map(|id| ("exposures.key".to_owned(), id));
+    let of_cookies = policy.releases.iter().enumerate().filter_map(|(index, release)| {
+        let id = release.sticky.as_ref()?.key.as_ref()?;
+        Some((format!("releases[{index}].sticky.key"), id))
+    });
+    of_exposures.into_iter().chain(of_cookies).filter_map(move |(path, id)| {
+        if ids.contains(&id.as_str()) {
+            return None;
+        }
         let allowed = if keys.is_some() { OneOf(&shown).to_string() } else { WITHOUT_KEYS.to_owned() };
         let value = if may_be_secret(id) { String::new() } else { Quoted(id).to_string() };
         Some(FieldError { path, problem: Problem::NotFound, value, allowed })
@@ -267,5 +274,17 @@ mod tests {
             ["12: releases[1].sticky.key: Not found: \"k2\": allowed: k1, keys[1]", unreadable]
         );
         assert_eq!(found(None), [without(7, 0, "k1"), without(12, 1, "k2"), unreadable.to_owned()]);
+    }
+
+    #[test]
+    fn the_key_of_exposures_has_to_be_there_as_well() {
+        let text = "language: 1\nexposures: {key: k2}\n";
+        let (policy, ..) = check_node(&parse(text, Form::Yaml).unwrap());
+        let found = |keys: &str| {
+            let keys = check(keys, Form::Yaml).keys;
+            missing(&policy, Some(&keys)).map(|error| error.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&format!("k1: {SECRET}")), ["exposures.key: Not found: \"k2\": allowed: k1"]);
+        assert!(found(&format!("k2: {SECRET}")).is_empty());
     }
 }
