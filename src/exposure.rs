@@ -14,9 +14,6 @@ use crate::hex::hex;
 use crate::identity::GrayId;
 use crate::plan::{Plan, Segment};
 
-/// Bytes of a hashed id that are kept: 128 bits.
-const HASH: usize = 16;
-
 /// Events that were told lately.
 ///
 /// A table of fixed size, in which an event has 16 places; where all are taken, the one that came first goes. So an event may
@@ -102,7 +99,7 @@ pub fn exposures(plan: &Plan, decision: &Decision<'_>, told: &mut Option<Told>) 
             }
             Some(key) => {
                 out.extend_from_slice(b";hash=");
-                out.extend(hashed(key, id));
+                out.extend(hex(&hashed(key, id)));
             }
         }
     }
@@ -123,10 +120,10 @@ fn hash_of(parts: &[&[u8]]) -> u64 {
     u64::try_from(hash & u128::from(u64::MAX)).unwrap_or_default().max(1)
 }
 
-/// The hash under which an id is told.
-pub fn hashed(key: &[u8], id: &[u8]) -> Vec<u8> {
-    let code = HMAC::mac(id, key);
-    hex(code.get(..HASH).unwrap_or_default())
+/// The hash under which an id is told: the first 16 bytes of its HMAC-SHA256.
+pub fn hashed(key: &[u8], id: &[u8]) -> [u8; 16] {
+    let [code @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = HMAC::mac(id, key);
+    code
 }
 
 /// All but letters, digits, `-`, `.`, `_` and `~` as `%` and two digits.

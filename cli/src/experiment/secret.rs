@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hmac_sha256::HMAC;
+use graylane::exposure::hashed;
 use twox_hash::XxHash3_128;
 
 /// The key under which ids are hashed.
@@ -36,8 +36,7 @@ impl IdKey {
     /// is quicker.
     pub(super) fn of_id(key: Option<&IdKey>, id: &[u8]) -> u128 {
         let Some(IdKey(key)) = key else { return XxHash3_128::oneshot(id) };
-        let [code @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = HMAC::mac(id, key);
-        u128::from_be_bytes(code)
+        u128::from_be_bytes(hashed(key, id))
     }
 
     /// How the user of a hashed id is known.
