@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -100,17 +101,24 @@ func Await(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// FreePorts are ports of 127.0.0.1 on which nobody listens.
+// next is the next port that may be given. All are below what Linux gives to those who ask for any port: until a server listens
+// there, no connection gets it by chance.
+var next atomic.Uint32
+
+// FreePorts are ports of 127.0.0.1 on which nobody listens, and that nobody else of this process gets.
 func FreePorts(t testing.TB, count int) []string {
 	t.Helper()
+	const first, all = 12_000, 20_000
 	var ports []string
-	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for tries := 0; len(ports) < count; tries++ {
+		if tries == all {
+			t.Fatalf("fewer than %d ports are free from %d to %d", count, first, first+all)
 		}
-		defer listener.Close() // all at the end, so that no port is given twice
-		ports = append(ports, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port))
+		port := strconv.Itoa(first + (os.Getpid()*97+int(next.Add(1)))%all)
+		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			listener.Close()
+			ports = append(ports, port)
+		}
 	}
 	return ports
 }

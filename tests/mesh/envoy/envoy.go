@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -174,15 +175,23 @@ func (p *Proxy) wait(what string, condition func() bool) {
 	}
 }
 
-// FreePort is a port of 127.0.0.1 that nobody listens on.
+// ports is the next port that may be given. All are below what Linux gives to those who ask for any port: until Envoy listens there,
+// no connection gets it by chance.
+var ports atomic.Uint32
+
+// FreePort is a port of 127.0.0.1 that nobody listens on, and that nobody else of this process gets.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, count = 12_000, 20_000
+	for range count {
+		port := first + (os.Getpid()*97+int(ports.Add(1)))%count
+		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no port is free from %d to %d", first, first+count)
+	return 0
 }
 
 // FreeAddress is a loopback address on which nobody listens on that port.
