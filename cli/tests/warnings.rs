@@ -143,8 +143,14 @@ fn shown() -> Vec<(String, String)> {
     for file in yaml_files(&root().join("examples")) {
         shown.push((named(&file), read(&file)));
     }
-    let pages =
-        ["README.md", "docs/policy.md", "docs/operations.md", "docs/architecture.md", "envoy/README.md"];
+    let pages = [
+        "README.md",
+        "docs/policy.md",
+        "docs/operations.md",
+        "docs/observability.md",
+        "docs/architecture.md",
+        "envoy/README.md",
+    ];
     for page in pages {
         let text = read(&root().join(page));
         let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split_once("```"));
