@@ -10,6 +10,7 @@ mod cache;
 mod check;
 mod condition;
 mod gate;
+mod guard;
 mod hash;
 mod lane;
 mod link;

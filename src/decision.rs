@@ -10,6 +10,7 @@ use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
 use crate::gate::Gate;
 pub use crate::gate::Outside;
+use crate::guard::Guard;
 use crate::headers;
 use crate::identity::{self, GrayId};
 use crate::label::Label;
@@ -93,6 +94,8 @@ pub struct Entry {
     pub assigned: Option<LaneId>,
     /// The lane that serves it; operators count this one. Another than `assigned` where a fallback stepped in.
     pub served: Option<LaneId>,
+    /// Whether it is another one because a guard has tripped in this proxy.
+    pub is_guarded: bool,
     /// Why `assigned` was chosen.
     pub reason: Reason,
     /// The rule that held: its position in the release. The preview of a blue-green release is its first rule.
@@ -188,6 +191,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
             release,
             assigned: None,
             served: None,
+            is_guarded: false,
             reason: Reason::Off,
             rule: None,
             bucket: None,
@@ -197,8 +201,11 @@ impl<O: Observer> Chooser<'_, '_, O> {
             self.observer.note(|| Note::Off { is_written: self.segment.head().off });
             return off;
         }
-        let placed =
-            |lane, reason| Entry { assigned: Some(lane), served: Some(self.available(lane)), reason, ..off };
+        let placed = |lane, reason| {
+            let (served, has_tripped) = self.available(release, lane);
+            let is_guarded = has_tripped && served != lane;
+            Entry { assigned: Some(lane), served: Some(served), is_guarded, reason, ..off }
+        };
         if self.settings.staleness == Staleness::DefaultLanes {
             self.observer.note(|| Note::Stale);
             return placed(self.segment.head().base, Reason::Stale);
@@ -394,18 +401,29 @@ impl<O: Observer> Chooser<'_, '_, O> {
     }
 
     /// The lane that serves in place of `lane`: itself, its first available fallback, the base lane, the base lane's
-    /// first available fallback. Where none is available the lane itself, since some lane must serve.
-    fn available(&self, lane: LaneId) -> LaneId {
-        let is_available = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
-        if is_available(&lane) {
-            return lane;
+    /// first available fallback. Where none is available the lane itself, since some lane must serve. And whether the guard of `lane` has
+    /// tripped.
+    fn available(&self, release: u32, lane: LaneId) -> (LaneId, bool) {
+        let has_tripped = |id: LaneId| {
+            Guard::of(self.segment, id).is_some() && {
+                let has_tripped = self.facts.is_turned_away(release, id, self.id);
+                self.observer.note(|| Note::Guard { lane: id, has_tripped });
+                has_tripped
+            }
+        };
+        let is_open = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
+        let is_tripped = is_open(&lane) && has_tripped(lane);
+        if is_open(&lane) && !is_tripped {
+            return (lane, false);
         }
         let fallbacks = |id: LaneId| {
             let lane = self.segment.lane(id);
             self.segment.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
         };
         let base = self.segment.head().base;
-        fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available).unwrap_or(lane)
+        let is_available = |id: &LaneId| *id != lane && is_open(id) && !has_tripped(*id);
+        let other = fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available);
+        (other.unwrap_or(lane), is_tripped)
     }
 }
 
@@ -454,6 +472,45 @@ mod tests {
             let request = Given { headers, ..Given::default() };
             assert_eq!(decide(&plan, Trust::Mesh, &request).is_grpc(), is_grpc, "{value}");
         }
+    }
+
+    #[test]
+    fn a_lane_whose_guard_has_tripped_is_left_for_its_fallbacks_but_never_the_last_one() {
+        let lanes = json!([
+            {"name": "a", "fallback": ["c"]}, {"name": "b", "fallback": ["c"]}, {"name": "c"}, {"name": "d", "unavailable": true},
+        ]);
+        let canary = json!({"stable": "a", "candidates": [{"lane": "b", "percent": 100}]});
+        let served = |guard: Value, tripped: &[u8]| {
+            let plan = plan(Staleness::Fresh, "canary", &canary, &json!({"lanes": lanes, "guard": guard}));
+            let headers = [("x-gray-id", "u-1")].into_iter().collect();
+            let tripped = tripped.iter().map(|lane| (0, LaneId(*lane))).collect();
+            let decision =
+                decide(&plan, Trust::Mesh, &Given { headers, tripped, ..Given::default() }).entries[0];
+            let name = |lane: Option<LaneId>| {
+                String::from_utf8_lossy(plan.segments[0].lane_name(lane.unwrap())).into_owned()
+            };
+            assert_eq!((name(decision.assigned), decision.reason), ("b".to_owned(), Reason::Split));
+            (name(decision.served), decision.is_guarded)
+        };
+        let all = json!({"errorPercent": 5});
+        for (guard, tripped, lane, is_guarded) in [
+            (&all, &[][..], "b", false),
+            (&all, &[1], "c", true),
+            (&all, &[1, 2], "a", true),
+            (&all, &[2], "b", false),
+            (&all, &[0, 1, 2], "a", true), // the default lane is not guarded
+            (&json!({"lane": "c", "errorPercent": 5}), &[1, 2], "b", false),
+        ] {
+            assert_eq!(served(guard.clone(), tripped), (lane.to_owned(), is_guarded), "{guard} {tripped:?}");
+        }
+        let alone =
+            json!([{"name": "a", "unavailable": true}, {"name": "b"}, {"name": "c", "unavailable": true}]);
+        let besides = json!({"lanes": alone, "guard": all});
+        let plan = plan(Staleness::Fresh, "canary", &canary, &besides);
+        let headers = [("x-gray-id", "u-1")].into_iter().collect();
+        let request = Given { headers, tripped: vec![(0, LaneId(1))], ..Given::default() };
+        let entry = decide(&plan, Trust::Mesh, &request).entries[0];
+        assert_eq!((entry.served, entry.is_guarded), (Some(LaneId(1)), false), "no other one can serve");
     }
 
     fn named(lane: &str, reason: Reason) -> (String, Reason) {

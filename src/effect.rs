@@ -125,7 +125,8 @@ pub fn effects<'a>(plan: &'a Plan, decision: &'a Decision<'_>) -> Effects<'a> {
 }
 
 /// The decision as one line of text, for the access log; empty when nothing governs the request:
-/// `user-svc;lane=v2;reason=split;bucket=1234`, one for each release, separated by commas.
+/// `user-svc;lane=v2;reason=split;bucket=1234`, one for each release, separated by commas. `served=` is another lane that serves, and
+/// `because=guard` says that a guard has tripped.
 pub fn summary(plan: &Plan, decision: &Decision<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
     for entry in &decision.entries {
@@ -138,6 +139,9 @@ pub fn summary(plan: &Plan, decision: &Decision<'_>) -> Vec<u8> {
         if let Some(served) = entry.served.filter(|served| Some(*served) != entry.assigned) {
             out.extend_from_slice(b";served=");
             out.extend_from_slice(segment.lane_name(served));
+        }
+        if entry.is_guarded {
+            out.extend_from_slice(b";because=guard");
         }
         out.extend_from_slice(b";reason=");
         out.extend_from_slice(entry.reason.as_str().as_bytes());

@@ -149,6 +149,13 @@ pub enum Note {
     },
     /// The split was not asked, since the request has no id.
     NotSplit,
+    /// The guard of a lane was asked.
+    Guard {
+        /// The lane.
+        lane: LaneId,
+        /// Whether it has tripped, and turns the request away.
+        has_tripped: bool,
+    },
 }
 
 /// A test of a condition.

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
+use crate::arena::LaneId;
 use crate::baggage;
 use crate::bytes::{same, split};
 use crate::label::Label;
@@ -129,6 +130,11 @@ impl<'a> Facts<'a> {
     /// 16 random bytes, others each time.
     pub(crate) fn random(&self) -> Option<[u8; 16]> {
         self.request.random()
+    }
+
+    /// Whether the guard of a lane turns this gray id away.
+    pub(crate) fn is_turned_away(&self, release: u32, lane: LaneId, id: Option<&[u8]>) -> bool {
+        self.request.is_turned_away(release, lane, id)
     }
 
     /// A claim that the host has verified: under its name, or where there is none, by its parts between dots from

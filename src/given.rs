@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use crate::arena::position;
+use crate::arena::{LaneId, position};
 use crate::plan::Plan;
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
@@ -22,6 +22,8 @@ pub struct Given {
     pub now: Timestamp,
     /// What a fresh gray id is made of.
     pub random: Option<[u8; 16]>,
+    /// Lanes whose guard has tripped, each with the position of its release in the policy.
+    pub tripped: Vec<(u32, LaneId)>,
 }
 
 impl From<Headers> for Given {
@@ -85,5 +87,9 @@ impl Request for Given {
 
     fn random(&self) -> Option<[u8; 16]> {
         self.random
+    }
+
+    fn is_turned_away(&self, release: u32, lane: LaneId, _: Option<&[u8]>) -> bool {
+        self.tripped.contains(&(release, lane))
     }
 }

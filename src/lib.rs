@@ -54,6 +54,7 @@ pub mod explain;
 pub mod exposure;
 pub mod facts;
 pub mod given;
+pub mod guard;
 pub mod handover;
 pub mod hash;
 pub mod headers;

@@ -56,3 +56,5 @@ pub const COMPARISONS: usize = 2_000_000;
 pub const CONFIGURATION: usize = 1 << 20;
 /// Lanes that have series of their own in a process, unless the configuration of the plugin says how many.
 pub const COUNTED_LANES: usize = 100;
+/// Lanes that are guarded in a process. Those beyond serve unguarded, which is warned of.
+pub const GUARDED_LANES: usize = 1000;

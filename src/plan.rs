@@ -11,6 +11,7 @@ use crate::arena::{Arena, Block, LaneId, List, Records, Text};
 use crate::condition::{Conditions, Jump, Set, Test};
 use crate::explain::Origins;
 use crate::gate::Gate;
+use crate::guard::Guard;
 use crate::index::Index;
 use crate::pattern::Matches;
 #[cfg(feature = "tools")]
@@ -76,6 +77,12 @@ impl Plan {
         Plan { settings, ..Plan::default() }
     }
 
+    /// Whether it asks for something that only a module does that tells how requests end: exposures, or the guard of a lane.
+    pub fn asks_for_telemetry(&self) -> bool {
+        self.settings.exposures.is_some()
+            || self.segments.iter().any(|segment| segment.head().guard.len() > 0)
+    }
+
     /// The number of releases.
     pub fn len(&self) -> usize {
         self.segments.len()
@@ -138,6 +145,8 @@ record! {
         pub(crate) sticky: Option<Sticky>,
         pub(crate) group_cookie: Option<Cookie<Text>>,
         pub(crate) respond: Respond,
+        /// At most one.
+        pub(crate) guard: List<Guard>,
         pub(crate) matches: Matches,
     }
 }
@@ -392,6 +401,7 @@ pub(crate) mod tests {
                 "salt": "s", "groups": [{"lane": "A", "weight": 50}, {"lane": "B", "weight": 50}], "holdout": 5,
                 "audience": {"not": {"header": {"user-agent": {"regex": "a+b|c.*"}}}}, "cookie": {"name": "group"}},
             "deny": ["u-1"], "allow": {"B": ["u-2", "u-3"]}, "sticky": {}, "respond": {"cache": "private"},
+            "guard": {"lane": "B", "errorPercent": 5, "idPercent": 50},
             "overrides": {"headers": ["x-lane"], "rules": "x-rules", "cookies": ["lane"]},
             "rules": [
                 {"name": "one", "lane": "B", "during": {"until": "2030-01-01T00:00:00Z"}, "when": {"any": [

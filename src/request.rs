@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::arena::position;
+use crate::arena::{LaneId, position};
 use crate::bytes::{before, same, split, split_once};
 use crate::headers;
 use crate::limits;
@@ -28,6 +28,12 @@ pub trait Request: fmt::Debug {
 
     /// 16 random bytes; without them nobody gets a fresh gray id.
     fn random(&self) -> Option<[u8; 16]>;
+
+    /// Whether the guard of a lane turns away whoever has this gray id: it has tripped in this proxy. The release is the one at this position
+    /// in the policy. A host that counts no outcomes has no guard that could trip.
+    fn is_turned_away(&self, _release: u32, _lane: LaneId, _id: Option<&[u8]>) -> bool {
+        false
+    }
 }
 
 /// The headers of a request in the order in which they came; a name may stand several times.

@@ -143,8 +143,7 @@ impl Series {
 
     /// Under which name the host counts it.
     pub fn name(self, release: &[u8], lane: &[u8]) -> String {
-        let (release, lane) = (String::from_utf8_lossy(release), String::from_utf8_lossy(lane));
-        let name = |name: &str| format!("graylane_release=.={release};.;graylane_lane=.={lane};.;{name}");
+        let name = |name: &str| named(release, lane, name);
         match self {
             Series::Requests(reason) => {
                 name(&format!("graylane_reason=.={reason};.;graylane_requests_total"))
@@ -161,6 +160,12 @@ impl Series {
             Series::Duration => name("graylane_duration_microseconds"),
         }
     }
+}
+
+/// The name of a series of a lane, with the labels that all have.
+pub(crate) fn named(release: &[u8], lane: &[u8], name: &str) -> String {
+    let (release, lane) = (String::from_utf8_lossy(release), String::from_utf8_lossy(lane));
+    format!("graylane_release=.={release};.;graylane_lane=.={lane};.;{name}")
 }
 
 /// Whether a release may decide for this reason. What it decides while it is off has no lane.

@@ -114,6 +114,7 @@ fn every_example_splits_users_as_it_says() {
     let nobody: &[(&str, f64)] = &[("stable", 100.0), ("v2", 0.0)];
     let everybody: &[(&str, f64)] = &[("stable", 0.0), ("v2", 100.0)];
     checkout("canary", &[], &[("stable", 95.0), ("v2", 5.0)]);
+    checkout("canary-guarded", &[], &[("stable", 95.0), ("v2", 5.0)]);
     checkout("canary-testers", &[], nobody);
     checkout("canary-testers", &["--header", "x-tester: let-me-in"], everybody);
     for (time, percent) in [

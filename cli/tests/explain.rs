@@ -186,6 +186,31 @@ fn each_step_is_told_with_what_it_found_up_to_the_one_that_counts() {
 }
 
 #[test]
+fn what_becomes_of_a_request_while_a_guard_has_tripped_is_told() {
+    let policy = root().join("examples/canary-guarded.yaml").display().to_string();
+    let ask = |tripped: &str| {
+        program(&[&policy, "shop.example.com/", "-H", "x-gray-id: user-7552", "--tripped", tripped], "")
+    };
+    holds_lines(
+        &String::from_utf8_lossy(&ask("checkout/v2").stdout),
+        &[
+            "checkout (canary): v2 by split, served by stable",
+            "> split     bucket 499 of 10000: v2 has 0 to 499",
+            "guard     the guard of v2 has tripped",
+            "> fallback  v2 is not used while its guard has tripped: stable serves",
+            "in logs  checkout;lane=v2;served=stable;because=guard;reason=split;bucket=499",
+        ],
+    );
+    let unknown = ask("checkout/v3");
+    let told = String::from_utf8_lossy(&unknown.stderr);
+    assert_eq!(unknown.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("--tripped checkout/v3: the policy guards no such lane, but checkout/v2"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_request_is_said_as_to_curl() {
     let url = "user-svc.example.com/api";
     for (arguments, line) in [

@@ -1,5 +1,6 @@
 //! The way of one request through the module: read, decide, apply; and on the way back what the client is told.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -7,7 +8,8 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::runtime::Runtime;
-use crate::telemetry::{self, Begun, Since};
+use crate::telemetry::{self, Begun, Since, Telemetry};
+use graylane::arena::LaneId;
 use graylane::decision::decide;
 use graylane::effect::{Edit, effects, summary};
 use graylane::plan::Plan;
@@ -37,7 +39,12 @@ impl<const TELEMETRY: bool> Http<TELEMETRY> {
 
     /// Decides on the request and does what follows from that.
     fn request(&mut self, runtime: &Runtime, plan: &Plan, since: Since<'_>) {
-        let request = Incoming { headers: host::request_headers() };
+        // What a module does not do it does not hold.
+        let telemetry = if TELEMETRY { runtime.telemetry.as_ref() } else { None };
+        if TELEMETRY && let Some(telemetry) = telemetry {
+            telemetry.follow(plan, since);
+        }
+        let request = Incoming::<TELEMETRY> { headers: host::request_headers(), plan, telemetry };
         let decision = decide(plan, runtime.trust, &request);
         let effects = effects(plan, &decision);
         host::edit_request(&effects.request, &request.headers);
@@ -48,8 +55,8 @@ impl<const TELEMETRY: bool> Http<TELEMETRY> {
         if TELEMETRY && let Some(events) = telemetry::exposures(plan, &decision) {
             host::set_filter_state(EXPOSURE, &events);
         }
-        if TELEMETRY && let Some(telemetry) = &runtime.telemetry {
-            self.begun = Some(telemetry.begin(plan, since, &decision));
+        if TELEMETRY && let Some(telemetry) = telemetry {
+            self.begun = Some(telemetry.begin(plan, &decision));
         }
         self.is_private = effects.is_private;
         self.response = effects.response.into_iter().map(Edit::into_owned).collect();
@@ -82,12 +89,20 @@ impl<const TELEMETRY: bool> HttpContext for Http<TELEMETRY> {
 }
 
 /// The request as the host shows it.
-#[derive(Debug)]
-struct Incoming {
+struct Incoming<'r, const TELEMETRY: bool> {
     headers: Headers,
+    plan: &'r Plan,
+    telemetry: Option<&'r Telemetry>,
 }
 
-impl Request for Incoming {
+/// Nobody prints one: what would print a plan takes ten thousand bytes of the module.
+impl<const TELEMETRY: bool> fmt::Debug for Incoming<'_, TELEMETRY> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Incoming")
+    }
+}
+
+impl<const TELEMETRY: bool> Request for Incoming<'_, TELEMETRY> {
     fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -106,5 +121,10 @@ impl Request for Incoming {
 
     fn random(&self) -> Option<[u8; 16]> {
         host::random()
+    }
+
+    fn is_turned_away(&self, release: u32, lane: LaneId, id: Option<&[u8]>) -> bool {
+        let turns_away = |telemetry: &Telemetry| telemetry.turns_away(self.plan, release, lane, id);
+        TELEMETRY && self.telemetry.is_some_and(turns_away)
     }
 }

@@ -9,6 +9,7 @@
 //! Every host call is made by `graylane-host`.
 #![cfg(target_arch = "wasm32")]
 
+mod guard;
 mod http;
 mod metrics;
 mod root;

@@ -92,6 +92,10 @@ impl<const TELEMETRY: bool> Root<TELEMETRY> {
             Level::Info,
             &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
         );
+        if !TELEMETRY && runtime.plan.asks_for_telemetry() {
+            let what = "guards no lane and tells no exposures, which the policy asks for: graylane-telemetry.wasm does";
+            host::log(Level::Warn, &format!("graylane {plugin}: this module {what}"));
+        }
         if TELEMETRY {
             runtime.with_plan(|plan, since| {
                 if let Some(telemetry) = &runtime.telemetry {

@@ -11,12 +11,16 @@ use arrayvec::ArrayVec;
 use graylane::arena::LaneId;
 use graylane::decision::{Decision, Entry, Reason};
 use graylane::exposure::{self, Told};
+use graylane::guard::Guard;
+use graylane::identity::GrayId;
 use graylane::limits;
 use graylane::pages::Reader;
 use graylane::plan::{Plan, Segment};
 use graylane::policy;
 use graylane::series::{Class, GRPC_STATUSES, OVERFLOW, Outcome, Series, lanes};
-use graylane_host::{self as host, Metric};
+use graylane_host::{self as host, Level, Metric};
+
+use crate::guard::{Guarded, Watch};
 
 /// Since when the releases of a plan are what they are.
 #[derive(Clone, Copy)]
@@ -54,6 +58,7 @@ struct Lane {
     failures: Option<Metric>,
     fallbacks: Option<Metric>,
     duration: Option<Metric>,
+    guard: Option<Guarded>,
 }
 
 impl Lane {
@@ -76,6 +81,17 @@ impl Lane {
             let name = series.name(release, lane);
             let define = if series == Series::Duration { host::histogram } else { host::counter };
             *place = define(&name);
+        }
+    }
+}
+
+impl Lane {
+    /// Guards it, or does not any more.
+    fn watch(&mut self, guard: Option<Guard>, release: &[u8], lane: &[u8]) {
+        match (&self.guard, guard) {
+            (None, Some(_)) => self.guard = Guarded::define(release, lane),
+            (Some(guarded), None) => guarded.open(),
+            _ => {}
         }
     }
 }
@@ -109,7 +125,8 @@ fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
     out
 }
 
-/// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come.
+/// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come, guarded ones
+/// before others.
 fn counted<'s, I: Iterator<Item = &'s Segment>>(segments: impl Fn() -> I, most: usize) -> BTreeSet<Vec<u8>> {
     let set = |text: &[u8]| -> BTreeSet<Vec<u8>> {
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -117,10 +134,12 @@ fn counted<'s, I: Iterator<Item = &'s Segment>>(segments: impl Fn() -> I, most: 
     };
     let counted = host::change_shared(COUNTED, |text| {
         let (mut known, mut new, mut buffer) = (set(text), text.to_vec(), Vec::new());
-        let all = segments().flat_map(|segment| lanes(segment).map(move |(_, lane)| (segment, lane)));
-        for (segment, lane) in all {
+        let all = || segments().flat_map(|segment| lanes(segment).map(move |(id, lane)| (segment, id, lane)));
+        let guarded = all().filter(|(segment, id, _)| Guard::of(segment, *id).is_some());
+        let guarded = guarded.map(|lane| (lane, most.max(limits::GUARDED_LANES)));
+        for ((segment, _, lane), most) in guarded.chain(all().map(|lane| (lane, most))) {
             if known.len() >= most {
-                break;
+                continue;
             }
             let line = line(segment.name(), lane, &mut buffer);
             if known.insert(line.to_vec()) {
@@ -135,13 +154,14 @@ fn counted<'s, I: Iterator<Item = &'s Segment>>(segments: impl Fn() -> I, most: 
 
 impl Lanes {
     /// Where the series of a lane stand, which are named where they are not.
-    fn place(&mut self, segment: &Segment, lane: &[u8], key: &[u8], grpc: bool) -> u32 {
+    fn place(&mut self, segment: &Segment, (id, lane): (LaneId, &[u8]), key: &[u8], grpc: bool) -> u32 {
         let at = self.places.get(key).copied().unwrap_or_else(|| {
             self.lanes.push(Lane::default());
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
             place.define(Series::of(segment, grpc), segment.name(), lane);
+            place.watch(Guard::of(segment, id), segment.name(), lane);
         }
         self.places.insert(key.to_vec(), at);
         at
@@ -170,6 +190,7 @@ pub(crate) fn exposures(plan: &Plan, decision: &Decision<'_>) -> Option<Vec<u8>>
 }
 
 /// What is counted for a plugin.
+#[derive(Debug)]
 pub(crate) struct Telemetry {
     most: usize,
     grpc: bool,
@@ -177,7 +198,7 @@ pub(crate) struct Telemetry {
 }
 
 /// Where the series of each release's lanes stand, by the release's position.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Table {
     /// The generation of the plan that it is about.
     generation: Option<u64>,
@@ -191,6 +212,7 @@ struct Part {
     /// Where another lane served it.
     assigned: Option<u32>,
     reason: Reason,
+    watch: Option<Watch>,
 }
 
 /// A request that is to be counted when it has ended.
@@ -222,14 +244,17 @@ impl Telemetry {
             return;
         }
         let counted = counted(|| positions().filter_map(|position| plan.release(position)), self.most);
-        let mut buffer = Vec::new();
+        let (mut buffer, mut others, mut unguarded) = (Vec::new(), 0, 0);
         LANES.with_borrow_mut(|all| {
             all.define_overflow(self.grpc);
             for position in positions() {
                 let Some(segment) = plan.release(position) else { continue };
-                let mut place = |(_, lane): (_, &[u8])| {
+                let mut place = |(id, lane): (LaneId, &[u8])| {
                     let line = line(segment.name(), lane, &mut buffer);
-                    counted.get(line).map_or(OTHERS, |line| all.place(segment, lane, line, self.grpc))
+                    let place = counted.get(line).map(|line| all.place(segment, (id, lane), line, self.grpc));
+                    others += u32::from(place.is_none());
+                    unguarded += u32::from(place.is_none() && Guard::of(segment, id).is_some());
+                    place.unwrap_or(OTHERS)
                 };
                 let places: ArrayVec<u32, { limits::LANES }> =
                     lanes(segment).take(limits::LANES).map(&mut place).collect();
@@ -240,19 +265,49 @@ impl Telemetry {
                 }
             }
         });
+        if others > 0 && before.is_none() {
+            let what =
+                "have no series of their own and are counted as _other; metrics.lanes says how many may";
+            host::log(Level::Warn, &format!("graylane: {others} lanes {what}"));
+        }
+        if unguarded > 0 {
+            let most = limits::GUARDED_LANES;
+            host::log(
+                Level::Error,
+                &format!("graylane: {unguarded} lanes are NOT GUARDED: {most} are at most"),
+            );
+        }
     }
 
-    /// A request that was decided.
-    pub(crate) fn begin(&self, plan: &Plan, since: Since<'_>, decision: &Decision<'_>) -> Begun {
-        self.follow(plan, since);
+    /// Whether the guard of a lane turns whoever has this id away.
+    pub(crate) fn turns_away(&self, plan: &Plan, release: u32, lane: LaneId, id: Option<&[u8]>) -> bool {
+        let guarded = || {
+            let segment = plan.release(release)?;
+            let guard = Guard::of(segment, lane)?;
+            let table = self.table.try_borrow().ok()?;
+            let place = *table.releases.get(release as usize)?.get(lane.position())?;
+            LANES.with_borrow(|all| {
+                let guarded = all.lanes.get(place as usize)?.guard.as_ref()?;
+                Some(guarded.turns_away(&guard, segment.name(), id))
+            })
+        };
+        guarded().unwrap_or(false)
+    }
+
+    /// A request that was decided, by a plan that was [followed](Self::follow).
+    pub(crate) fn begin(&self, plan: &Plan, decision: &Decision<'_>) -> Begun {
+        let id = decision.id.as_ref().map(GrayId::as_bytes);
         let mut parts = ArrayVec::new();
         if let Ok(table) = self.table.try_borrow() {
             let part = |entry: &Entry| {
                 let lanes = table.releases.get(entry.release as usize)?;
                 let at = |lane: LaneId| lanes.get(lane.position()).copied().unwrap_or(OTHERS);
-                let served = at(entry.served?);
+                let lane = entry.served?;
+                let served = at(lane);
+                let guard = plan.release(entry.release).and_then(|segment| Guard::of(segment, lane));
+                let watch = guard.map(|guard| Watch::new(guard, id));
                 let assigned = entry.assigned.filter(|assigned| Some(*assigned) != entry.served).map(at);
-                Some(Part { served, assigned, reason: entry.reason })
+                Some(Part { served, assigned, reason: entry.reason, watch })
             };
             parts.extend(decision.entries.iter().filter_map(part));
         }
@@ -285,6 +340,9 @@ impl Begun {
                 }
                 if let Some(duration) = lane.duration {
                     duration.set(micros);
+                }
+                if let (Some(guarded), Some(watch)) = (&lane.guard, part.watch) {
+                    guarded.count(watch, outcome, micros);
                 }
                 if let Some(lane) = part.assigned.and_then(|lane| all.lanes.get(lane as usize)) {
                     add(Some(&lane.fallbacks), 1);

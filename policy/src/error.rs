@@ -3,7 +3,8 @@
 //! The wording follows Kubernetes' field errors (`path: Invalid value: "x": must be …`), which the people
 //! who write policies already read. This module knows nothing of policies; it may be used by any of them.
 
-use core::fmt;
+use core::{fmt, mem};
+use std::collections::BinaryHeap;
 
 /// Where in a document a value stands: `releases[1].rules[0].when`.
 ///
@@ -274,7 +275,8 @@ impl PolicyErrors {
             matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
         };
         self.unreadable.extend(self.errors.iter().filter(unread).map(|error| error.path.clone()));
-        self.unreadable.sort_unstable();
+        // A heap sorts in a tenth of the code that a slice is sorted by, and few documents have a mistake.
+        self.unreadable = BinaryHeap::from(mem::take(&mut self.unreadable)).into_sorted_vec();
     }
 
     /// Takes the values out of the mistakes at and under a key of the document, or under all of them: nobody wants a secret

@@ -15,7 +15,8 @@ pub use mode::{
     Preview, Ramp, Reduce, Slot, Traffic,
 };
 pub use release::{
-    Cache, During, Follow, Lane, Match, Overrides, PathMatch, Release, Respond, Revisions, Rule, Sticky,
+    Cache, During, Follow, Guard, Lane, Match, Overrides, PathMatch, Release, Respond, Revisions, Rule,
+    Sticky,
 };
 
 pub use crate::read::Map;

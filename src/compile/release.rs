@@ -6,7 +6,7 @@ use super::lane::{lanes, told_apart};
 use super::mode::{CompiledMode, mode};
 use super::schedule::window;
 use super::sticky::sticky;
-use super::{Context, check, condition, matching};
+use super::{Context, check, condition, guard, matching};
 use crate::arena::{Arena, LaneId};
 use crate::condition::{Case, Set};
 use crate::error::{At, Problem, Quoted};
@@ -44,6 +44,7 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     if !mode.routes {
         names_no_target(release, at);
     }
+    let guard = guard::guard(release.guard.as_ref(), &lanes, mode.base, &builder, &mut at.key("guard"));
     let Builder { mut arena, tests, .. } = builder;
     let (tests, origins) = tests.into_parts();
     let head = Head {
@@ -73,6 +74,7 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
             experiment: release.respond.experiment.unwrap_or(is_ab),
             cache,
         },
+        guard: arena.list(guard),
         matches,
     };
     Segment::new(arena, &head, origins)

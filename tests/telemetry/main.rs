@@ -3,6 +3,7 @@
 
 mod buckets;
 mod exposures;
+mod guard;
 mod series;
 mod sums;
 
@@ -31,7 +32,8 @@ fn bootstrap(wiring: &str) -> Result<Bootstrap> {
 
 fn plugin(metrics: &Value, releases: &[Value]) -> Result<PluginFile> {
     let policy = json!({"language": 1, "releases": releases});
-    let configuration = json!({"trust": "edge", "metrics": metrics, "policy": policy}).to_string();
+    let configuration =
+        json!({"trust": "edge", "accessLog": true, "metrics": metrics, "policy": policy}).to_string();
     PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
 }
 

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use graylane::arena::LaneId;
 use graylane::given::Given;
+use graylane::guard::guarded;
 use graylane::headers;
 use graylane::plan::Plan;
 use graylane::policy::Release;
@@ -70,6 +72,9 @@ pub(crate) struct Options {
     /// The time of the request, with its offset: 2026-12-01T09:00:00+01:00; without it, now
     #[arg(long, value_name = "TIME", value_parser = clock::parse)]
     at: Option<Timestamp>,
+    /// A lane whose guard has tripped in the proxy, as its metric says; may stand several times
+    #[arg(long, value_name = "RELEASE/LANE")]
+    tripped: Vec<String>,
     /// The form of what is written to standard output
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Output,
@@ -108,6 +113,22 @@ fn url(text: &str) -> Result<Url, &'static str> {
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
     Ok(Url { host: host.to_owned(), path: format!("{slash}{path}") })
+}
+
+/// The lanes whose guard has tripped.
+fn tripped(lanes: &[String], plan: &Plan) -> Result<Vec<(u32, LaneId)>> {
+    let guarded: Vec<_> = guarded(plan).collect();
+    let found = |name: &String| {
+        let known = guarded.iter().find(|(.., known)| known == name);
+        known.map(|(release, lane, _)| (*release, *lane)).with_context(|| match &*guarded {
+            [] => format!("--tripped {name}: the policy guards no lane"),
+            some => {
+                let names: Vec<_> = some.iter().map(|(.., name)| name.as_str()).collect();
+                format!("--tripped {name}: the policy guards no such lane, but {}", names.join(", "))
+            }
+        })
+    };
+    lanes.iter().map(found).collect()
 }
 
 /// Explains a request.
@@ -151,6 +172,7 @@ fn request(options: &Options, plan: &Plan) -> Result<Given> {
         source_address: Some(options.from),
         now: options.at.map_or_else(clock::now, Ok)?,
         random: Some(random()),
+        tripped: tripped(&options.tripped, plan)?,
         ..Given::default()
     };
     given.add_claims(plan, &options.claims.iter().cloned().collect::<Map<_, _>>());

@@ -41,7 +41,9 @@ impl Storyteller<'_> {
         if let (Some(from), Some(to)) = (entry.assigned, entry.served)
             && from != to
         {
-            let what = format!("{} is unavailable: {} serves", self.lane(from), self.lane(to));
+            let why =
+                if entry.is_guarded { "is not used while its guard has tripped" } else { "is unavailable" };
+            let what = format!("{} {why}: {} serves", self.lane(from), self.lane(to));
             steps.push(step("fallback", true, what));
         }
         steps
@@ -67,6 +69,11 @@ impl Storyteller<'_> {
                     (true, true) => format!("{name} holds"),
                 };
                 step("rule", *holds, what)
+            }
+            // Unless it has tripped there is nothing to tell.
+            Note::Guard { lane, has_tripped } => {
+                let what = format!("the guard of {} has tripped", self.lane(*lane));
+                return has_tripped.then(|| step("guard", false, what));
             }
             Note::Audience { holds } => {
                 let what =

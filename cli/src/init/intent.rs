@@ -107,6 +107,7 @@ impl Intent {
     /// All of them, in the order in which they are listed.
     pub const ALL: &[Intent] = &[
         intent!("canary", Edge, [HOST, SERVICE, STABLE, CANDIDATE, PERCENT, SALT]),
+        intent!("canary-guarded", Edge, [HOST, SERVICE, STABLE, CANDIDATE, PERCENT, SALT]),
         intent!(
             "canary-testers",
             Edge,

@@ -41,6 +41,9 @@ written! {
         sticky: Option<Sticky>,
         /// What the client is told.
         respond: Respond,
+        /// Has each proxy stop using a lane of which it sees that it fails or is slow; default: nothing watches. It takes
+        /// `graylane-telemetry.wasm`.
+        guard: Option<Guard>,
     }
 }
 
@@ -154,6 +157,32 @@ written! {
         Same = "same",
         /// Any: a user stays as long as the lane is open.
         Any = "any",
+    }
+}
+
+written! {
+    /// When a proxy stops using a lane, by what it sees of it itself: the lane's fallbacks serve until it is well again. At least one of
+    /// `errorPercent` and `slowPercent` is required.
+    pub struct Guard {
+        /// The lane; default: every lane but the default lane.
+        lane: Option<String>,
+        /// It trips when so many percent of the lane's attempts fail, or more.
+        error_percent: Option<f64> as "errorPercent",
+        /// A request that takes longer is slow.
+        slow_millis: Option<u32> as "slowMillis",
+        /// It trips when so many percent of the lane's requests are slow, or more: with 5 when the 95th percentile is above
+        /// `slowMillis`.
+        slow_percent: Option<f64> as "slowPercent",
+        /// Fewer requests than that are no evidence; default 50.
+        min_requests: Option<u32> as "minRequests",
+        /// What is looked at: the requests of the last so many seconds, 1 to 3600; default 10.
+        window_seconds: Option<u32> as "windowSeconds",
+        /// For so many seconds nobody has a lane that tripped, 1 to 86400; twice as long each time in a row, eightfold at most. Default 60.
+        cooldown_seconds: Option<u32> as "cooldownSeconds",
+        /// Then so many percent of the gray ids try it, twice as many with each window, until it is seen to be well or not; default 5.
+        probe_percent: Option<f64> as "probePercent",
+        /// Of the failures that it takes to trip, one gray id counts for at most so many percent; default: for all of them.
+        id_percent: Option<f64> as "idPercent",
     }
 }
 

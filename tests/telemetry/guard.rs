@@ -1,0 +1,232 @@
+//! The guard of a lane, on a real Envoy: it trips on all workers, and the lane is used again once it is well.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use graylane_testbed::{Load, Request, Response, Result, Until, block_on, eventually};
+use serde_json::{Value, json};
+
+use crate::series::Scrape;
+use crate::{HOST, SOON, Stage, canary, get, plugin};
+
+/// The canary, whose candidate everybody has, with this guard.
+fn guarded(guard: &Value) -> Value {
+    let mut release = canary(HOST);
+    release["canary"]["candidates"][0]["percent"] = 100.into();
+    release["guard"] = guard.clone();
+    release
+}
+
+async fn stage(wiring: &str, guard: &Value) -> Result<Stage> {
+    Stage::start(wiring, plugin(&json!({}), &[guarded(guard)])?).await
+}
+
+/// What a guard tells of the candidate.
+fn of_guard(scrape: &Scrape, name: &str) -> u64 {
+    let labels = [("graylane_release", "shop"), ("graylane_lane", "v2")];
+    scrape.sum(&format!("graylane_guard_{name}"), &labels)
+}
+
+/// Somebody else each time.
+fn user(number: u64) -> Request {
+    Request::get("/").host(HOST).header("x-gray-id", format!("u-{number}"))
+}
+
+fn served_by(response: &Response, lane: &str) -> Result<(), String> {
+    let is_it = response.status == 200 && response.served_by() == Some(lane);
+    is_it.then_some(()).ok_or_else(|| format!("{} by {:?}", response.status, response.served_by()))
+}
+
+#[test]
+fn a_lane_that_fails_is_left_within_a_second_and_used_again_once_it_is_well() -> Result<()> {
+    block_on(async {
+        let guard = json!({"errorPercent": 20, "minRequests": 20, "cooldownSeconds": 1, "probePercent": 25});
+        let stage = stage("lane-header", &guard).await?;
+        // Eight connections that wait 80 ms each: a hundred requests a second.
+        for upstream in [&stage.stable, &stage.v2] {
+            upstream.delay(Duration::from_millis(80));
+        }
+        let load = |until| Load::on(stage.envoy.address(), 8, until);
+        let tally = load(Until::Requests(200)).run(user, |_, response| served_by(response, "v2")).await;
+        assert!(tally.is_clean(), "{tally}");
+
+        stage.v2.answer(503);
+        let (began, last_failure) = (Instant::now(), Mutex::new(Duration::ZERO));
+        let stop = AtomicBool::new(false);
+        let (tally, tripped) = futures_util::join!(
+            load(Until::Stopped(&stop)).run(user, |_, response| {
+                if response.status == 503 {
+                    *last_failure.lock().unwrap() = began.elapsed();
+                }
+                Ok(())
+            }),
+            async {
+                let tripped = eventually("the guard to trip", SOON, async || {
+                    Ok(Some(of_guard(&Scrape::of(&stage.envoy).await?, "tripped")).filter(|trips| *trips > 0))
+                })
+                .await;
+                stop.store(true, Ordering::Relaxed);
+                tripped
+            }
+        );
+        assert_eq!(tripped?, 1);
+        let rate = tally.rate();
+        println!("{rate:.0} requests/s, the last failure {:?} after the first", last_failure.lock().unwrap());
+        assert!(*last_failure.lock().unwrap() <= Duration::from_secs(1));
+        let scrape = Scrape::of(&stage.envoy).await?;
+        assert!(of_guard(&scrape, "trips_total") >= 1 && of_guard(&scrape, "retry_milliseconds") > 0);
+
+        let response = stage.ask(&get().header("x-gray-debug", "1")).await?;
+        served_by(&response, "stable").map_err(graylane_testbed::Error::msg)?;
+        let line = ";lane=v2;served=stable;because=guard;reason=split;";
+        eventually("the access log to say so", SOON, async || {
+            Ok(stage.envoy.access_log()?.contains(line).then_some(()))
+        })
+        .await?;
+
+        stage.v2.answer(200);
+        let stop = AtomicBool::new(false);
+        let (tally, closed) = futures_util::join!(
+            load(Until::Stopped(&stop)).run(user, |_, response| match response.status {
+                200 => Ok(()),
+                status => Err(format!("{status}")),
+            }),
+            async {
+                let closed = eventually("the lane to be used again", SOON, async || {
+                    Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") == 0).then_some(()))
+                })
+                .await;
+                stop.store(true, Ordering::Relaxed);
+                closed
+            }
+        );
+        closed?;
+        assert!(tally.is_clean(), "{tally}");
+        // The other worker learns of it with its next look.
+        eventually("all workers to use it", SOON, async || {
+            let tally = load(Until::Requests(40)).run(user, |_, response| served_by(response, "v2")).await;
+            Ok(tally.is_clean().then_some(()))
+        })
+        .await
+    })
+}
+
+/// No client sees anything of these failures.
+#[test]
+fn a_lane_that_another_one_saves_each_time_trips_as_well() -> Result<()> {
+    block_on(async {
+        let stage = stage("aggregate", &json!({"errorPercent": 50, "minRequests": 20})).await?;
+        stage.v2.answer(503);
+        let tally = Load::on(stage.envoy.address(), 16, Until::Requests(400))
+            .run(user, |_, response| served_by(response, "stable"))
+            .await;
+        assert!(tally.is_clean(), "{tally}");
+        eventually("the guard to trip", SOON, async || {
+            stage.ask(&get()).await?;
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+        })
+        .await?;
+        let asked = stage.v2.requests();
+        served_by(&stage.ask(&get()).await?, "stable").map_err(graylane_testbed::Error::msg)?;
+        assert_eq!(stage.v2.requests(), asked, "it is not asked any more");
+        Ok(())
+    })
+}
+
+#[test]
+fn one_client_alone_trips_no_guard_that_limits_ids_and_many_do() -> Result<()> {
+    block_on(async {
+        // Ten failures of twenty trip, of which four may be of one id.
+        let guard = json!({"errorPercent": 50, "minRequests": 20, "windowSeconds": 60, "idPercent": 40});
+        let stage = stage("lane-header", &guard).await?;
+        stage.v2.answer(503);
+        let load = |requests| Load::on(stage.envoy.address(), 8, Until::Requests(requests));
+        let alone = load(400).run(
+            |_| get(),
+            |_, response| match response.status {
+                503 => Ok(()),
+                status => Err(format!("{status}, somebody else serves")),
+            },
+        );
+        let tally = alone.await;
+        assert!(tally.is_clean(), "{tally}");
+        let scrape = stage.counted(400).await?;
+        assert_eq!((of_guard(&scrape, "failures_total"), of_guard(&scrape, "tripped")), (4, 0));
+
+        load(200).run(user, |_, _| Ok(())).await;
+        eventually("the guard to trip", SOON, async || {
+            stage.ask(&get()).await?;
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+        })
+        .await
+    })
+}
+
+#[test]
+fn a_lane_that_is_too_slow_trips() -> Result<()> {
+    block_on(async {
+        let guard = json!({"slowMillis": 50, "slowPercent": 50, "minRequests": 20});
+        let stage = stage("lane-header", &guard).await?;
+        stage.v2.delay(Duration::from_millis(60));
+        let load = || Load::on(stage.envoy.address(), 8, Until::Requests(40));
+        load().run(user, |_, _| Ok(())).await;
+        eventually("the guard to trip", SOON, async || {
+            load().run(user, |_, _| Ok(())).await;
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+        })
+        .await
+    })
+}
+
+/// Each configuration is a VM of its own, which knows nothing of those before.
+#[test]
+fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it() -> Result<()> {
+    block_on(async {
+        let guard = json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600});
+        let stage = stage("lane-header", &guard).await?;
+        stage.v2.answer(503);
+        eventually("the guard to trip", SOON, async || {
+            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+        })
+        .await?;
+        stage.v2.answer(200);
+        let update = |version: u64, guard: &Value| {
+            let mut release = guarded(guard);
+            release["revision"] = version.into();
+            if guard.is_null() {
+                release.as_object_mut().map(|release| release.remove("guard"));
+            }
+            plugin(&json!({}), &[release])
+        };
+        stage.envoy.accept(&update(2, &guard)?).await?;
+        let all_by = async |lane: &str| {
+            let load = Load::on(stage.envoy.address(), 8, Until::Requests(80));
+            load.run(user, |_, response| served_by(response, lane)).await
+        };
+        let tally = all_by("stable").await;
+        assert!(tally.is_clean(), "{tally}");
+        stage.envoy.accept(&update(3, &Value::Null)?).await?;
+        let tally = all_by("v2").await;
+        assert!(tally.is_clean(), "{tally}");
+        assert_eq!(of_guard(&Scrape::of(&stage.envoy).await?, "tripped"), 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_module_that_guards_nothing_says_so() -> Result<()> {
+    block_on(async {
+        let asks = "which the policy asks for: graylane-telemetry.wasm does";
+        let with =
+            |module: PathBuf| plugin(&json!({}), &[guarded(&json!({"errorPercent": 5}))])?.module(&module);
+        let stage = Stage::start("lane-header", with(graylane_testbed::module()?)?).await?;
+        served_by(&stage.ask(&get()).await?, "v2").map_err(graylane_testbed::Error::msg)?;
+        assert!(stage.envoy.log()?.contains(asks), "{}", stage.envoy.log()?);
+        let stage = Stage::start("lane-header", with(graylane_testbed::telemetry_module()?)?).await?;
+        assert!(!stage.envoy.log()?.contains(asks), "{}", stage.envoy.log()?);
+        Ok(())
+    })
+}
