@@ -106,6 +106,8 @@ pub struct Loaded {
     pub plan: Result<Plan, PolicyErrors>,
     /// Where the plan is refused, what is left of it without its releases: what may run in its place.
     pub bare: Plan,
+    /// Whether another VM of the process has compiled it.
+    pub is_taken_over: bool,
     /// For [`handover`](crate::handover): what was loaded, without the releases, as JSON.
     pub(crate) frame: Vec<u8>,
 }
@@ -124,6 +126,7 @@ pub fn load(json: &[u8]) -> Loaded {
                 access_log: false,
                 metrics: policy::Metrics::default(),
                 watch: None,
+                is_taken_over: false,
                 plan: Err(errors),
                 bare: Plan::default(),
                 frame: Vec::new(),
@@ -155,7 +158,7 @@ fn load_node(node: Node<'_>) -> Loaded {
     let plan = errors.into_result(plan);
     let frame = plan.as_ref().map(|plan| frame(node, plan)).unwrap_or_default();
     let PluginConfig { access_log, metrics, watch, .. } = config;
-    Loaded { trust, access_log, metrics, watch, plan, bare, frame }
+    Loaded { trust, access_log, metrics, watch, plan, bare, is_taken_over: false, frame }
 }
 
 /// A good configuration without its releases and what is used to compile them alone, and what clients may not claim because of them.

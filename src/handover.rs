@@ -49,7 +49,7 @@ pub fn load(
     let keys = ["last", "before"].map(|place| format!("graylane.configured.{plugin}.{place}"));
     let [last, before] = &keys;
     if let Some(loaded) = keys.iter().find_map(|key| read(&get(key)?, configuration)) {
-        return loaded;
+        return Loaded { is_taken_over: true, ..loaded };
     }
     let loaded = compile::load(configuration);
     if let Some(bytes) = write(configuration, &loaded) {

@@ -259,23 +259,29 @@ fn a_bad_first_policy_that_comes_back_after_a_good_one_does_not_displace_it() ->
     })
 }
 
+/// Of a large one VMs take over what another has compiled.
 #[test]
 fn a_policy_survives_the_loss_of_every_vm_and_a_bad_update_after_it_is_refused() -> Result<()> {
     block_on(async {
         let services = services().await?;
         let folder = tempfile::tempdir()?;
         let trapping = trapping_module(folder.path())?;
-        let plugin =
-            |configuration: &str| PluginFile::checked_in()?.module(&trapping)?.configuration(configuration);
-        let envoy = start_with_file(&services, &plugin(&all_to("green", 1))?).await?;
-        lose_every_vm(&envoy).await?;
-        assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after the reload");
+        for blanks in [0, 1 << 17] {
+            let plugin = |configuration: &str| {
+                let configuration = configuration.to_owned() + &" ".repeat(blanks);
+                PluginFile::checked_in()?.module(&trapping)?.configuration(&configuration)
+            };
+            let envoy = start_with_file(&services, &plugin(&all_to("green", 1))?).await?;
+            lose_every_vm(&envoy).await?;
+            assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after the reload");
+            assert_eq!(envoy.log()?.contains("1 releases, taken over"), blanks > 0);
 
-        assert_eq!(envoy.publish(&plugin(BAD)?).await?, Verdict::Refused);
-        assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after the refusal");
-        lose_every_vm(&envoy).await?;
-        assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after both");
-        assert_eq!(stat(&envoy, "policy_missing.graylane").await?, 0);
+            assert_eq!(envoy.publish(&plugin(BAD)?).await?, Verdict::Refused);
+            assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after the refusal");
+            lose_every_vm(&envoy).await?;
+            assert_eq!(served_by(envoy.address()).await?, ["200 green"], "the policy after both");
+            assert_eq!(stat(&envoy, "policy_missing.graylane").await?, 0);
+        }
         Ok(())
     })
 }

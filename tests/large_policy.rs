@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use graylane_bench::policy::{self, Trust};
-use graylane_testbed::{Bootstrap, Envoy, Error, PluginFile, Result, block_on};
+use graylane_testbed::{Bootstrap, Envoy, Error, PluginFile, Result, Verdict, block_on};
 use serde_json::json;
 
 const RELEASES: usize = 10_000;
@@ -15,6 +15,14 @@ fn plugin(version: u64, releases: usize) -> Result<PluginFile> {
     policy["version"] = version.into();
     PluginFile::checked_in()?
         .configuration(&json!({"trust": Trust::Edge.as_str(), "policy": policy}).to_string())
+}
+
+/// The same with a mistake in its last release.
+fn bad(version: u64) -> String {
+    let mut policy = policy::policy(RELEASES);
+    policy["version"] = version.into();
+    policy["releases"][RELEASES - 1]["match"] = json!({"hosts": ["no host"]});
+    json!({"trust": Trust::Edge.as_str(), "policy": policy}).to_string()
 }
 
 /// The quickest of some updates counts: CPUs that share a core slow each other by half. For the same reason there is one worker.
@@ -33,16 +41,30 @@ fn how_long_ten_thousand_releases_hold_a_worker_up_is_told_and_they_are_warned_o
             log.lines().any(warns)
         };
         assert!(!is_warned(&envoy.log()?), "a tenth of them is not too much");
-        let hold_up = async |version: u64| {
+        // How many VMs have compiled this version since, and how many have taken it over.
+        let came_of = |version: u64, since: usize| {
+            let what = format!("policy version {version} in force, {RELEASES} releases");
+            let log = envoy.log()?;
+            let lines = || log.get(since..).unwrap_or_default().lines().filter(|line| line.contains(&what));
+            let taken = lines().filter(|line| line.ends_with("taken over")).count();
+            Ok::<_, Error>((lines().count() - taken, taken))
+        };
+        let hold_up = async |version: u64, (compiled, taken): (usize, usize)| {
+            let since = envoy.log()?.len();
             envoy.accept(&plugin(version, RELEASES)?).await?;
             assert_eq!(stat("version").await?, version);
+            assert_eq!(came_of(version, since)?, (compiled, taken), "compiled and taken over");
             stat("configure_us").await
         };
         let (mut updates, mut rollbacks) = (Vec::new(), Vec::new());
         for version in 2..2 + UPDATES {
-            updates.push(hold_up(version).await?);
+            // The VM in which Envoy tries it compiles; those of main thread and worker take over. What was accepted once is not tried again.
+            updates.push(hold_up(version, (1, 2)).await?);
             if version > 2 {
-                rollbacks.push(hold_up(version - 1).await?);
+                rollbacks.push(hold_up(version - 1, (0, 2)).await?);
+                let bad = plugin(version, RELEASES)?.configuration(&bad(version))?;
+                assert_eq!(envoy.publish(&bad).await?, Verdict::Refused);
+                assert_eq!(stat("version").await?, version - 1, "a bad one as large changes nothing");
             }
         }
         println!(

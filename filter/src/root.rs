@@ -53,7 +53,7 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
             |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define(), telemetry };
         let is_accepted = match loaded.plan {
             Ok(plan) => {
-                self.accept(&plugin, runtime(plan), metrics);
+                self.accept(&plugin, runtime(plan), loaded.is_taken_over, metrics);
                 true
             }
             Err(errors) => {
@@ -79,7 +79,7 @@ thread_local! {
 }
 
 impl<const TELEMETRY: bool> Root<TELEMETRY> {
-    fn accept(&mut self, plugin: &str, runtime: Runtime, metrics: PolicyMetrics) {
+    fn accept(&mut self, plugin: &str, runtime: Runtime, is_taken_over: bool, metrics: PolicyMetrics) {
         let (version, releases) = (runtime.plan.version(), runtime.plan.len());
         // Who configures plugins owns the order, or a reverted manifest would split old proxies from new ones.
         let before = metrics.version();
@@ -88,10 +88,9 @@ impl<const TELEMETRY: bool> Root<TELEMETRY> {
             host::log(Level::Warn, &line);
         }
         metrics.accept(version);
-        host::log(
-            Level::Info,
-            &format!("graylane {plugin}: policy version {version} in force, {releases} releases"),
-        );
+        let from = if is_taken_over { ", taken over" } else { "" };
+        let what = format!("policy version {version} in force, {releases} releases{from}");
+        host::log(Level::Info, &format!("graylane {plugin}: {what}"));
         if !TELEMETRY && runtime.plan.asks_for_telemetry() {
             let what = "guards no lane and tells no exposures, which the policy asks for: graylane-telemetry.wasm does";
             host::log(Level::Warn, &format!("graylane {plugin}: this module {what}"));
