@@ -104,6 +104,8 @@ pub struct Loaded {
     pub watch: Option<String>,
     /// The plan, or every mistake in the configuration.
     pub plan: Result<Plan, PolicyErrors>,
+    /// The plan that may come next.
+    pub shadow: Option<Plan>,
     /// Where the plan is refused, what is left of it without its releases: what may run in its place.
     pub bare: Plan,
     /// Whether another VM of the process has compiled it.
@@ -126,6 +128,7 @@ pub fn load(json: &[u8]) -> Loaded {
                 access_log: false,
                 metrics: policy::Metrics::default(),
                 watch: None,
+                shadow: None,
                 is_taken_over: false,
                 plan: Err(errors),
                 bare: Plan::default(),
@@ -145,12 +148,14 @@ fn load_node(node: Node<'_>) -> Loaded {
         at.key("trust").error(Problem::Required, "", allowed);
     }
     let keys = keys(&config.keys, &mut at.key("keys"));
+    let named = keys.clone();
     let is_left_to_watch = config.watch.is_some() && node.member("policy").is_none();
     let plan = if is_left_to_watch {
         Plan::default()
     } else {
         compile_at(&config.policy, Some(keys), &mut at.key("policy"))
     };
+    let shadow = config.shadow.as_ref().map(|next| compile_at(next, Some(named), &mut at.key("shadow")));
     let written = node.member("keys");
     errors.conceal_keys(&Path::Root.key("keys"), written.into_iter().flat_map(keys_of));
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
@@ -158,7 +163,7 @@ fn load_node(node: Node<'_>) -> Loaded {
     let plan = errors.into_result(plan);
     let frame = plan.as_ref().map(|plan| frame(node, plan)).unwrap_or_default();
     let PluginConfig { access_log, metrics, watch, .. } = config;
-    Loaded { trust, access_log, metrics, watch, plan, bare, is_taken_over: false, frame }
+    Loaded { trust, access_log, metrics, watch, plan, shadow, bare, is_taken_over: false, frame }
 }
 
 /// A good configuration without its releases and what is used to compile them alone, and what clients may not claim because of them.

@@ -43,6 +43,12 @@ impl Default for Told {
 }
 
 impl Told {
+    /// Whether the event that these parts tell apart was not told in the last `window` seconds; if so, it is told now. Times are in seconds
+    /// since 1970.
+    pub fn tell(&mut self, parts: &[&[u8]], now: i64, window: i64) -> bool {
+        self.is_new(hash_of(parts), now, window)
+    }
+
     /// Whether the event with this hash was not told in the last `window` seconds; if so, it is told now.
     fn is_new(&mut self, hash: u64, now: i64, window: i64) -> bool {
         let set = usize::try_from(hash % (PLACES / WAYS) as u64).unwrap_or_default() * WAYS;
@@ -80,9 +86,8 @@ pub fn exposures(plan: &Plan, decision: &Decision<'_>, told: &mut Option<Told>) 
         };
         let is_forced = !matches!(entry.reason, Reason::Split | Reason::Sticky);
         let now = decision.facts.now().seconds();
-        let hash =
-            hash_of(&[segment.name(), group, &segment.revision().to_le_bytes(), &[is_forced.into()], id]);
-        if !told.is_new(hash, now, settings.window.into()) {
+        let parts = [segment.name(), group, &segment.revision().to_le_bytes(), &[is_forced.into()], id];
+        if !told.tell(&parts, now, settings.window.into()) {
             continue;
         }
         extend_list(&mut out, &[segment.name(), b";group=", group]);

@@ -66,6 +66,7 @@ pub mod plan;
 pub mod request;
 pub mod series;
 pub mod settings;
+pub mod shadow;
 pub mod trust;
 
 mod address;

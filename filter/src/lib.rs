@@ -4,7 +4,8 @@
 //! - `runtime` is what the requests of a plugin share;
 //! - `watched` takes over the plan of a watch;
 //! - `http` is the way of one request;
-//! - `metrics` names and counts; `telemetry` counts by lane how requests end, in modules that tell.
+//! - `metrics` names and counts; in modules that tell, `telemetry` counts by lane how requests end, `guard` keeps
+//!   lanes away that fail, and `shadow` counts what the next policy would do.
 //!
 //! Every host call is made by `graylane-host`.
 #![cfg(target_arch = "wasm32")]
@@ -14,6 +15,7 @@ mod http;
 mod metrics;
 mod root;
 mod runtime;
+mod shadow;
 mod telemetry;
 mod watched;
 

@@ -20,7 +20,8 @@ use proxy_wasm::types::ContextType;
 use crate::http::Http;
 use crate::metrics::{PolicyMetrics, RequestMetrics};
 use crate::runtime::Runtime;
-use crate::telemetry::Telemetry;
+use crate::shadow::Shadow;
+use crate::telemetry::{Telemetry, lanes_counted};
 use crate::watched::Watched;
 use graylane::bucket::murmur3_x86_32;
 use graylane::compile::size_advice;
@@ -49,10 +50,20 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
         let telemetry = TELEMETRY.then(|| Telemetry::new(loaded.metrics));
-        let runtime =
-            |plan| Runtime { trust, access_log, plan, watched, metrics: RequestMetrics::define(), telemetry };
+        let asks_for_shadow = loaded.shadow.is_some();
+        let (next, most) = (loaded.shadow.filter(|_| TELEMETRY), lanes_counted(loaded.metrics));
+        let runtime = |plan| {
+            let shadow = if TELEMETRY { next.map(|next| Shadow::new(next, &plan, most)) } else { None };
+            let metrics = RequestMetrics::define();
+            Runtime { trust, access_log, plan, watched, metrics, telemetry, shadow }
+        };
         let is_accepted = match loaded.plan {
             Ok(plan) => {
+                if !TELEMETRY && (plan.asks_for_telemetry() || asks_for_shadow) {
+                    let what = "guards no lane, tells no exposures and decides by no shadow, as the configuration asks for";
+                    let line = format!("graylane {plugin}: this module {what}: graylane-telemetry.wasm does");
+                    host::log(Level::Warn, &line);
+                }
                 self.accept(&plugin, runtime(plan), loaded.is_taken_over, metrics);
                 true
             }
@@ -91,10 +102,6 @@ impl<const TELEMETRY: bool> Root<TELEMETRY> {
         let from = if is_taken_over { ", taken over" } else { "" };
         let what = format!("policy version {version} in force, {releases} releases{from}");
         host::log(Level::Info, &format!("graylane {plugin}: {what}"));
-        if !TELEMETRY && runtime.plan.asks_for_telemetry() {
-            let what = "guards no lane and tells no exposures, which the policy asks for: graylane-telemetry.wasm does";
-            host::log(Level::Warn, &format!("graylane {plugin}: this module {what}"));
-        }
         if TELEMETRY {
             runtime.with_plan(|plan, since| {
                 if let Some(telemetry) = &runtime.telemetry {

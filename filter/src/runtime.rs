@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::metrics::RequestMetrics;
+use crate::shadow::Shadow;
 use crate::telemetry::{Since, Telemetry};
 use crate::watched::Watched;
 use graylane::plan::Plan;
@@ -19,6 +20,8 @@ pub(crate) struct Runtime {
     pub(crate) metrics: RequestMetrics,
     /// In a module that tells how requests end.
     pub(crate) telemetry: Option<Telemetry>,
+    /// In such a module, where a next policy is decided by too.
+    pub(crate) shadow: Option<Shadow>,
 }
 
 impl Runtime {

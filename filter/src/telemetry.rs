@@ -117,7 +117,7 @@ thread_local! {
 const COUNTED: &str = "graylane.counted_lanes";
 
 /// A lane of a release as one line, in the place of what `out` has; neither name has a space or ends a line.
-fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
+pub(crate) fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
     out.clear();
     out.extend_from_slice(release);
     out.push(b' ');
@@ -223,10 +223,14 @@ pub(crate) struct Begun {
     parts: ArrayVec<Part, { limits::GOVERNING }>,
 }
 
+/// How many lanes may have series of their own.
+pub(crate) fn lanes_counted(metrics: policy::Metrics) -> usize {
+    metrics.lanes.map_or(limits::COUNTED_LANES, |most| most as usize)
+}
+
 impl Telemetry {
     pub(crate) fn new(metrics: policy::Metrics) -> Self {
-        let most = metrics.lanes.map_or(limits::COUNTED_LANES, |most| most as usize);
-        Telemetry { most, grpc: metrics.grpc_status, table: RefCell::default() }
+        Telemetry { most: lanes_counted(metrics), grpc: metrics.grpc_status, table: RefCell::default() }
     }
 
     /// Names the series of what is new in a plan.

@@ -37,6 +37,9 @@ written! {
         watch: Option<String>,
         /// The policy. With a watch it may be left out, and is in force until the watch has one.
         policy: Policy,
+        /// The policy that may come next: `graylane-telemetry.wasm` decides by it too, and counts by lane who would move; nothing else
+        /// comes of it.
+        shadow: Option<Policy>,
     }
 }
 

@@ -219,7 +219,7 @@ fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it(
 #[test]
 fn a_module_that_guards_nothing_says_so() -> Result<()> {
     block_on(async {
-        let asks = "which the policy asks for: graylane-telemetry.wasm does";
+        let asks = "as the configuration asks for: graylane-telemetry.wasm does";
         let with =
             |module: PathBuf| plugin(&json!({}), &[guarded(&json!({"errorPercent": 5}))])?.module(&module);
         let stage = Stage::start("lane-header", with(graylane_testbed::module()?)?).await?;

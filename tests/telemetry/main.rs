@@ -5,6 +5,7 @@ mod buckets;
 mod exposures;
 mod guard;
 mod series;
+mod shadow;
 mod sums;
 
 use std::time::Duration;

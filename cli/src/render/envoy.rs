@@ -27,11 +27,14 @@ const VM_ID: &str = "graylane";
 const CONFIGURATION: &str = "/resources/0/typed_config/config/configuration/value";
 
 impl Filter {
-    /// A response of one resource, the filter.
-    pub fn discovery_response(&self, keys: &Keys, policy: &Value) -> Value {
+    /// A response of one resource, the filter; `shadow` is the policy that may come next.
+    pub fn discovery_response(&self, keys: &Keys, policy: &Value, shadow: Option<&Value>) -> Value {
         let mut configuration = plugin_configuration(self.trust, self.access_log, keys, policy);
         if let (Some(watch), Some(map)) = (&self.watch, configuration.as_object_mut()) {
             map.insert("watch".to_owned(), watch.as_str().into());
+        }
+        if let (Some(shadow), Some(map)) = (shadow, configuration.as_object_mut()) {
+            map.insert("shadow".to_owned(), shadow.clone());
         }
         let mut vm = json!({
             "runtime": "envoy.wasm.runtime.v8",

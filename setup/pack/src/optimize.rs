@@ -17,15 +17,16 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// For size, and taking for granted that nothing is read or written below 1024: additions to addresses then become offsets. Of what
-/// rustc links, the last of the stack lies there; whoever gets so far traps either way.
-const LEVEL: [&str; 2] = ["--low-memory-unused", "-Oz"];
+/// rustc links, the last of the stack lies there; whoever gets so far traps either way. At last functions that are called from many places
+/// get the short numbers.
+const PASSES: [&str; 3] = ["--low-memory-unused", "-Oz", "--reorder-functions"];
 
 /// Runs the optimizer over `module`, by files that stand beside `output` for as long.
 pub(crate) fn optimize(module: &[u8], program: &Path, output: &Path) -> Result<Vec<u8>> {
     let from = output.with_extension("trimmed");
     let to = output.with_extension("optimized");
     fs::write(&from, module).with_context(|| format!("cannot write {}", from.display()))?;
-    let ended = Command::new(program).args(FEATURES).args(LEVEL).arg(&from).arg("-o").arg(&to).output();
+    let ended = Command::new(program).args(FEATURES).args(PASSES).arg(&from).arg("-o").arg(&to).output();
     let optimized = fs::read(&to);
     for file in [&from, &to] {
         // What cannot be removed lies about; the module is as good.

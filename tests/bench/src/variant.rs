@@ -11,7 +11,7 @@ use graylane_testbed::{
     Bootstrap, Context, Envoy, PluginFile, Result, Upstream, ensure, module, noop_module, root,
     telemetry_module,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::drive::{Driver, Lanes};
 
@@ -24,8 +24,19 @@ pub(crate) enum Inside {
     Noop,
     /// graylane, with so many releases.
     Graylane(Trust, usize),
-    /// The module that also counts how requests end.
-    Telemetry(Trust, usize),
+    /// The module that also counts how requests end, and does this besides.
+    Telemetry(Trust, usize, Besides),
+}
+
+/// What the module that counts does besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Besides {
+    /// Nothing.
+    Nothing,
+    /// It guards the lane of each canary.
+    Guards,
+    /// It decides by a next policy too, which is the same.
+    Shadows,
 }
 
 /// Who answers.
@@ -70,7 +81,9 @@ pub(crate) const VARIANTS: &[Variant] = {
     const SMALL: Inside = Graylane(Trust::Edge, 10);
     const LARGE: Inside = Graylane(Trust::Edge, 10_000);
     const MESH: Inside = Graylane(Trust::Mesh, 10);
-    const TOLD: Inside = Telemetry(Trust::Edge, 10);
+    const TOLD: Inside = Telemetry(Trust::Edge, 10, Besides::Nothing);
+    const GUARDED: Inside = Telemetry(Trust::Edge, 10, Besides::Guards);
+    const SHADOWED: Inside = Telemetry(Trust::Edge, 10, Besides::Shadows);
     &[
         row(Direct, "no filter", Nothing, "canary"),
         row(Direct, NOOP, Noop, "canary"),
@@ -91,6 +104,8 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Upstream, "canary", SMALL, "canary"),
         row(Upstream, "several", SMALL, "several"),
         row(Upstream, "canary, told", TOLD, "canary"),
+        row(Upstream, "canary, guarded", GUARDED, "canary"),
+        row(Upstream, "canary, shadowed", SHADOWED, "canary"),
         row(Upstream, "several, told", TOLD, "several"),
     ]
 };
@@ -199,6 +214,23 @@ impl Running {
     }
 }
 
+impl Besides {
+    fn add(self, configuration: &mut Value) {
+        match self {
+            Besides::Nothing => {}
+            Besides::Guards => {
+                let releases = configuration.pointer_mut("/policy/releases").and_then(Value::as_array_mut);
+                for release in
+                    releases.into_iter().flatten().filter(|release| release.get("canary").is_some())
+                {
+                    release["guard"] = json!({"errorPercent": 50});
+                }
+            }
+            Besides::Shadows => configuration["shadow"] = configuration["policy"].clone(),
+        }
+    }
+}
+
 async fn start(mut bootstrap: Bootstrap, inside: Inside) -> Result<Envoy> {
     let plugin = match inside {
         Inside::Nothing => {
@@ -207,7 +239,13 @@ async fn start(mut bootstrap: Bootstrap, inside: Inside) -> Result<Envoy> {
         }
         Inside::Noop => PluginFile::checked_in()?.module(&noop_module()?)?.configuration("")?,
         Inside::Graylane(trust, releases) => with(&module()?, trust, releases)?,
-        Inside::Telemetry(trust, releases) => with(&telemetry_module()?, trust, releases)?,
+        Inside::Telemetry(trust, releases, besides) => {
+            let mut configuration: Value = serde_json::from_str(&configuration(trust, releases))?;
+            besides.add(&mut configuration);
+            PluginFile::checked_in()?
+                .module(&telemetry_module()?)?
+                .configuration(&configuration.to_string())?
+        }
     };
     Envoy::on(bootstrap).plugin(plugin).log_level("warning").start().await
 }

@@ -22,6 +22,7 @@ Exit codes: 0 it is rendered; 1 the policy or the keys have mistakes, which are 
 Examples:
   graylane render envoy policy.yaml --trust edge -o ecds.yaml
   graylane render envoy policy.yaml --trust edge --keys keys.yaml -o ecds.yaml      keys.yaml: {k1: 00112233…}
+  graylane render envoy policy.yaml --trust edge --module target/graylane-telemetry.wasm --shadow next.yaml -o ecds.yaml
   graylane render envoy policy.yaml --trust mesh --module /etc/envoy/graylane.wasm > ecds.json";
 
 /// The filter and its policy as a file for Envoy's extension config discovery
@@ -33,6 +34,9 @@ pub(crate) struct Options {
     policy: PathBuf,
     #[command(flatten)]
     filter: FilterOptions,
+    /// The policy that may come next: graylane-telemetry.wasm decides by it too, and counts who would move
+    #[arg(long, value_name = "FILE")]
+    shadow: Option<PathBuf>,
     /// Write to this file by one rename, which Envoy takes for a change; without it to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -89,15 +93,24 @@ pub(crate) fn render(options: &Options) -> Result<Outcome> {
     let output = options.output.as_deref().filter(|path| !input::is_standard(path));
     let keys_file = options.filter.keys.as_ref();
     if let Some(path) = output {
-        is_another_file(path, [Some(&options.policy), keys_file].into_iter().flatten())?;
+        is_another_file(
+            path,
+            [Some(&options.policy), keys_file, options.shadow.as_ref()].into_iter().flatten(),
+        )?;
     }
-    let Some(WithKeys { json, keys, .. }) =
-        input::policy_with_keys(&options.policy, keys_file.map(PathBuf::as_path))?
-    else {
+    let keys_path = keys_file.map(PathBuf::as_path);
+    let shadow = match &options.shadow {
+        None => None,
+        Some(path) => match input::policy_with_keys(path, keys_path)? {
+            None => return Ok(Outcome::Bad),
+            Some(WithKeys { json, .. }) => Some(json),
+        },
+    };
+    let Some(WithKeys { json, keys, .. }) = input::policy_with_keys(&options.policy, keys_path)? else {
         return Ok(Outcome::Bad);
     };
     output::tell_size(&input::name(&options.policy), &json);
-    let text = format!("{:#}\n", options.filter.filter().discovery_response(&keys, &json));
+    let text = format!("{:#}\n", options.filter.filter().discovery_response(&keys, &json, shadow.as_ref()));
     match output {
         Some(path) => {
             place(path, &text, Existing::Replaced, Some(options.mode.unwrap_or(Filter::mode(&keys))))?;

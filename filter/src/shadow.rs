@@ -1,0 +1,67 @@
+//! The policy that may come next, decided beside the one in force and counted.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use graylane::decision::{Decision, decide};
+use graylane::exposure::Told;
+use graylane::plan::Plan;
+use graylane::policy::Trust;
+use graylane::request::Request;
+use graylane::series::{OVERFLOW, lanes};
+use graylane::shadow::{Change, Series, compare};
+use graylane_host::{self as host, Metric};
+
+use crate::telemetry::line;
+
+/// Requests and ids of a lane, by what would become of them.
+#[derive(Debug, Clone, Copy)]
+struct Lane([(Option<Metric>, Option<Metric>); Change::ALL.len()]);
+
+impl Lane {
+    fn define(release: &[u8], lane: &[u8]) -> Self {
+        let counter = |series: Series, change| host::counter(&series.name(change, release, lane));
+        Lane(Change::ALL.map(|change| (counter(Series::Requests, change), counter(Series::Ids, change))))
+    }
+}
+
+/// The policy that may come next, and what is counted of it.
+#[derive(Debug)]
+pub(crate) struct Shadow {
+    plan: Plan,
+    lanes: BTreeMap<Vec<u8>, Lane>,
+    others: Lane,
+    told: RefCell<Told>,
+}
+
+impl Shadow {
+    /// Names what is counted of the lanes of both policies, as long as there is room.
+    pub(crate) fn new(plan: Plan, in_force: &Plan, most: usize) -> Self {
+        let (mut named, mut buffer) = (BTreeMap::new(), Vec::new());
+        let releases = (0..).map_while(|position| plan.release(position));
+        for segment in releases.chain((0..).map_while(|position| in_force.release(position))) {
+            for (_, lane) in lanes(segment) {
+                let key = line(segment.name(), lane, &mut buffer);
+                if named.len() < most && !named.contains_key(key) {
+                    named.insert(key.to_vec(), Lane::define(segment.name(), lane));
+                }
+            }
+        }
+        let others = Lane::define(OVERFLOW, OVERFLOW);
+        Shadow { plan, lanes: named, others, told: RefCell::default() }
+    }
+
+    /// Counts what the next policy would do to a request, on which `decision` was made by the one in force.
+    pub(crate) fn count(&self, plan: &Plan, decision: &Decision<'_>, trust: Trust, request: &dyn Request) {
+        let Ok(mut told) = self.told.try_borrow_mut() else { return };
+        let next = decide(&self.plan, trust, request);
+        let mut buffer = Vec::new();
+        compare((plan, decision), (&self.plan, &next), &mut told, |release, lane, change, is_new| {
+            let lane = self.lanes.get(line(release, lane, &mut buffer)).unwrap_or(&self.others);
+            let Some((requests, ids)) = lane.0.get(change as usize) else { return };
+            for metric in requests.iter().chain(ids.iter().filter(|_| is_new)) {
+                metric.add(1);
+            }
+        });
+    }
+}
