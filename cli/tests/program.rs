@@ -71,7 +71,7 @@ fn check_shows_what_is_wrong_in_its_line() {
   |   ^
 
 <stdin>:8:3: error: releases[0].blueGren: Unknown field: allowed: name, off, during, revision, match, lanes, ab, \
-canary, blueGreen, overrides, follow, deny, allow, rules, sticky, respond
+canary, blueGreen, overrides, follow, deny, allow, rules, sticky, respond, guard
   |
 8 |   blueGren: {active: green}
   |   ^^^^^^^^
