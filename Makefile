@@ -26,9 +26,9 @@ setup: ## find or bring what is needed: the wasm target, wasm-opt, Envoy
 module: setup ## build the modules alone: graylane.wasm, graylane-telemetry.wasm, graylane-watch.wasm, noop.wasm
 	@setup/module.sh
 
-image: ## put target/graylane.wasm into OCI images: target/image, a layout that any registry tool can push
+image: ## put both modules of the filter into OCI images: target/image, a layout that any registry tool can push
 	@setup/wasm-target.sh
-	@setup/module.sh graylane
+	@setup/module.sh graylane graylane-telemetry
 	@setup/image.sh
 
 push: $(if $(REGISTRY),image) ## push them: make push REGISTRY=host/path [TAG=name]
@@ -61,7 +61,7 @@ test-oldest: module ## the tests again, on the oldest supported Envoy
 	ENVOY="$$(cat target/setup/envoy-oldest)" cargo test --workspace -- $$(setup/servers.sh skip)
 
 test-mesh: setup ## the manifests in istio/ and what graylane renders, held to Istio's own code and a real Envoy (needs Go; cold, some minutes)
-	@setup/module.sh graylane
+	@setup/module.sh graylane graylane-telemetry
 	@setup/image.sh
 	@setup/mesh.sh
 

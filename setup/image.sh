@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts target/graylane.wasm into target/image, an OCI image layout with two images; see setup/image/src/main.rs.
+# Puts target/graylane.wasm and target/graylane-telemetry.wasm into target/image, an OCI image layout with two images of each; see
+# setup/image/src/main.rs.
 #
 #   setup/image.sh
 #
@@ -8,7 +9,10 @@
 # is built already.
 . "$(dirname "$0")/shell.sh"
 
-[ -f "$target/graylane.wasm" ] || die "there is no target/graylane.wasm" "make image"
+modules=("$target/graylane.wasm" "$target/graylane-telemetry.wasm")
+for module in "${modules[@]}"; do
+  [ -f "$module" ] || die "there is no target/$(basename "$module")" "make image"
+done
 tool=${GRAYLANE_IMAGE:-$CARGO_TARGET_DIR/debug/graylane-image}
 quiet=--quiet
 [ -x "$tool" ] || quiet='' # the first time takes long enough to be shown
@@ -29,7 +33,7 @@ if [ -n "$epoch" ]; then
   facts+=(--created "$(date -u -d "@$epoch" +%FT%TZ)")
 fi
 
-images=$("$tool" "$target/graylane.wasm" "$target/image" "${facts[@]}")
+images=$("$tool" "${modules[@]}" "$target/image" "${facts[@]}")
 say "target/image, an OCI image layout:"
-while read -r name digest; do printf '    %-14s %s\n' "$name" "$digest" >&2; done <<<"$images"
+while read -r name digest; do printf '    %-24s %s\n' "$name" "$digest" >&2; done <<<"$images"
 say "push them (make push REGISTRY=host/path), then name one by its digest: url: oci://host/path/graylane@sha256:..."

@@ -3,7 +3,7 @@
 #
 #   REGISTRY=host[:port]/path [TAG=version] setup/push.sh
 #
-# They become REGISTRY/graylane:TAG and REGISTRY/graylane:TAG-compat. skopeo pushes: it knows the logins of docker, podman
+# They become REGISTRY/graylane:TAG, TAG-compat, TAG-telemetry and TAG-telemetry-compat. skopeo pushes: it knows the logins of docker, podman
 # and their helpers. A registry on a loopback address may be without TLS, as for docker; for others see
 # containers-registries.conf(5).
 . "$(dirname "$0")/shell.sh"
@@ -57,7 +57,6 @@ push() {
   say "oci://$image@sha256:${built%% *}    ($image:$2)"
 }
 
-# First the one that every registry takes.
-push "$version-compat" "$tag-compat"
-push "$version" "$tag"
-say "the last one is for url: in a WasmPlugin; docs/operations.md says when, and what -compat is for"
+# First those that every registry takes.
+for kind in -telemetry-compat -telemetry -compat ""; do push "$version$kind" "$tag$kind"; done
+say "the last one is for url: in a WasmPlugin, -telemetry where lanes are counted and guarded; docs/operations.md says when, and what -compat is for"

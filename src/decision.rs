@@ -404,6 +404,18 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// first available fallback. Where none is available the lane itself, since some lane must serve. And whether the guard of `lane` has
     /// tripped.
     fn available(&self, release: u32, lane: LaneId) -> (LaneId, bool) {
+        let is_guarded = self.segment.head().guard.len() > 0;
+        if self.is_open(lane) && !is_guarded { (lane, false) } else { self.instead(release, lane) }
+    }
+
+    /// Whether the policy lets a lane be used.
+    fn is_open(&self, lane: LaneId) -> bool {
+        self.segment.lane(lane).is_some_and(|lane| !lane.unavailable)
+    }
+
+    /// What serves in place of a lane that may be left.
+    #[inline(never)]
+    fn instead(&self, release: u32, lane: LaneId) -> (LaneId, bool) {
         let has_tripped = |id: LaneId| {
             Guard::of(self.segment, id).is_some() && {
                 let has_tripped = self.facts.is_turned_away(release, id, self.id);
@@ -411,9 +423,8 @@ impl<O: Observer> Chooser<'_, '_, O> {
                 has_tripped
             }
         };
-        let is_open = |id: &LaneId| self.segment.lane(*id).is_some_and(|lane| !lane.unavailable);
-        let is_tripped = is_open(&lane) && has_tripped(lane);
-        if is_open(&lane) && !is_tripped {
+        let is_tripped = self.is_open(lane) && has_tripped(lane);
+        if self.is_open(lane) && !is_tripped {
             return (lane, false);
         }
         let fallbacks = |id: LaneId| {
@@ -421,7 +432,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
             self.segment.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
         };
         let base = self.segment.head().base;
-        let is_available = |id: &LaneId| *id != lane && is_open(id) && !has_tripped(*id);
+        let is_available = |id: &LaneId| *id != lane && self.is_open(*id) && !has_tripped(*id);
         let other = fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available);
         (other.unwrap_or(lane), is_tripped)
     }

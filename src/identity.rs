@@ -44,6 +44,12 @@ impl GrayId<'_> {
         uuid::Builder::from_random_bytes(random).into_uuid().hyphenated().encode_lower(&mut text);
         GrayId::Fresh(text)
     }
+
+    /// Bytes that make the same fresh id again, if it is one.
+    pub(crate) fn drawn(&self) -> Option<[u8; 16]> {
+        let GrayId::Fresh(text) = self else { return None };
+        uuid::Uuid::try_parse_ascii(text).ok().map(uuid::Uuid::into_bytes)
+    }
 }
 
 /// The id of the request: what the hop before decided, if it is believed, else from the policy's sources in their order,

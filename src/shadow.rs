@@ -4,12 +4,18 @@
 //! Of each release, known by its name, the lane that the request belongs to is compared; which lane serves it, as while another one is
 //! unavailable, moves nobody.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use crate::arena::LaneId;
-use crate::decision::{Decision, Entry};
+use crate::decision::{self, Decision, Entry};
 use crate::exposure::Told;
 use crate::identity::GrayId;
 use crate::plan::{Plan, Segment};
+use crate::policy::Trust;
+use crate::request::{Headers, Request};
 use crate::series::named;
+use crate::time::Timestamp;
 
 /// What the next policy would do to a request of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +65,61 @@ impl Series {
 /// For so many seconds the same id is not counted again.
 const WINDOW: i64 = 3600;
 
+/// A request on which was decided before. What was asked of the host is not asked again: the time is the same, and so is an id that was
+/// drawn.
+struct Again<'d, 'r> {
+    request: &'d dyn Request,
+    decision: &'d Decision<'r>,
+}
+
+/// Nobody prints one, and what would print a decision is large.
+impl fmt::Debug for Again<'_, '_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Again")
+    }
+}
+
+impl Request for Again<'_, '_> {
+    fn headers(&self) -> &Headers {
+        self.request.headers()
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        self.decision.facts.source_address()
+    }
+
+    fn metadata(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.request.metadata(path)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.decision.facts.now()
+    }
+
+    fn random(&self) -> Option<[u8; 16]> {
+        self.decision.id.as_ref().and_then(GrayId::drawn).or_else(|| self.request.random())
+    }
+}
+
+/// Decides on a request by the next policy, as `decision` was made by the one in force, and hands each change to `count`: see [`compare`].
+pub fn decide(
+    (plan, decision): Decided<'_, '_>,
+    next: &Plan,
+    trust: Trust,
+    request: &dyn Request,
+    told: &mut Told,
+    count: impl FnMut(&[u8], &[u8], Change, bool),
+) {
+    let again = Again { request, decision };
+    compare((plan, decision), (next, &decision::decide(next, trust, &again)), told, count);
+}
+
 /// A plan, and what it decided.
-pub type Decided<'d, 'r> = (&'d Plan, &'d Decision<'r>);
+type Decided<'d, 'r> = (&'d Plan, &'d Decision<'r>);
 
 /// Hands each change that the next policy would make to `count`: release, lane, what, and whether the id is counted for it for the first
 /// time.
-pub fn compare(
+fn compare(
     now: Decided<'_, '_>,
     next: Decided<'_, '_>,
     told: &mut Told,
@@ -115,7 +170,6 @@ mod tests {
 
     use super::*;
     use crate::given::Given;
-    use crate::policy::Trust;
 
     fn plan(releases: &Value) -> Plan {
         let policy = json!({"language": 1, "releases": releases}).to_string();
@@ -137,9 +191,9 @@ mod tests {
     fn counted(now: &Plan, next: &Plan, told: &mut Told, (id, host): (&str, &str)) -> Vec<String> {
         let headers = [(":authority", host), ("x-gray-id", id)].into_iter().collect();
         let request = Given { headers, ..Given::default() };
-        let decided = [now, next].map(|plan| crate::decide(plan, Trust::Mesh, &request));
+        let decision = crate::decide(now, Trust::Mesh, &request);
         let mut all = Vec::new();
-        compare((now, &decided[0]), (next, &decided[1]), told, |release, lane, change, is_new| {
+        decide((now, &decision), next, Trust::Mesh, &request, told, |release, lane, change, is_new| {
             let [release, lane] = [release, lane].map(String::from_utf8_lossy);
             all.push(format!("{release}/{lane} {}{}", change.as_str(), if is_new { ", new" } else { "" }));
         });

@@ -1,6 +1,5 @@
 //! The way of one request through the module: read, decide, apply; and on the way back what the client is told.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -45,14 +44,7 @@ impl<const TELEMETRY: bool> Http<TELEMETRY> {
         if TELEMETRY && let Some(telemetry) = telemetry {
             telemetry.follow(plan, since);
         }
-        let request = Incoming::<TELEMETRY> {
-            headers: host::request_headers(),
-            plan,
-            telemetry,
-            source_address: OnceCell::new(),
-            now: OnceCell::new(),
-            random: OnceCell::new(),
-        };
+        let request = Incoming::<TELEMETRY> { headers: host::request_headers(), plan, telemetry };
         let decision = decide(plan, runtime.trust, &request);
         let effects = effects(plan, &decision);
         host::edit_request(&effects.request, &request.headers);
@@ -104,10 +96,6 @@ struct Incoming<'r, const TELEMETRY: bool> {
     headers: Headers,
     plan: &'r Plan,
     telemetry: Option<&'r Telemetry>,
-    // Whoever decides on it once more is told the same.
-    source_address: OnceCell<Option<IpAddr>>,
-    now: OnceCell<Timestamp>,
-    random: OnceCell<Option<[u8; 16]>>,
 }
 
 /// Nobody prints one: what would print a plan takes ten thousand bytes of the module.
@@ -123,7 +111,7 @@ impl<const TELEMETRY: bool> Request for Incoming<'_, TELEMETRY> {
     }
 
     fn source_address(&self) -> Option<IpAddr> {
-        *self.source_address.get_or_init(host::source_address)
+        host::source_address()
     }
 
     fn metadata(&self, path: &[&str]) -> Option<Vec<u8>> {
@@ -131,11 +119,11 @@ impl<const TELEMETRY: bool> Request for Incoming<'_, TELEMETRY> {
     }
 
     fn now(&self) -> Timestamp {
-        *self.now.get_or_init(host::now)
+        host::now()
     }
 
     fn random(&self) -> Option<[u8; 16]> {
-        *self.random.get_or_init(host::random)
+        host::random()
     }
 
     fn is_turned_away(&self, release: u32, lane: LaneId, id: Option<&[u8]>) -> bool {

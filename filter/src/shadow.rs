@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use graylane::decision::{Decision, decide};
+use graylane::decision::Decision;
 use graylane::exposure::Told;
 use graylane::plan::Plan;
 use graylane::policy::Trust;
 use graylane::request::Request;
 use graylane::series::{OVERFLOW, lanes};
-use graylane::shadow::{Change, Series, compare};
+use graylane::shadow::{self, Change, Series};
 use graylane_host::{self as host, Metric};
 
 use crate::telemetry::line;
@@ -54,14 +54,14 @@ impl Shadow {
     /// Counts what the next policy would do to a request, on which `decision` was made by the one in force.
     pub(crate) fn count(&self, plan: &Plan, decision: &Decision<'_>, trust: Trust, request: &dyn Request) {
         let Ok(mut told) = self.told.try_borrow_mut() else { return };
-        let next = decide(&self.plan, trust, request);
         let mut buffer = Vec::new();
-        compare((plan, decision), (&self.plan, &next), &mut told, |release, lane, change, is_new| {
+        let count = |release: &[u8], lane: &[u8], change: Change, is_new: bool| {
             let lane = self.lanes.get(line(release, lane, &mut buffer)).unwrap_or(&self.others);
             let Some((requests, ids)) = lane.0.get(change as usize) else { return };
             for metric in requests.iter().chain(ids.iter().filter(|_| is_new)) {
                 metric.add(1);
             }
-        });
+        };
+        shadow::decide((plan, decision), &self.plan, trust, request, &mut told, count);
     }
 }

@@ -1,7 +1,9 @@
 package mesh
 
 import (
+	"bytes"
 	"io"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -60,5 +62,36 @@ func TestTheArtifactsBlobsAreWhatTheManifestSays(t *testing.T) {
 		} else if kind == "application/vnd.module.wasm.content.layer.v1+wasm" {
 			isModule(t, "the layer", bytes)
 		}
+	}
+}
+
+func TestTheModuleThatCountsHasImagesOfItsOwn(t *testing.T) {
+	if err := validate.Image(counting(t)[1]); err != nil {
+		t.Error(err)
+	}
+	for _, image := range counting(t) {
+		manifest, err := image.Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if title := manifest.Annotations["org.opencontainers.image.title"]; title != "graylane-telemetry" {
+			t.Errorf("%s is %q", image.name, title)
+		}
+	}
+	layers, err := counting(t)[0].Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := layers[1].Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	got, err := io.ReadAll(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := read(t, filepath.Join(root, "target/graylane-telemetry.wasm")); !bytes.Equal(got, want) {
+		t.Errorf("%d bytes that are not those %d of target/graylane-telemetry.wasm (where that is newer: make image)", len(got), len(want))
 	}
 }

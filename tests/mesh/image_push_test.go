@@ -104,7 +104,7 @@ func TestPushTellsTheReferencesToUse(t *testing.T) {
 	if err != nil {
 		t.Fatalf("make push: %v\n%s", err, words)
 	}
-	for _, image := range both(t) {
+	for _, image := range append(both(t), counting(t)...) {
 		line := fmt.Sprintf("oci://%[1]s/team/graylane@%[2]s    (%[1]s/team/graylane:%[3]s)", registry.Host, image.digest(t), image.name)
 		if !strings.Contains(words, line) {
 			t.Errorf("does not say\n%s\nbut\n%s", line, words)

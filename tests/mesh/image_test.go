@@ -24,6 +24,14 @@ func both(t *testing.T) []image {
 	return []image{artifact, compat}
 }
 
+// counting are those of the module that counts.
+func counting(t *testing.T) []image {
+	t.Helper()
+	images(t)
+	built, _ := readImages()
+	return built[2:]
+}
+
 // images are those that make image makes of the module: the artifact, and the compat image.
 func images(t *testing.T) (artifact, compat image) {
 	t.Helper()
@@ -50,8 +58,8 @@ var readImages = sync.OnceValues(func() (images []image, err error) {
 		}
 		images = append(images, image{entry.Annotations["org.opencontainers.image.ref.name"], one})
 	}
-	if len(images) != 2 {
-		return nil, fmt.Errorf("target/image holds %d images, not 2", len(images))
+	if len(images) != 4 {
+		return nil, fmt.Errorf("target/image holds %d images, not two of each module", len(images))
 	}
 	return images, nil
 })

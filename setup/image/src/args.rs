@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 /// What `--help` prints, and what follows a wrong command line.
 pub(crate) const USAGE: &str = "\
-graylane-image MODULE OUT [--revision COMMIT] [--created TIME]
+graylane-image MODULE... OUT [--revision COMMIT] [--created TIME]
 
-  MODULE               the finished wasm module
+  MODULE               a finished wasm module; its name says which one it is
   OUT                  the folder of the OCI image layout; one that is there is replaced
   --revision COMMIT    the commit that the module was built from
   --created TIME       when, as in 2026-11-26T08:00:00Z; left out, no time is written
@@ -15,8 +15,8 @@ graylane-image MODULE OUT [--revision COMMIT] [--created TIME]
 /// What to put into images, and what to say of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Args {
-    /// The wasm module.
-    pub(crate) module: PathBuf,
+    /// The wasm modules.
+    pub(crate) modules: Vec<PathBuf>,
     /// Where the layout goes.
     pub(crate) output: PathBuf,
     /// The commit that the module was built from.
@@ -50,10 +50,10 @@ pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Parsed, Strin
             path => paths.push(PathBuf::from(path)),
         }
     }
-    let Ok([module, output]) = <[PathBuf; 2]>::try_from(paths) else {
-        return Err("needs two paths: MODULE and OUT".into());
+    let (Some(output), false) = (paths.pop(), paths.is_empty()) else {
+        return Err("needs two paths or more: MODULE... and OUT".into());
     };
-    Ok(Parsed::Run(Args { module, output, revision, created }))
+    Ok(Parsed::Run(Args { modules: paths, output, revision, created }))
 }
 
 #[cfg(test)]
@@ -69,15 +69,18 @@ mod tests {
         let Parsed::Run(args) = words("in --created now out --revision abc").unwrap() else {
             panic!("help was not asked for");
         };
-        assert_eq!((args.module, args.output), ("in".into(), "out".into()));
+        assert_eq!((args.modules, args.output), (vec!["in".into()], "out".into()));
         assert_eq!((args.revision.as_deref(), args.created.as_deref()), (Some("abc"), Some("now")));
+        let Parsed::Run(args) = words("one two out").unwrap() else {
+            panic!("help was not asked for");
+        };
+        assert_eq!(args.modules, [PathBuf::from("one"), "two".into()]);
     }
 
     #[test]
     fn a_wrong_line_says_what_is_wrong() {
         for (line, said) in [
             ("in", "two paths"),
-            ("in out third", "two paths"),
             ("in out --revision", "--revision needs a value"),
             ("in out --created ", "--created needs a value"),
             ("in out --push", "--push"),

@@ -8,9 +8,16 @@ use serde::Serialize;
 /// Annotations or labels, sorted.
 pub(crate) type Labels = BTreeMap<&'static str, String>;
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The module by whose name all are named: `graylane-telemetry` is its image `VERSION-telemetry`.
+const BASE: &str = "graylane";
+
 /// What is known of the module.
 #[derive(Debug)]
 pub(crate) struct Facts {
+    /// Its name, `graylane` or one that goes on after that.
+    name: String,
     /// The version of the proxy-wasm ABI that the module is for.
     pub(crate) abi: String,
     /// The commit that it was built from.
@@ -28,29 +35,42 @@ struct Runtime<'a> {
 }
 
 impl Facts {
-    /// Reads what the module says of itself. What is no proxy-wasm module is refused.
-    pub(crate) fn of(module: &[u8], revision: Option<String>, created: Option<String>) -> Result<Self> {
+    /// Reads what the module of this name says of itself. What is no proxy-wasm module, or another's, is refused.
+    pub(crate) fn of(
+        name: &str,
+        module: &[u8],
+        revision: Option<String>,
+        created: Option<String>,
+    ) -> Result<Self> {
+        if !name.starts_with(BASE) {
+            bail!("the name of the module does not begin with {BASE}");
+        }
         if !module.starts_with(b"\0asm") {
             bail!("not a wasm module");
         }
         let abi = abi(module).context("not a proxy-wasm module: it exports no proxy_abi_version_…")?;
-        Ok(Self { abi, revision, created })
+        Ok(Self { name: name.to_owned(), abi, revision, created })
     }
 
-    /// The version, by which the images are named.
-    pub(crate) fn version() -> &'static str {
-        env!("CARGO_PKG_VERSION")
+    /// The name of the image: the version, and which module it is unless it is the one that all are named after.
+    pub(crate) fn tag(&self) -> String {
+        format!("{VERSION}{}", self.name.strip_prefix(BASE).unwrap_or_default())
+    }
+
+    /// The name of the module as a file.
+    pub(crate) fn file(&self) -> String {
+        format!("{}.wasm", self.name)
     }
 
     /// The labels that both images carry.
     pub(crate) fn labels(&self) -> Labels {
         let mut labels = Labels::from([
-            ("org.opencontainers.image.title", "graylane".into()),
+            ("org.opencontainers.image.title", self.name.clone()),
             (
                 "org.opencontainers.image.description",
                 "Gray release for Envoy and Istio, a proxy-wasm module".into(),
             ),
-            ("org.opencontainers.image.version", Self::version().into()),
+            ("org.opencontainers.image.version", VERSION.into()),
             ("org.opencontainers.image.licenses", env!("CARGO_PKG_LICENSE").into()),
         ]);
         let known = [
@@ -84,20 +104,28 @@ mod tests {
 
     #[test]
     fn the_abi_is_the_modules_own() {
-        let facts = Facts::of(MODULE, None, None).unwrap();
+        let facts = Facts::of("graylane", MODULE, None, None).unwrap();
         let runtime = String::from_utf8(facts.runtime().unwrap()).unwrap();
         assert_eq!(runtime, r#"{"type":"envoy_proxy","abiVersions":["0.2.1"]}"#);
     }
 
     #[test]
     fn what_is_not_known_is_not_said() {
-        let bare = Facts::of(MODULE, None, None).unwrap().labels();
+        let bare = Facts::of("graylane", MODULE, None, None).unwrap().labels();
         assert_eq!(bare["org.opencontainers.image.licenses"], "Apache-2.0");
         assert_eq!(bare["org.opencontainers.image.version"], env!("CARGO_PKG_VERSION"));
         assert!(!bare.keys().any(|name| name.ends_with(".revision") || name.ends_with(".created")));
-        let full = Facts::of(MODULE, Some("abc".into()), Some("now".into())).unwrap().labels();
+        let full = Facts::of("graylane", MODULE, Some("abc".into()), Some("now".into())).unwrap().labels();
         assert_eq!(full["org.opencontainers.image.revision"], "abc");
         assert_eq!(full["org.opencontainers.image.created"], "now");
+    }
+
+    #[test]
+    fn an_image_is_named_after_the_version_and_the_module() {
+        let tag = |name| Facts::of(name, MODULE, None, None).map(|facts| facts.tag());
+        assert_eq!(tag("graylane").unwrap(), VERSION);
+        assert_eq!(tag("graylane-telemetry").unwrap(), format!("{VERSION}-telemetry"));
+        assert!(tag("noop").is_err());
     }
 
     #[test]
@@ -107,7 +135,7 @@ mod tests {
             (b"\0asm\x01\0\0\0", "not a proxy-wasm module"),
             (b"\0asm\x01\0\0\0proxy_abi_version_", "not a proxy-wasm module"),
         ] {
-            let problem = Facts::of(bytes, None, None).unwrap_err().to_string();
+            let problem = Facts::of("graylane", bytes, None, None).unwrap_err().to_string();
             assert!(problem.contains(said), "{problem}");
         }
     }

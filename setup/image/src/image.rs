@@ -17,8 +17,8 @@ const RUNTIME: &str = "runtime-config.json";
 pub(crate) fn artifact(layout: &mut Layout, module: &[u8], facts: &Facts) -> Result<()> {
     let config = layout.blob("application/vnd.module.wasm.config.v1+json", &facts.runtime()?)?;
     let content = layout.blob("application/vnd.module.wasm.content.layer.v1+wasm", module)?;
-    let layers = [config.clone().with(TITLE, RUNTIME), content.with(TITLE, "graylane.wasm")];
-    layout.image(Facts::version(), &config, &layers, facts.labels())
+    let layers = [config.clone().with(TITLE, RUNTIME), content.with(TITLE, &facts.file())];
+    layout.image(&facts.tag(), &config, &layers, facts.labels())
 }
 
 /// The configuration of an image, as far as this one has any.
@@ -58,7 +58,7 @@ pub(crate) fn compat(layout: &mut Layout, module: &[u8], facts: &Facts) -> Resul
     let layer = layout.blob("application/vnd.oci.image.layer.v1.tar+gzip", &archive::gzip(&archive)?)?;
     let mut annotations = facts.labels();
     annotations.insert("module.wasm.image/variant", "compat".into());
-    layout.image(&format!("{}-compat", Facts::version()), &config, &[layer], annotations)
+    layout.image(&format!("{}-compat", facts.tag()), &config, &[layer], annotations)
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ fn write(revision: Option<&str>, times: usize) -> Written {
     let mut images = Vec::new();
     for _ in 0..times {
         let facts =
-            Facts::of(MODULE, revision.map(String::from), Some("2026-11-26T08:00:00Z".into())).unwrap();
+            Facts::of("graylane", MODULE, revision.map(String::from), Some("2026-11-26T08:00:00Z".into()))
+                .unwrap();
         let mut layout = Layout::create(&folder.path().join("image")).unwrap();
         artifact(&mut layout, MODULE, &facts).unwrap();
         compat(&mut layout, MODULE, &facts).unwrap();
