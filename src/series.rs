@@ -117,6 +117,8 @@ pub enum Series {
     Duration,
 }
 
+/// The status of gRPC of a call of which nothing is known.
+pub const UNKNOWN: u8 = 2;
 /// The highest status of gRPC.
 pub const GRPC_STATUSES: u8 = 16;
 

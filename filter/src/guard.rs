@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use graylane::guard::{self, Change, Counts, Guard, Sentry, Series, State};
-use graylane::series::Outcome;
+use graylane::series::{Class, Outcome};
 use graylane_host::{self as host, Level, Metric};
 
 /// A guarded lane.
@@ -104,7 +104,9 @@ impl Guarded {
     /// Counts a request that has ended.
     pub(crate) fn count(&self, Watch { guard, id }: Watch, outcome: Outcome, micros: u64) {
         let (attempts, errors) = outcome.attempts();
-        let is_slow = attempts > 0 && guard.slow_micros().is_some_and(|slow| micros > slow);
+        let is_slow = attempts > 0
+            && outcome.class() != Class::Informational
+            && guard.slow_micros().is_some_and(|slow| micros > slow);
         if (errors > 0 || is_slow) && guard.limits_ids() && !self.is_evidence(&guard, id) {
             return;
         }

@@ -17,7 +17,7 @@ use graylane::limits;
 use graylane::pages::Reader;
 use graylane::plan::{Plan, Segment};
 use graylane::policy;
-use graylane::series::{Class, GRPC_STATUSES, OVERFLOW, Outcome, Series, lanes};
+use graylane::series::{Class, GRPC_STATUSES, OVERFLOW, Outcome, Series, UNKNOWN, lanes};
 use graylane_host::{self as host, Level, Metric};
 
 use crate::guard::{Guarded, Watch};
@@ -327,7 +327,7 @@ impl Begun {
         }
         let outcome = Outcome {
             status: host::response_status(),
-            grpc_status: if self.is_grpc { host::grpc_status() } else { None },
+            grpc_status: if self.is_grpc { grpc_status() } else { None },
             attempts: host::attempts(),
         };
         let micros = u64::try_from(self.at.elapsed().as_micros()).unwrap_or_default();
@@ -342,7 +342,7 @@ impl Begun {
                 if let Some(status) = outcome.grpc_status {
                     add(lane.grpc_responses.get(usize::from(status)), 1);
                 }
-                if let Some(duration) = lane.duration {
+                if let Some(duration) = lane.duration.filter(|_| outcome.class() != Class::Informational) {
                     duration.set(micros);
                 }
                 if let (Some(guarded), Some(watch)) = (&lane.guard, part.watch) {
@@ -354,6 +354,11 @@ impl Begun {
             }
         });
     }
+}
+
+/// The status of a gRPC call. Of one whose client has left before there was any Envoy says UNKNOWN, by the status of HTTP alone.
+fn grpc_status() -> Option<u8> {
+    host::grpc_status().filter(|status| *status != UNKNOWN || !host::client_has_left())
 }
 
 fn add(metric: Option<&Option<Metric>>, count: u32) {

@@ -138,6 +138,14 @@ pub fn grpc_status() -> Option<u8> {
     number(&["response", "grpc_status"]).and_then(|status| u8::try_from(status).ok())
 }
 
+/// Whether the client has left before the response ended: its connection, or its stream.
+///
+/// Source: `CoreResponseFlag` of Envoy, `DownstreamConnectionTermination` and `DownstreamRemoteReset`.
+pub fn client_has_left() -> bool {
+    const LEFT: i64 = 1 << 14 | 1 << 28;
+    number(&["response", "flags"]).is_some_and(|flags| flags & LEFT != 0)
+}
+
 /// How often the request was sent to an upstream.
 pub fn attempts() -> u32 {
     number(&["upstream", "request_attempt_count"])

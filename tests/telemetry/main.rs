@@ -1,6 +1,7 @@
 //! What `graylane-telemetry.wasm` counts of requests by release and lane, on a real Envoy.
 #![cfg(test)]
 
+mod broken;
 mod buckets;
 mod exposures;
 mod guard;
