@@ -5,6 +5,7 @@ mod broken;
 mod buckets;
 mod exposures;
 mod guard;
+mod otlp;
 mod series;
 mod shadow;
 mod sums;

@@ -65,14 +65,24 @@ impl Bootstrap {
         &mut self.document
     }
 
-    /// Adds the access log of another file, such as `envoy/exposures.yaml`, to the first listener's; it is written to `log`.
+    /// Adds the first access log of another file, such as `envoy/exposures.yaml`, to the first listener's; it is written to `log`.
     ///
     /// # Errors
     /// When the file cannot be read or has none, or there is no listener with one.
     pub fn log_as(&mut self, file: &Path, log: &Path) -> Result<&mut Self> {
+        self.log_as_nth(file, 0, log)
+    }
+
+    /// As [`log_as`](Self::log_as), with the access log that stands there at this position.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn log_as_nth(&mut self, file: &Path, position: usize, log: &Path) -> Result<&mut Self> {
         const LOGS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log";
-        let mut own =
-            read_yaml(file)?.pointer_mut("/access_log/0").map(Value::take).context("no access log")?;
+        let mut own = read_yaml(file)?
+            .pointer_mut(&format!("/access_log/{position}"))
+            .map(Value::take)
+            .context("no access log")?;
         let path = own.pointer_mut("/typed_config/path").context("no file to log to")?;
         *path = log.display().to_string().into();
         let logs = self.document.pointer_mut(LOGS).and_then(Value::as_array_mut);

@@ -113,6 +113,8 @@ impl EnvoyBuilder {
             .args(["--concurrency", &self.concurrency.to_string()])
             .arg("-c")
             .arg(folder.join(BOOTSTRAP))
+            // By itself Envoy keeps lines of access logs back for ten seconds.
+            .args(["--file-flush-interval-msec", "100"])
             .arg("--admin-address-path")
             .arg(folder.join(ADMIN_ADDRESS))
             .stdin(std::process::Stdio::null())
