@@ -48,6 +48,9 @@ var flavours = []flavour{
 	{name: "telemetry", kustomization: "base", component: "components/telemetry", meshConfig: "mesh-config.yaml", files: []string{
 		"telemetry-gateway.yaml", "telemetry-sidecar.yaml",
 	}},
+	{name: "full telemetry", kustomization: "base", component: "components/telemetry-full", meshConfig: "mesh-config.yaml", files: []string{
+		"telemetry-gateway.yaml", "telemetry-sidecar.yaml",
+	}},
 }
 
 // rendered is what the command-line tool writes for a mesh.

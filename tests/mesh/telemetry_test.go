@@ -1,11 +1,14 @@
 package mesh
 
 import (
+	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/model"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"graylane.test/mesh/discovery"
 	"graylane.test/mesh/manifest"
@@ -50,6 +53,91 @@ func TestEachTelemetryIsMissedWhereItIsLeftOut(t *testing.T) {
 				t.Error("the log tells decisions all the same")
 			}
 		})
+	}
+}
+
+// experimenting adds an AB test, which routes nobody, to the policy of each plugin, and has its exposures told.
+func experimenting(all []*manifest.Object) []*manifest.Object {
+	for _, object := range all {
+		if object.GetKind() != "WasmPlugin" {
+			continue
+		}
+		policy, _, _ := unstructured.NestedMap(object.Object, "spec", "pluginConfig", "policy")
+		policy["exposures"] = map[string]any{}
+		releases := policy["releases"].([]any)
+		policy["releases"] = append(releases, map[string]any{
+			"name":  "button",
+			"match": releases[0].(map[string]any)["match"],
+			"lanes": []any{map[string]any{"name": "A"}, map[string]any{"name": "B"}},
+			"ab": map[string]any{"salt": "button-2026-11", "route": false, "groups": []any{
+				map[string]any{"lane": "A", "weight": int64(100)}, map[string]any{"lane": "B", "weight": int64(0)},
+			}},
+		})
+		if err := unstructured.SetNestedMap(object.Object, policy, "spec", "pluginConfig", "policy"); err != nil {
+			panic(err)
+		}
+	}
+	return all
+}
+
+func TestDecisionsAndExposuresAreToldAsJSON(t *testing.T) {
+	counting, err := filepath.Abs(filepath.Join(root, "target/graylane-telemetry.wasm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, setting{flavour: "full telemetry", module: counting, edit: experimenting})
+	s.throughGateway(request{"x-tester": "yes", "x-gray-id": "u-1"})
+	s.throughClient(request{"x-tester": "yes", "x-gray-id": "u-1"})
+	for name, log := range map[string]func() string{"gateway": s.gateway.Log, "client": s.client.Log} {
+		var row struct{ Graylane, Lane, Exposure string }
+		told := func(is func() bool) bool {
+			return soon(func() bool {
+				for line := range strings.Lines(log()) {
+					row.Graylane, row.Lane, row.Exposure = "", "", ""
+					if json.Unmarshal([]byte(line), &row) == nil && is() {
+						return true
+					}
+				}
+				return false
+			})
+		}
+		decided := func() bool {
+			return row.Lane == "v2" && strings.HasPrefix(row.Graylane, "user-svc;lane=v2;reason=rule;rule=testers, button;lane=A;")
+		}
+		if !told(decided) {
+			t.Errorf("the access log of the %s does not tell the decision", name)
+		}
+		if !told(func() bool { return row.Exposure == "button;group=A;rev=1;reason=split;id=u-1" }) {
+			t.Errorf("the access log of the %s does not tell the exposure", name)
+		}
+	}
+}
+
+func TestLaneGroupAndDecisionAreTagsOfSpans(t *testing.T) {
+	flavour := flavourOf(t, "full telemetry")
+	cluster := append(fixture(t, "shop.yaml"), gatewayFixture(t, flavour, 8080)...)
+	collector, err := manifest.Parse([]byte(`
+apiVersion: v1
+kind: Service
+metadata: {name: otel-collector, namespace: observability}
+spec: {clusterIP: 10.96.0.99, ports: [{name: grpc, port: 4317}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster = append(cluster, collector...)
+	server := discovery.Start(t, append(cluster, build(t, flavour, module)...), flavour.change(t))
+	for name, proxy := range map[string]*model.Proxy{
+		"gateway": {Type: model.Router, ConfigNamespace: "istio-ingress", Labels: map[string]string{"istio": "ingress"}},
+		"sidecar": {Type: model.SidecarProxy, ConfigNamespace: "shop", Labels: map[string]string{"app": "front"}},
+	} {
+		proxy.IstioVersion = &model.IstioVersion{Major: 1, Minor: 29} // older ones get no tag of a format
+		sent := server.Listeners(proxy)
+		for _, tag := range []string{"graylane.lane", "x-gray-lane", "graylane.group", "x-abtest-group", "graylane.decision"} {
+			if !strings.Contains(sent, tag) {
+				t.Errorf("the spans of the %s have no %s", name, tag)
+			}
+		}
 	}
 }
 

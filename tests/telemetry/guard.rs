@@ -44,13 +44,15 @@ fn a_lane_that_fails_is_left_within_a_second_and_used_again_once_it_is_well() ->
     block_on(async {
         let guard = json!({"errorPercent": 20, "minRequests": 20, "cooldownSeconds": 1, "probePercent": 25});
         let stage = stage("lane-header", &guard).await?;
-        // Eight connections that wait 80 ms each: a hundred requests a second.
+        // Sixteen connections over two workers that wait 160 ms each: a hundred requests a second.
         for upstream in [&stage.stable, &stage.v2] {
-            upstream.delay(Duration::from_millis(80));
+            upstream.delay(Duration::from_millis(160));
         }
-        let load = |until| Load::on(stage.envoy.address(), 8, until);
+        let load = |until| Load::on(stage.envoy.address(), 16, until);
         let tally = load(Until::Requests(200)).run(user, |_, response| served_by(response, "v2")).await;
         assert!(tally.is_clean(), "{tally}");
+        let workers = stage.envoy.admin().stats(r"worker_\d\.downstream_cx_total").await?;
+        assert_eq!(workers.values().filter(|connections| **connections > 0).count(), 2, "{workers:?}");
 
         stage.v2.answer(503);
         let (began, last_failure) = (Instant::now(), Mutex::new(Duration::ZERO));
@@ -106,7 +108,7 @@ fn a_lane_that_fails_is_left_within_a_second_and_used_again_once_it_is_well() ->
         assert!(tally.is_clean(), "{tally}");
         // The other worker learns of it with its next look.
         eventually("all workers to use it", SOON, async || {
-            let tally = load(Until::Requests(40)).run(user, |_, response| served_by(response, "v2")).await;
+            let tally = load(Until::Requests(64)).run(user, |_, response| served_by(response, "v2")).await;
             Ok(tally.is_clean().then_some(()))
         })
         .await

@@ -73,7 +73,7 @@ impl Stage {
         let (stable, v2) = (Upstream::start("stable").await?, Upstream::start("v2").await?);
         let mut bootstrap = bootstrap(wiring)?;
         bootstrap.endpoint("stable", stable.address())?.endpoint("v2", v2.address())?;
-        Ok(Self { envoy: Envoy::on(bootstrap).plugin(plugin).start().await?, stable, v2 })
+        Ok(Self { envoy: Envoy::on(bootstrap).plugin(plugin).concurrency(2).start().await?, stable, v2 })
     }
 
     async fn ask(&self, request: &Request) -> Result<Response> {
