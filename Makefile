@@ -49,7 +49,7 @@ run-func-e: setup ## start envoy/lane-header.yaml under func-e (needs Go)
 	@setup/module.sh graylane
 	@setup/func-e.sh run
 
-test: module ## all tests, on a real Envoy, etcd and ZooKeeper
+test: module ## all tests, on a real Envoy, etcd, ZooKeeper and Prometheus
 	@setup/servers.sh
 	$(WITH_ENVOY) cargo test --workspace -- $$(setup/servers.sh skip)
 	@setup/func-e.sh test

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Finds etcd and ZooKeeper, which some tests need, or installs them from the distribution where this user may do so.
+# Finds etcd, ZooKeeper and Prometheus, which some tests need, or installs them from the distribution where this user may do so.
 #
-#   setup/servers.sh           writes where they are to target/setup: etcd, etcdctl, java, zookeeper (a class path)
+#   setup/servers.sh           writes where they are to target/setup: etcd, etcdctl, java, zookeeper (a class path),
+#                              prometheus, promtool
 #   setup/servers.sh missing   says what is missing and how to mend it, a line for each; nothing when nothing is
 #   setup/servers.sh skip      the arguments by which a test binary leaves out the tests that need what is missing
 #
-# $ETCD (and $ETCDCTL, where it does not stand beside it), $JAVA and $ZOOKEEPER_CLASSPATH name others. The tests pass with
-# etcd 3.4 and 3.6; make test-etcd runs those of faults with 3.6. No service is started: the tests start servers of their own.
-# Tests that need one stand in a module `real_etcd` or `real_zookeeper`; where it is missing they are left out, and
-# setup/uncovered.sh says so.
+# $ETCD (and $ETCDCTL, where it does not stand beside it), $JAVA, $ZOOKEEPER_CLASSPATH and $PROMETHEUS (and $PROMTOOL, likewise)
+# name others. The tests pass with etcd 3.4 and 3.6; make test-etcd runs those of faults with 3.6. No service is started: the tests
+# start servers of their own. Tests that need one stand in a module `real_etcd`, `real_zookeeper` or `real_prometheus`; where it is
+# missing they are left out, and setup/uncovered.sh says so.
 . "$(dirname "$0")/shell.sh"
 
 # What is here, as a whole path; nothing where it is not.
@@ -18,6 +19,12 @@ find_etcdctl() {
   local beside
   beside=$(dirname "$(find_etcd)")/etcdctl
   if [ -z "${ETCDCTL:-}" ] && [ -x "$beside" ]; then echo "$beside"; else program "${ETCDCTL:-etcdctl}"; fi
+}
+find_prometheus() { program "${PROMETHEUS:-prometheus}"; }
+find_promtool() {
+  local beside
+  beside=$(dirname "$(find_prometheus)")/promtool
+  if [ -z "${PROMTOOL:-}" ] && [ -x "$beside" ]; then echo "$beside"; else program "${PROMTOOL:-promtool}"; fi
 }
 find_java() { program "${JAVA:-java}"; }
 # Not the configuration of the package `zookeeper`, which logs into /var/log, but a logger that writes to where it is started.
@@ -39,16 +46,19 @@ missing() {
     echo "libzookeeper-java default-jre-headless: ZooKeeper (apt-get install libzookeeper-java default-jre-headless," \
       "or ZOOKEEPER_CLASSPATH='/path/to/zookeeper/lib/*' with java)"
   fi
+  if [ -z "$(find_prometheus)" ] || [ -z "$(find_promtool)" ]; then
+    echo "prometheus: Prometheus (apt-get install prometheus, or PROMETHEUS=/path/to/prometheus with promtool beside it)"
+  fi
 }
 
 case ${1:-} in
   missing) missing | sed 's/^[^:]*: //'; exit ;;
-  skip) missing | sed -n 's/.*: etcd .*/--skip real_etcd/p; s/.*: ZooKeeper .*/--skip real_zookeeper/p' | tr '\n' ' '; exit ;;
+  skip) missing | sed -n 's/.*: etcd .*/--skip real_etcd/p; s/.*: ZooKeeper .*/--skip real_zookeeper/p; s/.*: Prometheus .*/--skip real_prometheus/p' | tr '\n' ' '; exit ;;
   '') ;;
   *) die "unknown argument $1" "setup/servers.sh [missing|skip]" ;;
 esac
 
-for name in ETCD ETCDCTL JAVA; do
+for name in ETCD ETCDCTL JAVA PROMETHEUS PROMTOOL; do
   if [ -n "${!name:-}" ] && ! command -v "${!name}" >/dev/null; then die "$name=${!name} is no program" "unset $name, or let it name one"; fi
 done
 
@@ -74,7 +84,7 @@ if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; th
 fi
 missing | sed 's/^[^:]*: //' | while read -r line; do say "not here, tests that need it are left out: $line"; done
 
-for name in etcd etcdctl java zookeeper; do
+for name in etcd etcdctl java zookeeper prometheus promtool; do
   path=$("find_$name")
   if [ -z "$path" ]; then
     rm -f "$made/$name"

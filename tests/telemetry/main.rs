@@ -13,7 +13,7 @@ mod sums;
 use std::time::Duration;
 
 use graylane_testbed::{
-    Bootstrap, Client, Envoy, PluginFile, Request, Response, Result, Upstream, block_on, eventually, root,
+    Bootstrap, Client, Envoy, PluginFile, Request, Response, Result, Upstream, block_on, eventually,
     telemetry_module,
 };
 use serde_json::{Value, json};
@@ -26,10 +26,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// A bootstrap with labels and buckets.
 fn bootstrap(wiring: &str) -> Result<Bootstrap> {
     let mut bootstrap = Bootstrap::load(wiring)?;
-    let stats = Bootstrap::read(&root().join("envoy/stats.yaml"))?;
-    bootstrap.document_mut()["stats_config"] = stats.document()["stats_config"].clone();
-    // Histograms are told when they are flushed.
-    bootstrap.document_mut()["stats_flush_interval"] = "0.2s".into();
+    bootstrap.with_series()?;
     Ok(bootstrap)
 }
 

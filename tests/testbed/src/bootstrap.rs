@@ -90,6 +90,20 @@ impl Bootstrap {
         Ok(self)
     }
 
+    /// Has it make labels of the names of graylane's series, as `envoy/stats.yaml` says, and tell what it counts at once.
+    ///
+    /// # Errors
+    /// When that file cannot be read, or the bootstrap is no object.
+    pub fn with_series(&mut self) -> Result<&mut Self> {
+        let stats = Self::load("stats")?;
+        let stats = stats.document.get("stats_config").context("envoy/stats.yaml configures no stats")?;
+        let document = self.document.as_object_mut().context("the bootstrap is no object")?;
+        document.insert("stats_config".into(), stats.clone());
+        // Histograms are told when they are flushed.
+        document.insert("stats_flush_interval".into(), "0.2s".into());
+        Ok(self)
+    }
+
     /// The names of its clusters.
     pub fn clusters(&self) -> Vec<&str> {
         let clusters = self.document.pointer("/static_resources/clusters").and_then(Value::as_array);

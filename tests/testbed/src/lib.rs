@@ -2,7 +2,7 @@
 //!
 //! Nothing here stands in for a part that can run: [`Envoy`] is the Envoy binary on one of the bootstraps of
 //! `envoy/`, [`Upstream`] is an HTTP service on a loopback port, [`Client`] and [`raw()`] are connections to it; with the
-//! feature `servers`, `Etcd` and `ZooKeeper` are those. [`Cut`] stands between two of them.
+//! feature `servers`, `Etcd`, `ZooKeeper` and `Prometheus` are those. [`Cut`] stands between two of them.
 //! Tests, demo and benches build on this; it knows nothing about policies or decisions.
 //!
 //! ```no_run
@@ -42,6 +42,8 @@ pub mod page;
 mod plugin;
 mod port;
 mod process;
+#[cfg(feature = "servers")]
+mod prometheus;
 mod raw;
 mod upstream;
 mod wait;
@@ -60,14 +62,16 @@ pub use envoy::{Envoy, Swap, Verdict};
 pub use etcd::{Etcd, EtcdBuilder, Snapshot};
 pub use launch::EnvoyBuilder;
 pub use load::{Load, Progress, Tally, Until};
-#[cfg(feature = "servers")]
-pub use locate::etcd_binary;
 pub use locate::{
     envoy_binary, module, noop_module, oldest_envoy_binary, root, telemetry_module, watch_module,
 };
+#[cfg(feature = "servers")]
+pub use locate::{etcd_binary, promtool_binary};
 pub use message::{Echo, Request, Response};
 pub use plugin::PluginFile;
 pub use process::Process;
+#[cfg(feature = "servers")]
+pub use prometheus::Prometheus;
 pub use raw::raw;
 pub use upstream::Upstream;
 pub use wait::eventually;

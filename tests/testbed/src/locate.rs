@@ -96,6 +96,24 @@ pub(crate) fn etcd_restorer(etcd: &Path) -> Result<PathBuf> {
     if beside.is_file() { Ok(beside) } else { etcdctl(etcd) }
 }
 
+/// The Prometheus to test with: `PROMETHEUS`, else the one that set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub(crate) fn prometheus_binary() -> Result<PathBuf> {
+    recorded("Prometheus", "PROMETHEUS", "target/setup/prometheus", "setup/servers.sh")
+}
+
+/// What checks and tests rules for a Prometheus: `PROMTOOL`, else what set-up found.
+///
+/// # Errors
+/// When there is none; the error names the command that brings it.
+#[cfg(feature = "servers")]
+pub fn promtool_binary() -> Result<PathBuf> {
+    recorded("promtool", "PROMTOOL", "target/setup/promtool", "setup/servers.sh")
+}
+
 /// The Java that runs ZooKeeper: `JAVA`, else the one that set-up found.
 ///
 /// # Errors
