@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-etcd test-setup lint bench bench-engine budget reference clean
+.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-etcd test-setup lint bench bench-engine budget reference dashboards clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -100,6 +100,10 @@ reference: ## write docs/policy.md and docs/facts.md anew, from the types (the t
 	@cargo run --quiet -p graylane-cli -- schema --facts --markdown > target/facts.md
 	@mv target/policy.md target/facts.md docs
 	git --no-pager diff --stat docs/policy.md docs/facts.md
+
+dashboards: ## write Grafana's dashboards and the PrometheusRule anew, from dashboards/panels and the rules (a test holds them to it)
+	@cargo run --quiet -p graylane-dashboards
+	git --no-pager diff --stat dashboards
 
 clean: ## remove target/, and nothing else
 	rm -rf target
