@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::launch::tail;
 use crate::message::Request;
 use crate::process::{Process, bound_to_parent};
 use crate::wait::eventually;
@@ -38,7 +37,7 @@ impl Prometheus {
     /// rules, both as often as `every` says.
     ///
     /// # Errors
-    /// When it cannot be started, takes a file of rules for a bad one, or does not serve in time; the error holds the end of its log.
+    /// When it cannot be started, takes a file of rules for a bad one, or does not serve in time; the error holds what its log says of it.
     pub async fn start(envoys: &[(&str, SocketAddr)], rules: &[&Path], every: Duration) -> Result<Self> {
         let every = format!("{}ms", every.as_millis());
         let target = |(name, address): &(&str, SocketAddr)| json!({"targets": [address.to_string()], "labels": {"instance": name}});
@@ -56,7 +55,7 @@ impl Prometheus {
         loop {
             let mut prometheus = Self::launch(&configuration)?;
             let ready = prometheus.ready().await;
-            let said = tail(&prometheus.log_path());
+            let said = faults(&prometheus.log_path());
             if ready.is_err() && said.contains("address already in use") && tries.next().is_some() {
                 continue;
             }
@@ -130,3 +129,9 @@ impl Prometheus {
 
 /// A file of its folder.
 const LOG: &str = "prometheus.log";
+
+/// What it says of what went wrong: other lines, of all that it stops then, come in any order and number.
+fn faults(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    text.lines().filter(|line| line.contains("err=")).collect::<Vec<_>>().join("\n")
+}
