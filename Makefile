@@ -7,7 +7,7 @@
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-etcd test-setup lint bench bench-engine budget reference dashboards clean
+.PHONY: help setup module image push build demo run run-func-e test test-oldest reproducible test-mesh test-cluster test-etcd test-setup lint bench bench-engine budget reference dashboards pictures clean
 .NOTPARALLEL:
 
 # What set-up found, as a whole path: cargo runs tests in folders of their own.
@@ -104,6 +104,10 @@ reference: ## write docs/policy.md and docs/facts.md anew, from the types (the t
 dashboards: ## write Grafana's dashboards and the PrometheusRule anew, from dashboards/panels and the rules (a test holds them to it)
 	@cargo run --quiet -p graylane-dashboards
 	git --no-pager diff --stat dashboards
+
+pictures: module ## draw docs/pictures anew, from what a real Prometheus finds in real Envoys under load (two minutes)
+	@setup/servers.sh
+	$(WITH_ENVOY) GRAYLANE_WRITE_PICTURES=1 cargo test -p graylane-dashboards --test dashboards -- real_etcd
 
 clean: ## remove target/, and nothing else
 	rm -rf target

@@ -186,6 +186,7 @@ fn written(value: f64, unit: Option<&str>) -> String {
         Some("reqps") => format!("{value:.0}/s"),
         Some("s") => format!("{value:.0} s"),
         Some("bytes") => format!("{:.0} MiB", value / f64::from(1 << 20)),
+        _ if value.abs() >= 10.0 || (value - value.round()).abs() < 0.05 => format!("{value:.0}"),
         _ => format!("{value:.1}"),
     }
 }
