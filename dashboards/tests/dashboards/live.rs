@@ -165,6 +165,8 @@ fn series_in(query: &str) -> BTreeSet<&str> {
             "graylane_plugin",
             "graylane_watch",
             "graylane_class",
+            "graylane_change",
+            "graylane_grpc_status",
         ]
         .contains(&word)
     };

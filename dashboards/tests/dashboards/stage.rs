@@ -111,9 +111,20 @@ fn policy(version: u64) -> Value {
     json!({"language": 1, "version": version, "releases": [shop(), button(), pay()]})
 }
 
-fn plugin(trust: &str, metrics: &Value, policy: &Value) -> Result<PluginFile> {
-    let configuration = json!({"trust": trust, "metrics": metrics, "policy": policy});
+/// A policy in a plugin's configuration, which says `more` beside.
+fn plugin(trust: &str, more: &Value, policy: &Value) -> Result<PluginFile> {
+    let mut configuration = json!({"trust": trust, "policy": policy});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        configuration[key] = value.clone();
+    }
     PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration.to_string())
+}
+
+/// What stands beside the policy at the edge: statuses of gRPC, and a policy that may come next.
+fn at_the_edge() -> Value {
+    let mut next = policy(43);
+    next["releases"][0]["canary"]["candidates"][0]["percent"] = 45.into();
+    json!({"metrics": {"grpcStatus": true}, "shadow": next})
 }
 
 /// As the proxies of Istio tell: with no tags but those that are asked for, and nothing but what begins so. The last of these is not
@@ -138,8 +149,8 @@ fn as_istio_tells(mut bootstrap: Bootstrap) -> Bootstrap {
 const OF_ISTIO: &str = "shop.graylane";
 
 /// As Istio hands it to a sidecar.
-fn of_istio(metrics: &Value, policy: &Value) -> Result<PluginFile> {
-    let mut plugin = plugin("mesh", metrics, policy)?;
+fn of_istio(more: &Value, policy: &Value) -> Result<PluginFile> {
+    let mut plugin = plugin("mesh", more, policy)?;
     plugin.document_mut()["resources"][0]["typed_config"]["config"]["name"] = OF_ISTIO.into();
     Ok(plugin)
 }
@@ -147,7 +158,7 @@ fn of_istio(metrics: &Value, policy: &Value) -> Result<PluginFile> {
 impl Stage {
     pub(crate) async fn start() -> Result<Self> {
         let lanes = Lanes::start().await?;
-        let edge = plugin("edge", &json!({"grpcStatus": true}), &policy(41))?;
+        let edge = plugin("edge", &at_the_edge(), &policy(41))?;
         let edge = Envoy::on(lanes.behind(Bootstrap::load("aggregate")?)?)
             .plugin(edge)
             .concurrency(2)
@@ -180,12 +191,11 @@ impl Stage {
         self.seen("plugin:graylane_policy_missing == 1").await?;
         self.seen("lane:graylane_requests:rate5m == 0 and on () watch:graylane_watch_releases == 1").await?;
 
-        let grpc = json!({"grpcStatus": true});
-        self.edge.accept(&plugin("edge", &grpc, &policy(42))?).await?;
-        let verdict = self.edge.publish(&plugin("edge", &grpc, &bad())?).await?;
+        self.edge.accept(&plugin("edge", &at_the_edge(), &policy(42))?).await?;
+        let verdict = self.edge.publish(&plugin("edge", &at_the_edge(), &bad())?).await?;
         ensure!(verdict == Verdict::Refused, "a bad update is refused");
         // Two lanes have series there, and the rest is counted together. A bad policy that comes back is kept out.
-        self.mesh.accept(&of_istio(&json!({"lanes": 2}), &policy(41))?).await?;
+        self.mesh.accept(&of_istio(&json!({"metrics": {"lanes": 2}}), &policy(41))?).await?;
         self.seen("plugin:graylane_policy_version{graylane_plugin=\"shop_graylane\"} == 41").await?;
         self.mesh.accept(&of_istio(&json!({}), &bad())?).await?;
         self.seen("plugin:graylane_policy_kept == 1").await?;
