@@ -51,6 +51,11 @@ var flavours = []flavour{
 	{name: "full telemetry", kustomization: "base", component: "components/telemetry-full", meshConfig: "mesh-config.yaml", files: []string{
 		"telemetry-gateway.yaml", "telemetry-sidecar.yaml",
 	}},
+	{name: "full telemetry by OTLP", kustomization: "base", component: "components/telemetry-full", meshConfig: "mesh-config-otlp.yaml", files: []string{
+		"telemetry-gateway.yaml", "telemetry-sidecar.yaml",
+	}},
+	{name: "access log as text", kustomization: "base", component: "components/access-log", meshConfig: "mesh-config-text.yaml"},
+	{name: "access log as JSON", kustomization: "base", component: "components/access-log", meshConfig: "mesh-config-json.yaml"},
 }
 
 // rendered is what the command-line tool writes for a mesh.

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"net"
+	"strings"
 
 	"graylane.test/mesh/manifest"
 )
@@ -9,14 +10,19 @@ import (
 // A pod's traffic is captured by rules of its kernel. Here nothing is captured: sidecars listen where they are told, and
 // are asked there.
 
-// sidecarOut lets the sidecar of an app listen for what it sends to services on port 8080.
-func sidecarOut(app, address string) *manifest.Object {
-	return sidecar(app, map[string]any{"app": app}, map[string]any{"egress": []any{map[string]any{
-		"port":        map[string]any{"number": int64(8080), "protocol": "HTTP", "name": "http"},
+// sidecarOut lets the sidecar of an app listen for what it sends to services on port 8080, and to others where there are any.
+func sidecarOut(app, address string, others ...any) *manifest.Object {
+	return sidecar(app, map[string]any{"app": app}, map[string]any{"egress": append(others, egress(address, 8080, "HTTP", "shop/*"))})
+}
+
+// egress is where a sidecar listens for what is sent to services on a port.
+func egress(address string, port int64, protocol, hosts string) map[string]any {
+	return map[string]any{
+		"port":        map[string]any{"number": port, "protocol": protocol, "name": strings.ToLower(protocol)},
 		"bind":        address,
 		"captureMode": "NONE",
-		"hosts":       []any{"shop/*"},
-	}}})
+		"hosts":       []any{hosts},
+	}
 }
 
 // sidecarIn lets the sidecar of a pod listen for what the app behind it is sent. It sends nothing itself.

@@ -26,6 +26,8 @@ type setting struct {
 	edit func([]*manifest.Object) []*manifest.Object
 	// What else is in the cluster.
 	extra []*manifest.Object
+	// The client's sidecar knows the collector of OpenTelemetry too, as it does where no Sidecar says what it knows.
+	knowsCollector bool
 	// Where the module is; that which was built, where it says nothing.
 	module string
 	// Counts what is sent; that of the summary, where it says nothing.
@@ -80,7 +82,11 @@ func start(t *testing.T, setting setting) *stage {
 	}
 	cluster := append(shop(t, setting.mutualTLS), setting.extra...)
 	cluster = append(cluster, gatewayFixture(t, flavour, port)...)
-	cluster = append(cluster, sidecarOut("front", address))
+	var others []any
+	if setting.knowsCollector {
+		others = append(others, egress(address, 4317, "GRPC", "observability/*"))
+	}
+	cluster = append(cluster, sidecarOut("front", address, others...))
 	pods := s.pods(setting)
 	for _, pod := range pods {
 		cluster = append(cluster, pod.objects...)

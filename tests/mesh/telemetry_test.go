@@ -10,21 +10,31 @@ import (
 	"istio.io/istio/pilot/pkg/model"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"graylane.test/mesh/collector"
 	"graylane.test/mesh/discovery"
 	"graylane.test/mesh/manifest"
+	"graylane.test/mesh/upstream"
 )
 
 // ofTester is what the access log says of a tester.
 const ofTester = `graylane="user-svc;lane=v2;reason=rule;rule=testers"`
 
 func TestTheAccessLogTellsEachDecision(t *testing.T) {
-	s := start(t, setting{flavour: "telemetry"})
-	s.throughGateway(request{"x-tester": "yes"})
-	s.throughClient(request{"x-tester": "yes"})
-	for name, log := range map[string]func() string{"gateway": s.gateway.Log, "client": s.client.Log} {
-		if !soon(func() bool { return strings.Contains(log(), ofTester) }) {
-			t.Errorf("the access log of the %s does not say %s", name, ofTester)
-		}
+	for flavour, decision := range map[string]string{
+		"telemetry":          ofTester,
+		"access log as text": ofTester,
+		"access log as JSON": `"graylane":"user-svc;lane=v2;reason=rule;rule=testers"`,
+	} {
+		t.Run(flavour, func(t *testing.T) {
+			s := start(t, setting{flavour: flavour})
+			s.throughGateway(request{"x-tester": "yes"})
+			s.throughClient(request{"x-tester": "yes"})
+			for name, log := range map[string]func() string{"gateway": s.gateway.Log, "client": s.client.Log} {
+				if !soon(func() bool { return strings.Contains(log(), decision) }) {
+					t.Errorf("the access log of the %s does not say %s", name, decision)
+				}
+			}
+		})
 	}
 }
 
@@ -80,12 +90,18 @@ func experimenting(all []*manifest.Object) []*manifest.Object {
 	return all
 }
 
-func TestDecisionsAndExposuresAreToldAsJSON(t *testing.T) {
-	counting, err := filepath.Abs(filepath.Join(root, "target/graylane-telemetry.wasm"))
+// countingModule is the module that tells exposures.
+func countingModule(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(root, "target/graylane-telemetry.wasm"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, setting{flavour: "full telemetry", module: counting, edit: experimenting})
+	return path
+}
+
+func TestDecisionsAndExposuresAreToldAsJSON(t *testing.T) {
+	s := start(t, setting{flavour: "full telemetry", module: countingModule(t), edit: experimenting})
 	s.throughGateway(request{"x-tester": "yes", "x-gray-id": "u-1"})
 	s.throughClient(request{"x-tester": "yes", "x-gray-id": "u-1"})
 	for name, log := range map[string]func() string{"gateway": s.gateway.Log, "client": s.client.Log} {
@@ -113,7 +129,72 @@ func TestDecisionsAndExposuresAreToldAsJSON(t *testing.T) {
 	}
 }
 
-func TestLaneGroupAndDecisionAreTagsOfSpans(t *testing.T) {
+// tracing has every request traced.
+func tracing(all []*manifest.Object) []*manifest.Object {
+	for _, object := range all {
+		if object.GetKind() == "Telemetry" {
+			for _, traced := range object.Object["spec"].(map[string]any)["tracing"].([]any) {
+				traced.(map[string]any)["randomSamplingPercentage"] = int64(100)
+			}
+		}
+	}
+	return all
+}
+
+func TestDecisionsExposuresAndSpansComeByOTLP(t *testing.T) {
+	const collectorAt = "otel-collector.observability.svc.cluster.local"
+	service, err := manifest.Parse([]byte(`
+apiVersion: v1
+kind: Service
+metadata: {name: otel-collector, namespace: observability}
+spec: {clusterIP: 10.96.0.99, ports: [{name: http, port: 4317, appProtocol: grpc}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := collector.Start(t, upstream.Listen(t))
+	pod := discovery.Workload{App: "otel-collector", Version: "v1", Namespace: "observability", Address: c.Address}
+	s := start(t, setting{
+		flavour: "full telemetry by OTLP", module: countingModule(t), extra: append(service, pod.Objects()...),
+		knowsCollector: true,
+		edit:           func(all []*manifest.Object) []*manifest.Object { return tracing(experimenting(all)) },
+	})
+	for name, proxy := range map[string]struct {
+		sees func(string) bool
+		send func(request) string
+	}{
+		"gateway": {s.gateway.HasCluster, s.throughGateway}, "client": {s.client.HasCluster, s.throughClient},
+	} {
+		if cluster := "outbound|4317||" + collectorAt; !proxy.sees(cluster) {
+			t.Fatalf("the %s has no cluster %s", name, cluster)
+		}
+		proxy.send(request{"x-tester": "yes", "x-gray-id": name})
+		const decision = "user-svc;lane=v2;reason=rule;rule=testers, button;lane=A;"
+		decided := func(told collector.Attributes) bool {
+			return told["graylane.lane"] == "v2" && strings.HasPrefix(told["graylane.decision"], decision)
+		}
+		if !soon(func() bool { return c.Has(func(r collector.Record) bool { return r.Log && decided(r.Attributes) }) }) {
+			t.Errorf("the %s sends no decision", name)
+		}
+		exposure := "button;group=A;rev=1;reason=split;id=" + name
+		if !soon(func() bool { return c.Has(func(r collector.Record) bool { return r.Log && r.Body == exposure }) }) {
+			t.Errorf("the %s does not send the exposure %s", name, exposure)
+		}
+		tagged := func(r collector.Record) bool {
+			return !r.Log && decided(r.Attributes) && r.Attributes["graylane.group"] == "A"
+		}
+		if !soon(func() bool { return c.Has(tagged) }) {
+			t.Errorf("the %s sends no span with lane, group and decision", name)
+		}
+		if t.Failed() {
+			t.Fatalf("all that came:\n%s", c)
+		}
+		c.Forget()
+	}
+}
+
+// Older proxies are sent the tags that they know.
+func TestAProxyThatKnowsNoTagOfAFormatHasLaneAndGroupInItsSpans(t *testing.T) {
 	flavour := flavourOf(t, "full telemetry")
 	cluster := append(fixture(t, "shop.yaml"), gatewayFixture(t, flavour, 8080)...)
 	collector, err := manifest.Parse([]byte(`
@@ -131,11 +212,16 @@ spec: {clusterIP: 10.96.0.99, ports: [{name: grpc, port: 4317}]}
 		"gateway": {Type: model.Router, ConfigNamespace: "istio-ingress", Labels: map[string]string{"istio": "ingress"}},
 		"sidecar": {Type: model.SidecarProxy, ConfigNamespace: "shop", Labels: map[string]string{"app": "front"}},
 	} {
-		proxy.IstioVersion = &model.IstioVersion{Major: 1, Minor: 29} // older ones get no tag of a format
-		sent := server.Listeners(proxy)
-		for _, tag := range []string{"graylane.lane", "x-gray-lane", "graylane.group", "x-abtest-group", "graylane.decision"} {
-			if !strings.Contains(sent, tag) {
-				t.Errorf("the spans of the %s have no %s", name, tag)
+		for minor, tagged := range map[int]bool{28: false, 29: true} {
+			proxy.IstioVersion = &model.IstioVersion{Major: 1, Minor: minor}
+			sent := server.Listeners(proxy)
+			for _, tag := range []string{"graylane.lane", "graylane.group"} {
+				if !strings.Contains(sent, tag) {
+					t.Errorf("the spans of the %s of Istio 1.%d have no %s", name, minor, tag)
+				}
+			}
+			if strings.Contains(sent, "graylane.decision") != tagged {
+				t.Errorf("%s of Istio 1.%d: a tag graylane.decision is expected: %v", name, minor, tagged)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/pkg/model"
+	"istio.io/istio/pilot/pkg/networking/core"
 	"istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
@@ -61,6 +62,8 @@ func Start(t test.Failer, objects []*manifest.Object, change func(*meshconfig.Me
 	if change != nil {
 		change(settings)
 	}
+	// Istio makes the log of the mesh's configuration once in a process, and anew when that changes.
+	(&core.ConfigGeneratorImpl{}).MeshConfigChanged(settings)
 	fake := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{
 		KubernetesObjects: kubernetes,
 		Configs:           configs,

@@ -21,7 +21,7 @@ type Answer struct {
 var pods atomic.Uint32
 
 // Start runs a service on a loopback address of its own until the test ends.
-func Start(t testing.TB, lane string) *net.TCPAddr { return serve(t, listen(t), says(lane)) }
+func Start(t testing.TB, lane string) *net.TCPAddr { return serve(t, Listen(t), says(lane)) }
 
 // StartBehindSidecar runs one on 127.0.0.1, where alone a sidecar looks for the app of its pod.
 func StartBehindSidecar(t testing.TB, lane string) *net.TCPAddr {
@@ -31,7 +31,7 @@ func StartBehindSidecar(t testing.TB, lane string) *net.TCPAddr {
 
 // StartHandler runs a handler on a loopback address of its own until the test ends.
 func StartHandler(t testing.TB, handler http.HandlerFunc) *net.TCPAddr {
-	return serve(t, listen(t), handler)
+	return serve(t, Listen(t), handler)
 }
 
 // serve runs a handler until the test ends.
@@ -65,13 +65,13 @@ func Write(w http.ResponseWriter, answer Answer) {
 // FreeAddress is a loopback address of its own, with a port on which nobody listens.
 func FreeAddress(t testing.TB) *net.TCPAddr {
 	t.Helper()
-	listener := listen(t)
+	listener := Listen(t)
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr)
 }
 
-// listen listens on a loopback address that no other pod has.
-func listen(t testing.TB) net.Listener {
+// Listen listens on a loopback address that no other pod has.
+func Listen(t testing.TB) net.Listener {
 	t.Helper()
 	number := pods.Add(1)
 	return listenOn(t, fmt.Sprintf("127.88.%d.%d", number/250, number%250+1))
