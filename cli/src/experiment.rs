@@ -16,6 +16,7 @@ mod join;
 mod ledger;
 mod mismatch;
 mod moment;
+mod otlp;
 mod plot;
 mod record;
 mod row;

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"encoding/json"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,6 +128,32 @@ func TestDecisionsAndExposuresAreToldAsJSON(t *testing.T) {
 		if !told(func() bool { return row.Exposure == "button;group=A;rev=1;reason=split;id=u-1" }) {
 			t.Errorf("the access log of the %s does not tell the exposure", name)
 		}
+		reported(t, []byte(log()), 1)
+	}
+}
+
+// reported has graylane report of a log with so many exposures, and nothing that it cannot read.
+func reported(t *testing.T, log []byte, exposures int) {
+	t.Helper()
+	folder := t.TempDir()
+	conversion := `{"id": "u-1", "event": "buy", "time": "2099-01-01T00:00:00Z"}`
+	for name, content := range map[string][]byte{"log": log, "events": []byte(conversion)} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.Command(graylane, "report", "--exposures", "log", "--conversions", "events", "-o", "json")
+	command.Dir = folder
+	told, err := command.Output()
+	var report struct {
+		Rows        struct{ Exposures, Malformed int }
+		Experiments []struct{ Name, From string }
+	}
+	if json.Unmarshal(told, &report) != nil {
+		t.Fatalf("no report: %v, %s", err, told)
+	}
+	if report.Rows.Exposures != exposures || report.Rows.Malformed != 0 || len(report.Experiments) != 1 || report.Experiments[0].From == "" {
+		t.Errorf("%d exposures, and when they were, are expected: %+v, of:\n%s", exposures, report, log)
 	}
 }
 
@@ -191,6 +219,7 @@ spec: {clusterIP: 10.96.0.99, ports: [{name: http, port: 4317, appProtocol: grpc
 		}
 		c.Forget()
 	}
+	reported(t, c.File(), 2)
 }
 
 // Older proxies are sent the tags that they know.

@@ -8,13 +8,15 @@ use clap::ValueEnum;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::intake::{Intake, Roles};
+use super::moment::is_dated;
+use super::otlp::Logs;
 use super::record::Place;
 use super::row::{Field, Row};
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// An object of JSON a line
+    /// An object of JSON a line, or what OpenTelemetry's collector writes
     Json,
     /// A line of names, then rows; with commas, or tabs
     Csv,
@@ -22,8 +24,10 @@ pub enum Format {
     Log,
 }
 
-/// A line may be as long.
-pub(super) const LONGEST: usize = 1 << 20;
+/// A line may be as long: a message of OTLP, which has 4 MiB, as JSON.
+pub(super) const LONGEST: usize = 1 << 24;
+/// A row with quotes over several lines may be as long.
+const LONGEST_ROW: usize = 1 << 20;
 
 /// What is read of a file.
 #[derive(Debug)]
@@ -69,22 +73,39 @@ impl Feed {
         };
         match format {
             Format::Log => {
-                if self.roles.conversions {
-                    let file = intake.files.get(usize::from(self.place.file)).cloned().unwrap_or_default();
-                    bail!("{file}: an access log as text holds no conversions; they are rows of JSON or CSV");
-                }
+                self.holds_no_conversions("an access log as text", intake)?;
                 intake.text(line, self.place)
             }
-            Format::Json => match Row::of_json(line, &intake.wanted.names) {
-                Ok(row) => intake.row(&row, self.roles, self.place),
-                Err(why) => {
-                    intake.rows.read += 1;
-                    intake.add_malformed(self.place, why);
-                    Ok(())
-                }
-            },
+            // What a proxy says of itself stands between the lines of its access log.
+            Format::Json if !self.roles.conversions && is_dated(line) => intake.text(line, self.place),
+            Format::Json => self.json(line, intake),
             Format::Csv => self.table.line(line, self.roles, self.place, intake),
         }
+    }
+
+    fn json(&self, line: &[u8], intake: &mut Intake<'_>) -> Result<()> {
+        let why = match Logs::read(line) {
+            Some(Ok(logs)) => {
+                self.holds_no_conversions("a log of OpenTelemetry", intake)?;
+                return logs.records().try_for_each(|record| intake.record(record, self.place));
+            }
+            Some(Err(why)) => why,
+            None => match Row::of_json(line, &intake.wanted.names) {
+                Ok(row) => return intake.row(&row, self.roles, self.place),
+                Err(why) => why,
+            },
+        };
+        intake.rows.read += 1;
+        intake.add_malformed(self.place, why);
+        Ok(())
+    }
+
+    fn holds_no_conversions(&self, what: &str, intake: &Intake<'_>) -> Result<()> {
+        if self.roles.conversions {
+            let file = intake.files.get(usize::from(self.place.file)).cloned().unwrap_or_default();
+            bail!("{file}: {what} holds no conversions; they are rows of JSON or CSV");
+        }
+        Ok(())
     }
 
     /// The file has ended: a row must not be within its quotes.
@@ -126,7 +147,7 @@ impl Table {
         if !self.read(line) {
             let begun = *self.within.get_or_insert(place);
             // A quote that is never closed must not take the rest of the file.
-            if self.filled.0 > LONGEST {
+            if self.filled.0 > LONGEST_ROW {
                 self.drop_row(begun, intake);
             }
             return Ok(());

@@ -13,6 +13,7 @@ use super::exposure::{self, Who};
 use super::ledger::Ledger;
 use super::mismatch::{Kind, Mismatches};
 use super::moment;
+use super::otlp::Record;
 use super::record::{Claim, Converted, Exposed, Place};
 use super::row::{Field, Names, Row};
 use super::secret::IdKey;
@@ -159,8 +160,15 @@ impl<'p> Intake<'p> {
     /// Takes a line of a text log.
     pub(super) fn text(&mut self, line: &[u8], place: Place) -> Result<()> {
         self.rows.read += 1;
-        let time = time_of_log(line);
+        let time = self.time_of_log(line);
         let taken = self.exposures(line, time, place);
+        self.settle(taken, place)
+    }
+
+    /// Takes a record of a log by OTLP.
+    pub(super) fn record(&mut self, record: &Record<'_>, place: Place) -> Result<()> {
+        self.rows.read += 1;
+        let taken = self.exposures(record.text().as_bytes(), record.time(), place);
         self.settle(taken, place)
     }
 
@@ -340,6 +348,21 @@ impl<'p> Intake<'p> {
             .ok_or_else(|| format!("{name} is no time: {text:?}: {}", moment::EXPECTED))
     }
 
+    /// The time of a line of a log: in brackets at its beginning, as Envoy writes it, or by itself, as Kubernetes does; of an object of JSON, which
+    /// may stand between others, its member.
+    fn time_of_log(&self, line: &[u8]) -> Option<i64> {
+        if line.starts_with(b"{") {
+            return self.time(&Row::of_json(line, &self.wanted.names).ok()?).ok()?;
+        }
+        let (rest, end) = match line.strip_prefix(b"[") {
+            Some(rest) => (rest, b']'),
+            None if moment::is_dated(line) => (line, b' '),
+            None => return None,
+        };
+        let length = rest.iter().take(40).position(|byte| *byte == end)?;
+        moment::parse(std::str::from_utf8(rest.get(..length)?).ok()?)
+    }
+
     fn see(&mut self, time: Option<i64>) {
         if let Some(time) = time {
             let (first, last) = self.span.unwrap_or((time, time));
@@ -356,11 +379,4 @@ impl Wanted<'_> {
                 .ok_or_else(|| format!("{digits:?} is no hash of an id: 32 hexadecimal digits")),
         }
     }
-}
-
-/// The time of a line in Envoy's own form, which begins with it in brackets.
-fn time_of_log(line: &[u8]) -> Option<i64> {
-    let rest = line.strip_prefix(b"[")?;
-    let end = rest.iter().take(40).position(|byte| *byte == b']')?;
-    moment::parse(std::str::from_utf8(rest.get(..end)?).ok()?)
 }

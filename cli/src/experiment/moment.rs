@@ -31,6 +31,12 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     Some(Timestamp::parse(&date)?.seconds() * 1000 + milliseconds)
 }
 
+/// Whether a line begins with a date, as those of logs do, in brackets or by itself.
+pub(super) fn is_dated(line: &[u8]) -> bool {
+    let date = line.strip_prefix(b"[").unwrap_or(line);
+    date.get(4) == Some(&b'-') && date.iter().take(4).all(u8::is_ascii_digit)
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "it is in the range")]
 fn whole(number: f64) -> i64 {
     number.round() as i64

@@ -86,7 +86,7 @@ fn rows_that_cannot_be_read_are_told_with_their_place_and_the_rest_is_reported()
 {\"id\": \"\xff\"}
 "
     .to_vec();
-    exposed.extend(vec![b'x'; (1 << 20) + 1]);
+    exposed.extend(vec![b'x'; (1 << 24) + 1]);
     exposed.extend(b"\n{\"experiment\": \"button\", \"group\": \"B\", \"id\": 2}\n");
     let converted = "id,event,abtest_id\n1,buy,button\n,buy,\n1,buy\n2,buy,\n";
     let ran = Ground::new().with("e", exposed).with("c", converted).run(&[
@@ -106,7 +106,7 @@ fn rows_that_cannot_be_read_are_told_with_their_place_and_the_rest_is_reported()
         "e:7: \"00\" is no hash of an id: 32 hexadecimal digits\n",
         "e:8: invalid type: sequence, expected an object of JSON\n",
         "e:9: invalid unicode code point\n",
-        "e:10: the line is longer than 1048576 bytes\n",
+        "e:10: the line is longer than 16777216 bytes\n",
         "c:2: abtest_id has not the form NAME;group=G;rev=N: \"button\"\n",
     ] {
         assert!(ran.out.contains(&format!("  {told}")), "{told}: {}", ran.out);

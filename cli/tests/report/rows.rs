@@ -20,6 +20,11 @@ const LOG_JSON: &str = r#"
 {"start_time": "2026-11-25T10:00:02.000Z", "exposure": "button;group=B;served=A;rev=1;reason=sticky;id=u2, colour;group=red;rev=3;reason=split;id=u2"}
 "#;
 
+/// As collectors of OpenTelemetry write what Envoy has sent.
+const OTLP: &str = r#"{"resourceLogs":[{"resource":{},"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795600800000000000","body":{"stringValue":"button;group=A;rev=1;reason=split;id=u%201"},"attributes":[{"key":"request_id","value":{"stringValue":"1"}}],"traceId":"4bf9"},{"timeUnixNano":"1795600801000000000","body":{"stringValue":"GET / 200"}}]}]}]}
+{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"1795600802000000000","body":{"stringValue":"button;group=B;served=A;rev=1;reason=sticky;id=u2, colour;group=red;rev=3;reason=split;id=u2"}}]}]}]}
+"#;
+
 const ROWS_JSON: &str = r#"
 {"experiment": "button", "group": "A", "served": "A", "revision": 1, "reason": "split", "id": "u 1", "time": 1795600800, "trace_id": "4bf9"}
 
@@ -70,13 +75,50 @@ fn is_whole(report: &Value) {
 #[test]
 fn every_form_says_the_same() {
     for exposures in
-        [LOG, LOG_JSON, ROWS_JSON, ROWS_CSV, &ROWS_CSV.replace("\r\n", "\n").replace('\n', "\r\n")]
+        [LOG, LOG_JSON, OTLP, ROWS_JSON, ROWS_CSV, &ROWS_CSV.replace("\r\n", "\n").replace('\n', "\r\n")]
     {
         is_whole(&Ground::new().with("e", exposures).with("c", EVENTS).report(&[]));
         is_whole(&Ground::new().with("e", packed(exposures)).with("c", packed(EVENTS)).report(&[]));
     }
     let tabs = "id\ttime\tevent\tab_group\tabtest_id\nu 1\t1795604400\tbuy\tA\tbutton;group=A;rev=1\nu2\t\tlook\t\t\n";
     is_whole(&Ground::new().with("e", LOG).with("c", tabs).report(&[]));
+}
+
+/// The output of a container holds what the proxy says of itself, too.
+#[test]
+fn an_access_log_is_found_between_other_lines() {
+    let agent = "2026-11-25T09:59:59.123456Z\tinfo\tFLAG: --domain=\"svc\"\n";
+    let envoy =
+        "[2026-11-25 10:00:00.500][15][warning][main] [source/server/server.cc:1059] There is no limit\n";
+    let json = LOG_JSON.trim_start();
+    let time = "2026-11-25T10:00:00.000Z stdout F ";
+    let timed = format!("{time}{}\n", json.trim_end().replace('\n', &format!("\n{time}")));
+    for (log, has_times) in [
+        (format!("{agent}{envoy}{json}{envoy}"), true),
+        (format!("{json}{envoy}{agent}"), true),
+        (format!("{agent}{LOG}{envoy}"), true),
+        (timed, false),
+    ] {
+        let report = Ground::new().with("e", &log).with("c", EVENTS).report(&[]);
+        if has_times {
+            is_whole(&report);
+        } else {
+            // Kubernetes' own time comes first.
+            assert_eq!(report["experiments"][0]["from"], "2026-11-25T10:00:00Z", "{report:#}");
+            assert_eq!(counts(&report["experiments"][0]), [("A".to_owned(), 1, 1), ("B".to_owned(), 1, 0)]);
+        }
+        assert_eq!(report["rows"]["exposures"], 3, "{report:#}");
+    }
+}
+
+#[test]
+fn a_log_of_opentelemetry_holds_no_conversions_and_a_broken_one_is_told() {
+    let ground = Ground::new().with("e", OTLP).with("c", EVENTS).with("o", OTLP);
+    let ran = ground.run(&["--exposures", "e", "--conversions", "o"]);
+    assert!(ran.told.contains("o: a log of OpenTelemetry holds no conversions"), "{}", ran.told);
+    let cut = format!("{OTLP}{}", OTLP.split_at(200).0);
+    let report = Ground::new().with("e", cut).with("c", EVENTS).report(&[]);
+    assert_eq!((&report["rows"]["malformed"], &report["malformed"][0]["line"]), (&1.into(), &3.into()));
 }
 
 #[test]

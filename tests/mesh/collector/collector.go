@@ -14,6 +14,7 @@ import (
 	trace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // Attributes are texts by their keys.
@@ -31,6 +32,7 @@ type Collector struct {
 	Address *net.TCPAddr
 	mutex   sync.Mutex
 	records []Record
+	lines   []byte // logs, as a collector writes them into files
 }
 
 // Start has one serve on a listener.
@@ -51,11 +53,24 @@ func (c *Collector) Has(is func(Record) bool) bool {
 	return slices.ContainsFunc(c.records, is)
 }
 
-// Forget forgets what has come.
+// Forget forgets what has come, but for the file.
 func (c *Collector) Forget() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.records = nil
+}
+
+// File is all logs that have come, as a collector writes them into a file: OTLP as JSON.
+func (c *Collector) File() []byte {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return slices.Clone(c.lines)
+}
+
+func (c *Collector) write(line []byte) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.lines = append(append(c.lines, line...), '\n')
 }
 
 func (c *Collector) String() string {
@@ -80,6 +95,11 @@ type logsServer struct {
 }
 
 func (s logsServer) Export(_ context.Context, request *logs.ExportLogsServiceRequest) (*logs.ExportLogsServiceResponse, error) {
+	line, err := protojson.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	s.collector.write(line)
 	for _, resource := range request.ResourceLogs {
 		for _, scope := range resource.ScopeLogs {
 			for _, record := range scope.LogRecords {
