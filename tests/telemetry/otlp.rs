@@ -36,11 +36,20 @@ fn attributes(pairs: Vec<KeyValue>) -> Attributes {
     pairs.into_iter().map(|pair| (pair.key, text(pair.value))).collect()
 }
 
-/// What has come: the attributes of spans, and the bodies of records with theirs.
+/// A span, or a record of a log.
+#[derive(Debug)]
+struct Item {
+    trace: Vec<u8>,
+    /// The body of a record, the name of a span.
+    text: String,
+    attributes: Attributes,
+}
+
+/// What has come.
 #[derive(Debug, Default)]
 struct Received {
-    spans: Vec<Attributes>,
-    records: Vec<(String, Attributes)>,
+    spans: Vec<Item>,
+    records: Vec<Item>,
 }
 
 /// A collector.
@@ -55,7 +64,11 @@ impl TraceService for Collector {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let scopes =
             request.into_inner().resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        let spans = scopes.flat_map(|scope| scope.spans).map(|span| attributes(span.attributes));
+        let spans = scopes.flat_map(|scope| scope.spans).map(|span| Item {
+            trace: span.trace_id,
+            text: span.name,
+            attributes: attributes(span.attributes),
+        });
         self.0.lock().unwrap().spans.extend(spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
@@ -69,7 +82,11 @@ impl LogsService for Collector {
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
         let scopes = request.into_inner().resource_logs.into_iter().flat_map(|resource| resource.scope_logs);
         let records = scopes.flat_map(|scope| scope.log_records);
-        let records = records.map(|record| (text(record.body), attributes(record.attributes)));
+        let records = records.map(|record| Item {
+            trace: record.trace_id,
+            text: text(record.body),
+            attributes: attributes(record.attributes),
+        });
         self.0.lock().unwrap().records.extend(records);
         Ok(Response::new(ExportLogsServiceResponse::default()))
     }
@@ -171,30 +188,35 @@ fn decisions_exposures_and_spans_come_by_otlp() -> Result<()> {
 
         let all = |received: &Received| received.spans.len() >= 6 && received.records.len() >= 3;
         let Received { spans, records } = collector.once("spans and records", all).await?;
-        let of = |host: &str| -> &Attributes {
-            let has = |span: &&Attributes| {
-                let values: Vec<_> = span.values().collect();
-                values.iter().any(|value| value.contains(host)) && span.contains_key("http.status_code")
+        let of = |host: &str| -> &Item {
+            let has = |span: &&Item| {
+                let mut values = span.attributes.values();
+                values.any(|value| value.contains(host)) && span.attributes.contains_key("http.status_code")
             };
             spans.iter().find(has).unwrap_or_else(|| panic!("no span of {host}: {spans:#?}"))
         };
-        let tag = |host: &str, name: &str| of(host).get(name).map(String::as_str);
-        assert_eq!((tag(HOST, "graylane.lane"), tag(HOST, "graylane.group")), (Some("v2"), None));
-        assert_eq!(tag(EXPERIMENT, "graylane.group"), Some("A"));
-        assert_eq!(tag("other.example.com", "graylane.lane"), None);
+        let tags = |host: &str| {
+            let tag = |name: &str| of(host).attributes.get(name).map(String::as_str);
+            (tag("graylane.lane"), tag("graylane.group"), tag("graylane.decision"))
+        };
+        let decision = knows_formatted_tags()?.then_some(DECISION);
+        assert_eq!(tags(HOST), (Some("v2"), None, decision));
+        let (lane, group, told) = tags(EXPERIMENT);
+        assert_eq!((lane, group), (Some("A"), Some("A")));
         if knows_formatted_tags()? {
-            assert_eq!(tag(HOST, "graylane.decision"), Some(DECISION));
-            let told = tag(EXPERIMENT, "graylane.decision").unwrap_or_default();
-            assert!(told.starts_with("button;lane=A;reason=split;"), "{told}");
+            assert!(told.is_some_and(|told| told.starts_with("button;lane=A;reason=split;")), "{told:?}");
         }
+        assert_eq!(tags("other.example.com"), (None, None, None), "nobody governs it");
 
         let decisions: Vec<_> =
-            records.iter().filter_map(|(_, attributes)| attributes.get("graylane.decision")).collect();
+            records.iter().filter_map(|record| record.attributes.get("graylane.decision")).collect();
         assert_eq!(decisions.len(), 2, "{records:#?}");
         assert!(decisions.contains(&&DECISION.to_owned()), "{decisions:?}");
-        let exposed: Vec<_> = records.iter().filter(|(body, _)| body.contains(";id=")).collect();
+        let exposed: Vec<_> = records.iter().filter(|record| record.text.contains(";id=")).collect();
         assert_eq!(exposed.len(), 1, "{records:#?}");
-        assert_eq!(exposed[0].0, "button;group=A;rev=1;reason=split;id=u-1");
+        assert_eq!(exposed[0].text, "button;group=A;rev=1;reason=split;id=u-1");
+        assert_eq!(exposed[0].trace, of(EXPERIMENT).trace, "its trace is that of the span");
+        assert_eq!(exposed[0].trace.len(), 16);
         Ok(())
     })
 }
