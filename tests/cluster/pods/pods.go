@@ -4,6 +4,7 @@ package pods
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -32,7 +33,8 @@ type Answer struct {
 // Apps are the programs in the pods, by the addresses of these.
 type Apps struct {
 	sync.RWMutex
-	pods map[string]*core.Pod
+	pods   map[string]*core.Pod
+	shared []string // addresses that two pods had at once, each with the names of both
 }
 
 // Serve answers for every pod of the cluster at its own address, from when it runs until it is gone, as long as the test
@@ -61,7 +63,14 @@ func Serve(t testing.TB, client kubernetes.Interface) *Apps {
 	}
 	server := &http.Server{Handler: a}
 	go server.Serve(listener)
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() {
+		server.Close()
+		a.RLock()
+		defer a.RUnlock()
+		for _, address := range a.shared {
+			t.Errorf("the cluster has given one address to two pods: %s", address)
+		}
+	})
 	return a
 }
 
@@ -82,8 +91,12 @@ func (a *Apps) Gone(address string) {
 func (a *Apps) add(pod *core.Pod) {
 	if pod.Status.PodIP != "" && !pod.Spec.HostNetwork {
 		a.Lock()
-		a.pods[pod.Status.PodIP] = pod
-		a.Unlock()
+		defer a.Unlock()
+		address := pod.Status.PodIP
+		if other := a.pods[address]; other != nil && other.UID != "" && other.UID != pod.UID {
+			a.shared = append(a.shared, fmt.Sprintf("%s to %s and %s", address, other.Name, pod.Name))
+		}
+		a.pods[address] = pod
 	}
 }
 
