@@ -376,29 +376,31 @@ record! {
 /// So many ids that fail are kept apart: where there are more, nobody fails alone.
 const FAILING: usize = 256;
 
-/// Whether a failure of `id` at a time, in milliseconds since 1970, counts as evidence; then what is to be kept in the place of `kept`.
+/// How many of the failures of a request of `id` at a time, in milliseconds since 1970, count as evidence, where some do; and what is to be
+/// kept in the place of `kept`. A request that was tried again has failed more than once.
 ///
 /// Within any window as many count as the guard says: an id begins anew once none of its failures has counted for a window.
-pub fn evidence(guard: &Guard, kept: &[u8], id: u32, now: u64) -> Option<Vec<u8>> {
+pub fn evidence(guard: &Guard, kept: &[u8], id: u32, failures: u32, now: u64) -> Option<(u32, Vec<u8>)> {
     let now = now / 1000;
     let is_over = |failed: &Failed| now.abs_diff(failed.at) > guard.window.into();
     let mut rest = kept;
     let all = std::iter::from_fn(|| (rest.len() >= Failed::SIZE).then(|| take::<Failed>(&mut rest)));
     let mut failing: Vec<Failed> = all.filter(|failed| !is_over(failed)).take(FAILING).collect();
-    if let Some(failed) = failing.iter_mut().find(|failed| failed.id == id) {
-        if failed.count >= guard.of_one {
-            return None;
-        }
-        (failed.count, failed.at) = (failed.count + 1, now);
-    } else if failing.len() < FAILING {
-        failing.push(Failed { id, count: 1, at: now });
+    let known = failing.iter().position(|failed| failed.id == id).map(|place| failing.swap_remove(place));
+    let before = known.map_or(0, |failed| failed.count);
+    let counted = failures.min(guard.of_one.saturating_sub(before));
+    if counted == 0 {
+        return None;
+    }
+    if failing.len() < FAILING {
+        failing.push(Failed { id, count: before.saturating_add(counted), at: now });
     }
     let mut bytes = vec![0; failing.len() * Failed::SIZE];
     let mut rest = bytes.as_mut_slice();
     for failed in failing {
         rest = give(failed, rest);
     }
-    Some(bytes)
+    Some((counted, bytes))
 }
 
 #[cfg(test)]
@@ -596,8 +598,8 @@ mod tests {
     fn of_one_id_so_many_failures_count_within_any_window() {
         let guard = Guard { of_one: 2, ..GUARD };
         let mut kept = Vec::new();
-        let mut counts = |id, seconds: u64| match evidence(&guard, &kept, id, seconds * 1000) {
-            Some(new) => {
+        let mut counts = |id, seconds: u64| match evidence(&guard, &kept, id, 1, seconds * 1000) {
+            Some((_, new)) => {
                 kept = new;
                 true
             }
@@ -613,10 +615,22 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_is_tried_again_counts_for_its_id_with_each_try() {
+        let guard = Guard { of_one: 5, ..GUARD };
+        let mut kept = Vec::new();
+        let counted = [1, 2, 3].map(|second| {
+            let (counted, new) = evidence(&guard, &kept, 1, 3, second * 1000)?;
+            kept = new;
+            Some(counted)
+        });
+        assert_eq!(counted, [Some(3), Some(2), None]);
+    }
+
+    #[test]
     fn any_bytes_are_evidence_kept_by_somebody() {
         let guard = Guard { of_one: 1, ..GUARD };
         for len in 0..100 {
-            assert!(evidence(&guard, &vec![0xff; len], 7, 1_000).is_some());
+            assert!(evidence(&guard, &vec![0xff; len], 7, 1, 1_000).is_some());
         }
     }
 }

@@ -107,25 +107,30 @@ impl Guarded {
         let is_slow = attempts > 0
             && outcome.class() != Class::Informational
             && guard.slow_micros().is_some_and(|slow| micros > slow);
-        if (errors > 0 || is_slow) && guard.limits_ids() && !self.is_evidence(&guard, id) {
+        let failures = errors.max(is_slow.into());
+        let counted =
+            if failures > 0 && guard.limits_ids() { self.evidence(&guard, id, failures) } else { failures };
+        if counted == 0 && failures > 0 {
             return;
         }
-        self.requests.add(attempts.into());
+        let passed_over = errors.saturating_sub(counted);
+        self.requests.add(attempts.saturating_sub(passed_over).into());
         if errors > 0 {
-            self.errors.add(errors.into());
+            self.errors.add(errors.min(counted).into());
         }
         if is_slow {
             self.slow.add(1);
         }
     }
 
-    fn is_evidence(&self, guard: &Guard, id: u32) -> bool {
-        let (now, is_evidence) = (host::now_micros() / 1000, Cell::new(false));
+    /// How many of the failures of a request count.
+    fn evidence(&self, guard: &Guard, id: u32, failures: u32) -> u32 {
+        let (now, counted) = (host::now_micros() / 1000, Cell::new(0));
         host::change_shared(&format!("graylane.failing.{}", self.name), |kept| {
-            let new = guard::evidence(guard, kept, id, now);
-            is_evidence.set(new.is_some());
-            new
+            let found = guard::evidence(guard, kept, id, failures, now);
+            counted.set(found.as_ref().map_or(0, |(counted, _)| *counted));
+            found.map(|(_, new)| new)
         });
-        is_evidence.get()
+        counted.get()
     }
 }

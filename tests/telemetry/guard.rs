@@ -166,6 +166,24 @@ fn one_client_alone_trips_no_guard_that_limits_ids_and_many_do() -> Result<()> {
     })
 }
 
+/// Each of these requests fails twice: at its lane, and where the retry leads.
+#[test]
+fn retries_of_one_client_are_its_failures() -> Result<()> {
+    block_on(async {
+        let guard = json!({"errorPercent": 50, "minRequests": 20, "windowSeconds": 60, "idPercent": 50});
+        let stage = stage("aggregate", &guard).await?;
+        for upstream in [&stage.stable, &stage.v2] {
+            upstream.answer(503);
+        }
+        let tally =
+            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(|_| get(), |_, _| Ok(())).await;
+        assert!(tally.is_clean(), "{tally}");
+        let scrape = stage.counted(40).await?;
+        assert_eq!((of_guard(&scrape, "failures_total"), of_guard(&scrape, "requests_total")), (5, 5));
+        Ok(())
+    })
+}
+
 #[test]
 fn a_lane_that_is_too_slow_trips() -> Result<()> {
     block_on(async {
