@@ -373,7 +373,7 @@ record! {
     }
 }
 
-/// So many ids that fail are kept apart: where there are more, nobody fails alone.
+/// So many ids that fail are kept apart: where there are more, those are forgotten that failed least.
 const FAILING: usize = 256;
 
 /// How many of the failures of a request of `id` at a time, in milliseconds since 1970, count as evidence, where some do; and what is to be
@@ -392,9 +392,11 @@ pub fn evidence(guard: &Guard, kept: &[u8], id: u32, failures: u32, now: u64) ->
     if counted == 0 {
         return None;
     }
-    if failing.len() < FAILING {
-        failing.push(Failed { id, count: before.saturating_add(counted), at: now });
+    if failing.len() >= FAILING {
+        let least = failing.iter().enumerate().min_by_key(|(_, failed)| (failed.count, failed.at));
+        failing.swap_remove(least.map_or(0, |(place, _)| place));
     }
+    failing.push(Failed { id, count: before.saturating_add(counted), at: now });
     let mut bytes = vec![0; failing.len() * Failed::SIZE];
     let mut rest = bytes.as_mut_slice();
     for failed in failing {
@@ -624,6 +626,23 @@ mod tests {
             Some(counted)
         });
         assert_eq!(counted, [Some(3), Some(2), None]);
+    }
+
+    #[test]
+    fn whoever_fails_again_and_again_is_not_lost_among_many() {
+        let guard = Guard { of_one: 3, window: 3_600, ..GUARD };
+        let (mut kept, mut loud) = (Vec::new(), 0);
+        for second in 0..3_000 {
+            // Somebody else each time, and after many of them one who fails always.
+            for id in [1 + second, 0].into_iter().take(if second < 300 { 1 } else { 2 }) {
+                if let Some((counted, new)) = evidence(&guard, &kept, id, 1, u64::from(second) * 1000) {
+                    kept = new;
+                    loud += if id == 0 { counted } else { 0 };
+                }
+            }
+        }
+        assert_eq!(loud, 3);
+        assert_eq!(kept.len(), FAILING * Failed::SIZE);
     }
 
     #[test]
