@@ -379,10 +379,21 @@ const FAILING: usize = 256;
 /// How many of the failures of a request of `id` at a time, in milliseconds since 1970, count as evidence, where some do; and what is to be
 /// kept in the place of `kept`. A request that was tried again has failed more than once.
 ///
-/// Within any window as many count as the guard says: an id begins anew once none of its failures has counted for a window.
-pub fn evidence(guard: &Guard, kept: &[u8], id: u32, failures: u32, now: u64) -> Option<(u32, Vec<u8>)> {
+/// Within any window as many count as the guard says: an id begins anew once none of its failures has counted for a window. While a lane
+/// is tried again, which may take many windows, as many count in all.
+pub fn evidence(
+    guard: &Guard,
+    state: State,
+    kept: &[u8],
+    id: u32,
+    failures: u32,
+    now: u64,
+) -> Option<(u32, Vec<u8>)> {
+    let probe_began = state.is_half_open(now).then_some(state.retry_at / 1000);
     let now = now / 1000;
-    let is_over = |failed: &Failed| now.abs_diff(failed.at) > guard.window.into();
+    let is_over = |failed: &Failed| {
+        now.abs_diff(failed.at) > guard.window.into() && probe_began.is_none_or(|began| failed.at < began)
+    };
     let mut rest = kept;
     let all = std::iter::from_fn(|| (rest.len() >= Failed::SIZE).then(|| take::<Failed>(&mut rest)));
     let mut failing: Vec<Failed> = all.filter(|failed| !is_over(failed)).take(FAILING).collect();
@@ -600,13 +611,14 @@ mod tests {
     fn of_one_id_so_many_failures_count_within_any_window() {
         let guard = Guard { of_one: 2, ..GUARD };
         let mut kept = Vec::new();
-        let mut counts = |id, seconds: u64| match evidence(&guard, &kept, id, 1, seconds * 1000) {
-            Some((_, new)) => {
-                kept = new;
-                true
-            }
-            None => false,
-        };
+        let mut counts =
+            |id, seconds: u64| match evidence(&guard, State::default(), &kept, id, 1, seconds * 1000) {
+                Some((_, new)) => {
+                    kept = new;
+                    true
+                }
+                None => false,
+            };
         let loud: Vec<u64> = (0..60).filter(|second| counts(1, 1_000 + second)).collect();
         assert_eq!(loud, [0, 1, 12, 13, 24, 25, 36, 37, 48, 49], "two in any eleven seconds");
         assert!(counts(2, 1_001), "another id");
@@ -617,11 +629,28 @@ mod tests {
     }
 
     #[test]
+    fn of_one_id_so_many_failures_count_in_a_probe_of_many_windows() {
+        let guard = Guard { of_one: 2, ..GUARD };
+        let mut kept = Vec::new();
+        let mut counts = |state, seconds: u64| {
+            let found = evidence(&guard, state, &kept, 1, 1, seconds * 1000);
+            kept = found.as_ref().map_or_else(|| kept.clone(), |(_, new)| new.clone());
+            found.is_some()
+        };
+        let trips = |trips, retry_at: u64| State { trips, retry_at: retry_at * 1000 };
+        assert!(counts(State::default(), 900) && counts(State::default(), 901));
+        let probe: Vec<u64> = (1_000..1_060).filter(|now| counts(trips(1, 1_000), *now)).collect();
+        assert_eq!(probe, [1_000, 1_001]);
+        let next: Vec<u64> = (1_200..1_260).filter(|now| counts(trips(2, 1_200), *now)).collect();
+        assert_eq!(next, [1_200, 1_201], "each probe is another one");
+    }
+
+    #[test]
     fn a_request_that_is_tried_again_counts_for_its_id_with_each_try() {
         let guard = Guard { of_one: 5, ..GUARD };
         let mut kept = Vec::new();
         let counted = [1, 2, 3].map(|second| {
-            let (counted, new) = evidence(&guard, &kept, 1, 3, second * 1000)?;
+            let (counted, new) = evidence(&guard, State::default(), &kept, 1, 3, second * 1000)?;
             kept = new;
             Some(counted)
         });
@@ -635,7 +664,9 @@ mod tests {
         for second in 0..3_000 {
             // Somebody else each time, and after many of them one who fails always.
             for id in [1 + second, 0].into_iter().take(if second < 300 { 1 } else { 2 }) {
-                if let Some((counted, new)) = evidence(&guard, &kept, id, 1, u64::from(second) * 1000) {
+                if let Some((counted, new)) =
+                    evidence(&guard, State::default(), &kept, id, 1, u64::from(second) * 1000)
+                {
                     kept = new;
                     loud += if id == 0 { counted } else { 0 };
                 }
@@ -649,7 +680,7 @@ mod tests {
     fn any_bytes_are_evidence_kept_by_somebody() {
         let guard = Guard { of_one: 1, ..GUARD };
         for len in 0..100 {
-            assert!(evidence(&guard, &vec![0xff; len], 7, 1, 1_000).is_some());
+            assert!(evidence(&guard, State::default(), &vec![0xff; len], 7, 1, 1_000).is_some());
         }
     }
 }

@@ -125,9 +125,9 @@ impl Guarded {
 
     /// How many of the failures of a request count.
     fn evidence(&self, guard: &Guard, id: u32, failures: u32) -> u32 {
-        let (now, counted) = (host::now_micros() / 1000, Cell::new(0));
+        let (now, state, counted) = (host::now_micros() / 1000, self.state(), Cell::new(0));
         host::change_shared(&format!("graylane.failing.{}", self.name), |kept| {
-            let found = guard::evidence(guard, kept, id, failures, now);
+            let found = guard::evidence(guard, state, kept, id, failures, now);
             counted.set(found.as_ref().map_or(0, |(counted, _)| *counted));
             found.map(|(_, new)| new)
         });
