@@ -207,7 +207,7 @@ impl Series {
 pub struct State {
     /// How often in a row it has tripped; 0 while it is used.
     pub trips: u32,
-    /// When it is tried again, in milliseconds since 1970.
+    /// When it is tried again, in milliseconds since 1970; while it is used, when it last was.
     pub retry_at: u64,
 }
 
@@ -274,7 +274,10 @@ impl Sentry {
 
     fn closed(&mut self, guard: &Guard, now: u64, seen: Counts) -> Option<Change> {
         let window = guard.window_millis();
-        self.marks.retain(|(at, _)| (now.saturating_sub(window)..=now).contains(at));
+        // What was seen before it was last tried again is of no account, though this worker may have slept since.
+        let tried_at = if self.state.retry_at <= now { self.state.retry_at } else { 0 };
+        let since = now.saturating_sub(window).max(tried_at);
+        self.marks.retain(|(at, _)| (since..=now).contains(at));
         let found = self.marks.iter().enumerate().find_map(|(index, (at, before))| {
             let new = seen.since(*before);
             // All of the window is held against what the policy says; a part of it, which may be a bad moment, against chance too.
@@ -605,6 +608,16 @@ mod tests {
         assert!(!sentry.turns_away(&GUARD, 70_000 + 5 * 10_000, Bucket::of_hash(u32::MAX)), "all in the end");
         sentry.look(&GUARD, 70_100, Counts::default(), State { trips: 0, retry_at: 70_000 });
         assert!(!sentry.is_tripped());
+    }
+
+    #[test]
+    fn a_worker_that_has_slept_holds_nothing_against_a_lane_that_is_well_again() {
+        let guard = Guard { window: 300, ..GUARD };
+        let mut sentry = Sentry::default();
+        sentry.look(&guard, 1_000_000, Counts::default(), State::default());
+        // Meanwhile others saw it fail, tried it again a minute later, and found it well.
+        let seen = Counts { requests: 1_000, errors: 500, slow: 0 };
+        assert_eq!(sentry.look(&guard, 1_200_000, seen, State { trips: 0, retry_at: 1_061_000 }), None);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Guarded {
     fn state(&self) -> State {
         let trips = u32::try_from(self.trips.get()).unwrap_or(u32::MAX);
         // The gauge that says that it has tripped is set last.
-        State { trips, retry_at: if trips > 0 { self.retry_at.get() } else { 0 } }
+        State { trips, retry_at: self.retry_at.get() }
     }
 
     /// Has all workers know.
