@@ -222,8 +222,8 @@ impl State {
 pub struct Change {
     /// The state from now on.
     pub state: State,
-    /// By what was seen.
-    pub seen: Counts,
+    /// By what was seen; `None` where only the time was wrong at which it is tried again.
+    pub seen: Option<Counts>,
 }
 
 /// What one worker remembers of a guarded lane. Times are milliseconds since 1970.
@@ -255,6 +255,12 @@ impl Sentry {
             self.marks.clear();
         }
         self.state = state;
+        // The clock was set back, or the policy has a shorter cooldown now.
+        let latest = now.saturating_add(cooldown(guard, state.trips));
+        if state.trips > 0 && state.retry_at > latest {
+            self.state.retry_at = latest;
+            return Some(Change { state: self.state, seen: None });
+        }
         let change = if state.trips == 0 {
             self.closed(guard, now, seen)
         } else if state.is_half_open(now) {
@@ -320,7 +326,7 @@ impl Sentry {
         }
         let enough = u64::from(guard.min_requests);
         if new.requests >= enough && guard.is_well(new) {
-            return Some(Change { state: State { trips: 0, retry_at }, seen: new });
+            return Some(Change { state: State { trips: 0, retry_at }, seen: Some(new) });
         }
         if new.requests >= PATIENCE.saturating_mul(enough) {
             self.probe = Some((retry_at, seen));
@@ -354,7 +360,7 @@ fn cooldown(guard: &Guard, trips: u32) -> u64 {
 /// It trips, once more.
 fn tripped(guard: &Guard, now: u64, before: u32, seen: Counts) -> Change {
     let trips = before.saturating_add(1);
-    Change { state: State { trips, retry_at: now.saturating_add(cooldown(guard, trips)) }, seen }
+    Change { state: State { trips, retry_at: now.saturating_add(cooldown(guard, trips)) }, seen: Some(seen) }
 }
 
 /// The lot by which it is decided who tries a lane; whoever has no id has a new one each time.
@@ -483,6 +489,7 @@ mod tests {
                 if sentry.is_due(self.now)
                     && let Some(change) = sentry.look(&self.guard, self.now, self.counts, self.state)
                 {
+                    assert!(change.seen.is_some(), "the clock is right");
                     let times = if change.state.trips > 0 { &mut self.tripped } else { &mut self.closed };
                     times.push(self.now);
                     self.state = change.state;
@@ -594,7 +601,7 @@ mod tests {
         assert_eq!(look(1_000, 0, 0), None);
         assert_eq!(look(9_000, 100, 4), None, "errors are not asked for");
         let change = look(9_500, 200, 10).unwrap();
-        assert_eq!((change.state, change.seen.slow), (State { trips: 1, retry_at: 69_500 }, 10));
+        assert_eq!((change.state, change.seen.unwrap().slow), (State { trips: 1, retry_at: 69_500 }, 10));
     }
 
     #[test]
@@ -618,6 +625,18 @@ mod tests {
         // Meanwhile others saw it fail, tried it again a minute later, and found it well.
         let seen = Counts { requests: 1_000, errors: 500, slow: 0 };
         assert_eq!(sentry.look(&guard, 1_200_000, seen, State { trips: 0, retry_at: 1_061_000 }), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_longer_than_a_cooldown_whatever_becomes_of_the_clock() {
+        const DAY: u64 = 86_400_000;
+        let mut sentry = Sentry::default();
+        let change = sentry.look(&GUARD, DAY, Counts::default(), State { trips: 2, retry_at: 2 * DAY });
+        let state = State { trips: 2, retry_at: DAY + 120_000 };
+        assert_eq!(change, Some(Change { state, seen: None }));
+        assert_eq!(sentry.look(&GUARD, DAY + 100, Counts::default(), state), None, "once is enough");
+        assert!(sentry.turns_away(&GUARD, DAY + 119_999, Bucket::of_hash(0)));
+        assert!(!sentry.turns_away(&GUARD, DAY + 120_000, Bucket::of_hash(0)));
     }
 
     #[test]

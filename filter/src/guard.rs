@@ -81,7 +81,7 @@ impl Guarded {
     fn tell(&self, guard: &Guard, now: u64, Change { state, seen }: Change) {
         self.retry_at.set(state.retry_at);
         self.trips.set(state.trips.into());
-        let Counts { requests, errors, slow } = seen;
+        let Some(Counts { requests, errors, slow }) = seen else { return };
         let name = &self.name;
         let seen = format!("{errors} of {requests} attempts failed, {slow} were slow");
         if state.trips == 0 {
