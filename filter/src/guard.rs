@@ -94,13 +94,6 @@ impl Guarded {
         host::log(Level::Warn, &format!("graylane guard {name}: {what}"));
     }
 
-    /// Nobody guards the lane any more.
-    pub(crate) fn open(&self) {
-        if self.trips.get() > 0 {
-            self.trips.set(0);
-        }
-    }
-
     /// Counts a request that has ended.
     pub(crate) fn count(&self, Watch { guard, id }: Watch, outcome: Outcome, micros: u64) {
         let (attempts, errors) = outcome.attempts();
@@ -132,5 +125,14 @@ impl Guarded {
             found.map(|(_, new)| new)
         });
         counted.get()
+    }
+}
+
+/// Nobody guards the lane any more.
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if self.trips.get() > 0 {
+            self.trips.set(0);
+        }
     }
 }

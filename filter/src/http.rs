@@ -70,7 +70,7 @@ impl<const TELEMETRY: bool> Context for Http<TELEMETRY> {}
 
 impl<const TELEMETRY: bool> HttpContext for Http<TELEMETRY> {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if let Some(runtime) = self.runtime.clone() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.with_plan(|plan, since| self.request(&runtime, plan, since));
         }
         Action::Continue

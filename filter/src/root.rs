@@ -60,8 +60,10 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
         let is_accepted = match loaded.plan {
             Ok(plan) => {
                 if !TELEMETRY && (plan.asks_for_telemetry() || asks_for_shadow) {
-                    let what = "guards no lane, tells no exposures and decides by no shadow, as the configuration asks for";
-                    let line = format!("graylane {plugin}: this module {what}: graylane-telemetry.wasm does");
+                    let line = format!(
+                        "graylane {plugin}: this module guards no lane, tells no exposures and decides by no shadow, \
+                         as the configuration asks for: graylane-telemetry.wasm does"
+                    );
                     host::log(Level::Warn, &line);
                 }
                 self.accept(&plugin, runtime(plan), loaded.is_taken_over, metrics);

@@ -3,8 +3,10 @@
 //! Series are named when a policy comes, and their names come from it alone. The host never frees one, so there is a most of them
 //! in a process, and all VMs name the same.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::{Rc, Weak};
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
@@ -58,7 +60,8 @@ struct Lane {
     failures: Option<Metric>,
     fallbacks: Option<Metric>,
     duration: Option<Metric>,
-    guard: Option<Guarded>,
+    /// For as long as a plan has it guarded.
+    guard: Weak<Guarded>,
 }
 
 impl Lane {
@@ -83,16 +86,15 @@ impl Lane {
             *place = define(&name);
         }
     }
-}
 
-impl Lane {
-    /// Guards it, or does not any more.
-    fn watch(&mut self, guard: Option<Guard>, release: &[u8], lane: &[u8]) {
-        match (&self.guard, guard) {
-            (None, Some(_)) => self.guard = Guarded::define(release, lane),
-            (Some(guarded), None) => guarded.open(),
-            _ => {}
+    /// The guard that all plans of this VM share.
+    fn guarded(&mut self, release: &[u8], lane: &[u8]) -> Option<Rc<Guarded>> {
+        if let Some(known) = self.guard.upgrade() {
+            return Some(known);
         }
+        let new = Rc::new(Guarded::define(release, lane)?);
+        self.guard = Rc::downgrade(&new);
+        Some(new)
     }
 }
 
@@ -153,15 +155,23 @@ fn counted<'s, I: Iterator<Item = &'s Segment>>(segments: impl Fn() -> I, most: 
 }
 
 impl Lanes {
-    /// Where the series of a lane stand, which are named where they are not.
-    fn place(&mut self, segment: &Segment, (id, lane): (LaneId, &[u8]), key: &[u8], grpc: bool) -> u32 {
+    /// Where the series of a lane stand, which are named where they are not; its guard is one of `guards` then.
+    fn place(
+        &mut self,
+        segment: &Segment,
+        (id, lane): (LaneId, &[u8]),
+        key: &[u8],
+        grpc: bool,
+        guards: &mut Vec<Rc<Guarded>>,
+    ) -> u32 {
         let at = self.places.get(key).copied().unwrap_or_else(|| {
             self.lanes.push(Lane::default());
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
             place.define(Series::of(segment, grpc), segment.name(), lane);
-            place.watch(Guard::of(segment, id), segment.name(), lane);
+            let guard = Guard::of(segment, id).and_then(|_| place.guarded(segment.name(), lane));
+            guards.extend(guard);
         }
         self.places.insert(key.to_vec(), at);
         at
@@ -202,7 +212,15 @@ pub(crate) struct Telemetry {
 struct Table {
     /// The generation of the plan that it is about.
     generation: Option<u64>,
-    releases: Vec<Box<[u32]>>,
+    releases: Vec<Known>,
+}
+
+/// What is known of the lanes of a release.
+#[derive(Debug, Default)]
+struct Known {
+    places: Box<[u32]>,
+    /// The guards that it has, which last as long as this. A module that has none need not know how they end.
+    guards: Option<Box<dyn Any>>,
 }
 
 /// One release's part in a request, to be counted when it has ended.
@@ -241,7 +259,9 @@ impl Telemetry {
             return;
         }
         table.generation = Some(since.generation());
-        table.releases.resize_with(plan.len(), Box::default);
+        let kept = plan.len().min(table.releases.len());
+        let mut gone: Vec<_> = table.releases.drain(kept..).filter_map(|known| known.guards).collect();
+        table.releases.resize_with(plan.len(), Known::default);
         let is_new = |position: &u32| before.is_none_or(|before| since.has_changed(*position, before));
         let positions = || (0..).zip(0..plan.len()).map(|(position, _)| position).filter(is_new);
         if positions().next().is_none() {
@@ -253,9 +273,12 @@ impl Telemetry {
             all.define_overflow(self.grpc);
             for position in positions() {
                 let Some(segment) = plan.release(position) else { continue };
+                let mut guards = Vec::new();
                 let mut place = |(id, lane): (LaneId, &[u8])| {
                     let line = line(segment.name(), lane, &mut buffer);
-                    let place = counted.get(line).map(|line| all.place(segment, (id, lane), line, self.grpc));
+                    let place = counted
+                        .get(line)
+                        .map(|line| all.place(segment, (id, lane), line, self.grpc, &mut guards));
                     others += u32::from(place.is_none());
                     unguarded += u32::from(place.is_none() && Guard::of(segment, id).is_some());
                     place.unwrap_or(OTHERS)
@@ -265,7 +288,11 @@ impl Telemetry {
                 if let Some(known) = table.releases.get_mut(position as usize) {
                     // Most releases of a large policy have none.
                     let has_some = places.iter().any(|place| *place != OTHERS);
-                    *known = if has_some { places.as_slice().into() } else { Box::default() };
+                    let places = if has_some { places.as_slice().into() } else { Box::default() };
+                    let guards = (!guards.is_empty()).then(|| Box::new(guards) as Box<dyn Any>);
+                    let known = std::mem::replace(known, Known { places, guards });
+                    // The lane of a release may be guarded from another position now, so guards go after all have come.
+                    gone.extend(known.guards);
                 }
             }
         });
@@ -289,9 +316,9 @@ impl Telemetry {
             let segment = plan.release(release)?;
             let guard = Guard::of(segment, lane)?;
             let table = self.table.try_borrow().ok()?;
-            let place = *table.releases.get(release as usize)?.get(lane.position())?;
+            let place = *table.releases.get(release as usize)?.places.get(lane.position())?;
             LANES.with_borrow(|all| {
-                let guarded = all.lanes.get(place as usize)?.guard.as_ref()?;
+                let guarded = all.lanes.get(place as usize)?.guard.upgrade()?;
                 Some(guarded.turns_away(&guard, segment.name(), id))
             })
         };
@@ -304,7 +331,7 @@ impl Telemetry {
         let mut parts = ArrayVec::new();
         if let Ok(table) = self.table.try_borrow() {
             let part = |entry: &Entry| {
-                let lanes = table.releases.get(entry.release as usize)?;
+                let lanes = &table.releases.get(entry.release as usize)?.places;
                 let at = |lane: LaneId| lanes.get(lane.position()).copied().unwrap_or(OTHERS);
                 let lane = entry.served?;
                 let served = at(lane);
@@ -345,7 +372,7 @@ impl Begun {
                 if let Some(duration) = lane.duration.filter(|_| outcome.class() != Class::Informational) {
                     duration.set(micros);
                 }
-                if let (Some(guarded), Some(watch)) = (&lane.guard, part.watch) {
+                if let Some((watch, guarded)) = part.watch.zip(lane.guard.upgrade()) {
                     guarded.count(watch, outcome, micros);
                 }
                 if let Some(lane) = part.assigned.and_then(|lane| all.lanes.get(lane as usize)) {

@@ -237,6 +237,25 @@ fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it(
 }
 
 #[test]
+fn a_lane_that_the_policy_has_no_more_has_not_tripped() -> Result<()> {
+    block_on(async {
+        let guard = json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600});
+        let stage = stage("lane-header", &guard).await?;
+        stage.v2.answer(503);
+        eventually("the guard to trip", SOON, async || {
+            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+        })
+        .await?;
+        stage.envoy.accept(&plugin(&json!({}), &[canary("another.example.com")])?).await?;
+        eventually("nobody to say that it has tripped", SOON, async || {
+            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") == 0).then_some(()))
+        })
+        .await
+    })
+}
+
+#[test]
 fn a_module_that_guards_nothing_says_so() -> Result<()> {
     block_on(async {
         let asks = "as the configuration asks for: graylane-telemetry.wasm does";
