@@ -6,6 +6,7 @@
 
 mod condition;
 mod form;
+mod guard;
 mod hash;
 mod lane;
 mod layer;
@@ -69,6 +70,7 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         rule::warn(release, at);
         lane::warn(release, at);
         share::warn(release, at);
+        guard::warn(release, at);
     }
     let steps = &mut Steps(limits::COMPARISONS);
     let all_are_good = good.len() == policy.releases.len();
