@@ -12,7 +12,7 @@ use graylane::series::{OVERFLOW, lanes};
 use graylane::shadow::{self, Change, Series};
 use graylane_host::{self as host, Metric};
 
-use crate::telemetry::line;
+use crate::telemetry::{SHADOWED, line};
 
 /// Requests and ids of a lane, by what would become of them.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +35,17 @@ pub(crate) struct Shadow {
 }
 
 impl Shadow {
-    /// Names what is counted of the lanes of both policies, as long as there is room.
+    /// Names what is counted of the lanes of both policies, as long as there is room in the process.
     pub(crate) fn new(plan: Plan, in_force: &Plan, most: usize) -> Self {
         let (mut named, mut buffer) = (BTreeMap::new(), Vec::new());
         let releases = (0..).map_while(|position| plan.release(position));
-        for segment in releases.chain((0..).map_while(|position| in_force.release(position))) {
+        let both = releases.chain((0..).map_while(|position| in_force.release(position)));
+        let both: Vec<_> = both.collect();
+        let counted = SHADOWED.of(&both, most);
+        for segment in both {
             for (_, lane) in lanes(segment) {
                 let key = line(segment.name(), lane, &mut buffer);
-                if named.len() < most && !named.contains_key(key) {
+                if counted.contains(key) && !named.contains_key(key) {
                     named.insert(key.to_vec(), Lane::define(segment.name(), lane));
                 }
             }

@@ -110,3 +110,29 @@ fn a_newcomer_is_the_same_to_both_and_a_bad_next_policy_is_refused() -> Result<(
         Ok(())
     })
 }
+
+/// Envoy frees no series, so there is a most of them however often the policies change.
+#[test]
+fn no_more_lanes_than_asked_for_have_series_whatever_comes_next() -> Result<()> {
+    block_on(async {
+        let stable = Upstream::start("stable").await?;
+        let mut bootstrap = bootstrap("lane-header")?;
+        bootstrap.endpoint("stable", stable.address())?.endpoint("v2", stable.address())?;
+        let plugin = |release: &str| {
+            let mut policy = policy(0, "old");
+            policy["releases"][0]["name"] = release.into();
+            let configuration =
+                json!({"trust": "edge", "metrics": {"lanes": 2}, "policy": policy, "shadow": policy});
+            PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration.to_string())
+        };
+        let envoy = Envoy::on(bootstrap).plugin(plugin("shop")?).start().await?;
+        let load = || Load::on(envoy.address(), 2, Until::Requests(20));
+        assert!(load().run(|_| Request::get("/").host(HOST), |_, _| Ok(())).await.is_clean());
+        envoy.accept(&plugin("another")?).await?;
+        assert!(load().run(|_| Request::get("/").host(HOST), |_, _| Ok(())).await.is_clean());
+        let scrape = Scrape::counted(&envoy, 40).await?;
+        let told = |release| scrape.sum("graylane_shadow_requests_total", &[("graylane_release", release)]);
+        assert_eq!((told("shop"), told("another"), told("_other")), (20, 0, 20));
+        Ok(())
+    })
+}
