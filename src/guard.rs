@@ -533,6 +533,20 @@ mod tests {
     }
 
     #[test]
+    fn the_least_requests_and_the_window_keep_chance_out_where_requests_are_few() {
+        // Twenty requests a second for an hour, where 5 % of errors are too many.
+        let trips = |min_requests, window, fails| {
+            let hours = (0..10).map(|seed| {
+                let mut proxy = Proxy::new(Guard { min_requests, window, ..GUARD }, 2, seed);
+                proxy.run(3_600_000, 50, fails).tripped.len()
+            });
+            hours.sum::<usize>()
+        };
+        assert_eq!([trips(200, 60, 0.02), trips(200, 60, 0.03)], [0, 0]);
+        assert!(trips(50, 10, 0.01) <= 1 && trips(50, 10, 0.02) > 10, "what observability.md warns of");
+    }
+
+    #[test]
     fn a_noisy_lane_trips_and_stays_away() {
         for errors in [500, 2_000, 5_000] {
             for seed in 0..20 {
