@@ -483,8 +483,13 @@ releases:
 
 #[test]
 fn standard_input_is_read_once() {
-    for command in ["check", "parity"] {
-        let output = graylane(&[command, "-", "-"], GOOD);
+    let both = [
+        &["check", "-", "-"][..],
+        &["parity", "-", "-"],
+        &["render", "envoy", "-", "--shadow", "-", "--trust", "edge"],
+    ];
+    for arguments in both {
+        let output = graylane(arguments, GOOD);
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains("standard input can only be one of the files"));
     }

@@ -99,6 +99,9 @@ pub(crate) fn render(options: &Options) -> Result<Outcome> {
         )?;
     }
     let keys_path = keys_file.map(PathBuf::as_path);
+    input::is_read_once(
+        [Some(&options.policy), options.shadow.as_ref()].into_iter().flatten().map(PathBuf::as_path),
+    )?;
     let shadow = match &options.shadow {
         None => None,
         Some(path) => match input::policy_with_keys(path, keys_path)? {
