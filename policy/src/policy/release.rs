@@ -166,12 +166,12 @@ written! {
     pub struct Guard {
         /// The lane; default: every lane but the default lane.
         lane: Option<String>,
-        /// It trips when so many percent of the lane's attempts fail, or more.
+        /// It trips when more than so many percent of the lane's attempts fail, by more than chance explains.
         error_percent: Option<f64> as "errorPercent",
         /// A request that takes longer is slow.
         slow_millis: Option<u32> as "slowMillis",
-        /// It trips when so many percent of the lane's requests are slow, or more: with 5 when the 95th percentile is above
-        /// `slowMillis`.
+        /// It trips when more than so many percent of the lane's requests are slow, by more than chance explains: with 5 when the 95th
+        /// percentile is above `slowMillis`.
         slow_percent: Option<f64> as "slowPercent",
         /// Fewer requests than that are no evidence; default 50.
         min_requests: Option<u32> as "minRequests",
