@@ -101,6 +101,10 @@ impl Guarded {
             && outcome.class() != Class::Informational
             && guard.slow_micros().is_some_and(|slow| micros > slow);
         let failures = errors.max(is_slow.into());
+        if failures == 0 && outcome.class() == Class::None {
+            // Whoever left without an answer does not say that the lane is well.
+            return;
+        }
         let counted =
             if failures > 0 && guard.limits_ids() { self.evidence(&guard, id, failures) } else { failures };
         if counted == 0 && failures > 0 {

@@ -200,6 +200,21 @@ fn a_lane_that_is_too_slow_trips() -> Result<()> {
     })
 }
 
+/// A lane that hangs is one whose clients leave.
+#[test]
+fn whoever_leaves_without_an_answer_does_not_say_that_the_lane_is_well() -> Result<()> {
+    block_on(async {
+        let guard = json!({"errorPercent": 50, "slowMillis": 1_000, "slowPercent": 50});
+        let stage = stage("lane-header", &guard).await?;
+        stage.ask(&get()).await?;
+        stage.v2.delay(Duration::from_mins(1));
+        stage.leave(&stage.v2, &get()).await;
+        let scrape = stage.counted(2).await?;
+        assert_eq!((of_guard(&scrape, "requests_total"), of_guard(&scrape, "slow_total")), (1, 0));
+        Ok(())
+    })
+}
+
 /// Each configuration is a VM of its own, which knows nothing of those before.
 #[test]
 fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it() -> Result<()> {

@@ -77,6 +77,16 @@ impl Stage {
         Client::to(self.envoy.address()).send(request).await
     }
 
+    /// A client that goes as soon as its request has come to this service, which has not answered by then.
+    async fn leave(&self, service: &Upstream, request: &Request) {
+        let before = service.requests();
+        let asking = Box::pin(self.ask(request));
+        let reached = Box::pin(eventually("the request to arrive", SOON, async || {
+            Ok((service.requests() > before).then_some(()))
+        }));
+        drop(futures_util::future::select(asking, reached).await);
+    }
+
     /// What is counted once so many requests of lanes have been.
     async fn counted(&self, requests: u64) -> Result<Scrape> {
         Scrape::counted(&self.envoy, requests).await
@@ -168,13 +178,7 @@ fn a_lane_that_cannot_be_reached_fails_and_a_client_that_leaves_is_no_failure() 
         assert_eq!(attempts(&stage.counted(1).await?, "v2"), (1, 1));
 
         stage.stable.delay(Duration::from_mins(1));
-        let request = get();
-        let asking = Box::pin(stage.ask(&request));
-        let reached = Box::pin(eventually("the request to arrive", SOON, async || {
-            Ok((stage.stable.requests() > 0).then_some(()))
-        }));
-        // The client goes as soon as its request has come.
-        drop(futures_util::future::select(asking, reached).await);
+        stage.leave(&stage.stable, &get()).await;
         let scrape = stage.counted(2).await?;
         assert_eq!(attempts(&scrape, "stable"), (1, 0));
         let left = [("graylane_lane", "stable"), ("graylane_class", "none")];
