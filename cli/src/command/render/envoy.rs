@@ -92,16 +92,12 @@ pub(crate) fn mode(digits: &str) -> Result<u32, String> {
 pub(crate) fn render(options: &Options) -> Result<Outcome> {
     let output = options.output.as_deref().filter(|path| !input::is_standard(path));
     let keys_file = options.filter.keys.as_ref();
+    let sources = [Some(&options.policy), keys_file, options.shadow.as_ref()];
     if let Some(path) = output {
-        is_another_file(
-            path,
-            [Some(&options.policy), keys_file, options.shadow.as_ref()].into_iter().flatten(),
-        )?;
+        is_another_file(path, sources.into_iter().flatten())?;
     }
     let keys_path = keys_file.map(PathBuf::as_path);
-    input::is_read_once(
-        [Some(&options.policy), options.shadow.as_ref()].into_iter().flatten().map(PathBuf::as_path),
-    )?;
+    input::is_read_once(sources.into_iter().flatten().map(PathBuf::as_path))?;
     let shadow = match &options.shadow {
         None => None,
         Some(path) => match input::policy_with_keys(path, keys_path)? {
