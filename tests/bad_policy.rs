@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use graylane_testbed::{
     Bootstrap, Client, Context, Envoy, PluginFile, Request, Result, Upstream, Verdict, block_on, module,
@@ -192,6 +193,9 @@ fn a_bad_update_is_refused_and_the_policy_before_stays() -> Result<()> {
         assert_eq!(served_by(envoy.address()).await?, ["200 green"]);
         assert_eq!(stat(&envoy, "policy_missing.graylane").await?, 0);
         assert_eq!(stat(&envoy, "policy_version.graylane").await?, 8);
+        let since = stat(&envoy, "policy_since_seconds.graylane").await?;
+        let age = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().checked_sub(since);
+        assert!(age.is_some_and(|age| age < 60), "{since}");
 
         let bad =
             envoy.publish(&PluginFile::checked_in()?.configuration(BAD.replace('7', "9").as_str())?).await?;

@@ -54,6 +54,8 @@ pub(crate) struct PolicyMetrics {
     tolerated: Option<Metric>,
     /// The version of the policy in force.
     version: Option<Metric>,
+    /// Since when it is, in seconds since 1970.
+    since: Option<Metric>,
     /// Policies refused while an older one stayed in force.
     refused: Option<Metric>,
     /// Microseconds that the last configuration held up a worker.
@@ -72,6 +74,7 @@ impl PolicyMetrics {
             kept: gauge("kept"),
             tolerated: gauge("tolerated"),
             version: gauge("version"),
+            since: gauge("since_seconds"),
             refused: host::counter(&format!("graylane.policy_refused.{plugin}")),
             configure: gauge("configure_us"),
         }
@@ -89,6 +92,10 @@ impl PolicyMetrics {
 
     /// A policy is in force.
     pub(crate) fn accept(&self, version: u64) {
+        // Each worker takes it in.
+        if version == 0 || version != self.version() || !self.has_accepted() {
+            set(self.since, u64::try_from(host::now().seconds()).unwrap_or_default());
+        }
         set(self.accepted, 1);
         set(self.missing, 0);
         set(self.kept, 0);

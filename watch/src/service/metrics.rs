@@ -12,6 +12,8 @@ pub(super) struct Metrics {
     generation: Option<Metric>,
     /// The revision of etcd that is in force.
     revision: Option<Metric>,
+    /// Since when it is, in seconds since 1970.
+    since: Option<Metric>,
     /// Releases in force.
     releases: Option<Metric>,
     /// Documents that are not in force as they stand in etcd.
@@ -37,6 +39,7 @@ impl Metrics {
         Metrics {
             generation: host::gauge(&generation_gauge(name)),
             revision: gauge("revision"),
+            since: gauge("since_seconds"),
             releases: gauge("releases"),
             faulty: gauge("faulty"),
             silent: gauge("silent_ms"),
@@ -53,6 +56,9 @@ impl Metrics {
 
     /// This is in force.
     pub(super) fn in_force(&self, revision: u64, releases: usize, faulty: usize) {
+        if self.revision.is_some_and(|gauge| gauge.get() != revision) {
+            set(self.since, u64::try_from(host::now().seconds()).unwrap_or_default());
+        }
         set(self.revision, revision);
         set(self.releases, releases as u64);
         set(self.faulty, faulty as u64);
