@@ -91,9 +91,14 @@ impl Guard {
         if self.limits_ids() { murmur3_x86_32(&[id.unwrap_or_default()], 0) } else { 0 }
     }
 
-    /// How many failures it takes at least, of which so many parts of 10,000 are too much.
+    /// How many failures it takes at least, of which so many parts of 10,000 are too much: those that chance does not explain of the least
+    /// requests that are evidence.
     pub(crate) fn needed(&self, share: u32) -> u64 {
-        (u64::from(share) * u64::from(self.min_requests)).div_ceil(PARTS.into())
+        let (n, p) = (f64::from(self.min_requests), f64::from(share) / f64::from(PARTS));
+        let most = n * p + OF_WINDOW * (n * p * (1.0 - p)).sqrt();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+        let needed = most.ceil() as u64;
+        needed.min(self.min_requests.into())
     }
 
     fn window_millis(&self) -> u64 {
@@ -111,12 +116,6 @@ impl Guard {
         self.any(counts, |share, count| {
             count >= self.needed(share) && is_beyond_chance(share, count, counts.requests, deviations)
         })
-    }
-
-    /// Whether a single failure, of the least requests that are evidence, is so much already.
-    #[cfg(feature = "tools")]
-    pub(crate) fn is_too_much_once(&self, share: u32) -> bool {
-        self.needed(share) == 1 && is_beyond_chance(share, 1, self.min_requests.into(), OF_WINDOW)
     }
 
     /// Whether so little of this fails that the lane is well: half of what is too much, at most.

@@ -17,7 +17,7 @@ pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
         );
     }
     for (key, share) in [("errorPercent", guard.errors), ("slowPercent", guard.slow)] {
-        if share > 0 && guard.is_too_much_once(share) {
+        if share > 0 && guard.needed(share) == 1 {
             let least = guard.min_requests;
             at.key(key)
                 .warning(format_args!("a single request of {least} is too much; write more `minRequests`"));
