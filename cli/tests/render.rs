@@ -120,10 +120,14 @@ fn the_mistakes_of_policy_and_keys_are_told_together_and_no_secret_with_them() {
 fn what_cannot_be_read_is_no_mistake_of_a_policy() {
     let folder = folder(POLICY, KEYS);
     for (arguments, why) in [
-        (["-", "--keys", "-"], "graylane: standard input can be the policy or its keys, not both\n"),
-        (["policy.yaml", "--keys", "none.yaml"], "graylane: cannot read none.yaml: "),
+        (&["-", "--keys", "-"][..], "graylane: standard input can only be one of the files\n"),
+        (
+            &["policy.yaml", "--keys", "-", "--shadow", "-"],
+            "graylane: standard input can only be one of the files\n",
+        ),
+        (&["policy.yaml", "--keys", "none.yaml"], "graylane: cannot read none.yaml: "),
     ] {
-        let (code, out, told) = render(folder.path(), &arguments, "");
+        let (code, out, told) = render(folder.path(), arguments, "");
         assert_eq!((code, out.as_str()), (Some(2), ""), "{told}");
         assert!(told.starts_with(why), "{told}");
     }
