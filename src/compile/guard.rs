@@ -75,7 +75,8 @@ pub(super) fn guard(
         guard.of_one = u32::try_from(most).unwrap_or(u32::MAX);
         if most == 0 && needed > 0 {
             let least = percent_shown(PARTS.div_ceil(u32::try_from(needed).unwrap_or(PARTS)), PARTS);
-            let allowed = format_args!("{least} or more, since {needed} failures trip; or more minRequests");
+            let allowed =
+                format_args!("{least} or more, since failures trip it from {needed} on; or more minRequests");
             at.key("idPercent").error(Problem::Invalid, percent_shown(of_one, PARTS), allowed);
         }
     }
