@@ -67,9 +67,6 @@ pub(crate) struct WithKeys {
 /// Reads a policy and the keys that it names, both of which have to be good. Where they are not, the mistakes of both are told and
 /// there is neither.
 pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Option<WithKeys>> {
-    if is_standard(path) && keys.is_some_and(is_standard) {
-        bail!("standard input can be the policy or its keys, not both");
-    }
     let text = read(path)?;
     let checked_keys = match keys {
         Some(keys) => Some(keys::check(&read(keys)?, Form::of(keys))),
