@@ -94,11 +94,7 @@ impl Guard {
     /// How many failures it takes at least, of which so many parts of 10,000 are too much: those that chance does not explain of the least
     /// requests that are evidence.
     pub(crate) fn needed(&self, share: u32) -> u64 {
-        let (n, p) = (f64::from(self.min_requests), f64::from(share) / f64::from(PARTS));
-        let most = n * p + OF_WINDOW * (n * p * (1.0 - p)).sqrt();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
-        let needed = most.ceil() as u64;
-        needed.min(self.min_requests.into())
+        beyond_chance(share, self.min_requests.into(), OF_WINDOW)
     }
 
     fn window_millis(&self) -> u64 {
@@ -114,7 +110,7 @@ impl Guard {
     /// Whether so much of this fails that chance does not explain it, where `deviations` are what it explains.
     fn is_too_much(&self, counts: Counts, deviations: f64) -> bool {
         self.any(counts, |share, count| {
-            count >= self.needed(share) && is_beyond_chance(share, count, counts.requests, deviations)
+            count >= self.needed(share).max(beyond_chance(share, counts.requests, deviations))
         })
     }
 
@@ -124,14 +120,16 @@ impl Guard {
     }
 }
 
-/// Whether `count` of `requests` is more than chance explains where a share is allowed: by so many standard deviations, or all of them.
+/// How many of so many requests chance does not explain where a share is allowed: so many standard deviations above it, or all of them.
 ///
 /// Source: the score test of a proportion, which Wilson's interval is made of.
-fn is_beyond_chance(share: u32, count: u64, requests: u64, deviations: f64) -> bool {
+fn beyond_chance(share: u32, requests: u64, deviations: f64) -> u64 {
     #[expect(clippy::cast_precision_loss, reason = "counts of requests are below 2^52")]
-    let (n, k, p) = (requests as f64, count as f64, f64::from(share) / f64::from(PARTS));
-    let over = k - n * p;
-    count >= requests || (over > 0.0 && over * over >= deviations * deviations * n * p * (1.0 - p))
+    let (n, p) = (requests as f64, f64::from(share) / f64::from(PARTS));
+    let explained = n * p + deviations * (n * p * (1.0 - p)).sqrt();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+    let beyond = explained.ceil() as u64;
+    beyond.min(requests)
 }
 
 /// The lanes of a plan that have a guard: the position of the release, the lane, and `{release}/{lane}`.
