@@ -5,11 +5,10 @@ use std::path::Path;
 
 use graylane_testbed::{
     Bootstrap, Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, root,
-    telemetry_module,
 };
 use serde_json::{Value, json};
 
-use crate::{HOST, SOON};
+use crate::{HOST, SOON, configured};
 
 fn plugin() -> Result<PluginFile> {
     let release = json!({
@@ -19,8 +18,7 @@ fn plugin() -> Result<PluginFile> {
         "respond": {"experiment": true, "cache": "private"},
     });
     let policy = json!({"language": 1, "exposures": {}, "releases": [release]});
-    let configuration = json!({"trust": "edge", "policy": policy}).to_string();
-    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+    configured(&json!({"trust": "edge", "policy": policy}))
 }
 
 #[test]

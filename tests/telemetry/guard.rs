@@ -29,6 +29,32 @@ fn of_guard(scrape: &Scrape, name: &str) -> u64 {
     scrape.sum(&format!("graylane_guard_{name}"), &labels)
 }
 
+/// Waits until the guard has tripped; how often in a row.
+async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Result<u64> {
+    eventually("the guard to trip", SOON, async || {
+        meanwhile().await?;
+        Ok(Some(of_guard(&Scrape::of(&stage.envoy).await?, "tripped")).filter(|trips| *trips > 0))
+    })
+    .await
+}
+
+/// A guard that keeps everybody away for an hour.
+fn for_an_hour() -> Value {
+    json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600})
+}
+
+/// A stage whose candidate fails, so that this guard has tripped.
+async fn tripped_for_an_hour() -> Result<Stage> {
+    let stage = stage("lane-header", &for_an_hour()).await?;
+    stage.v2.answer(503);
+    tripped(&stage, async || {
+        Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
+        Ok(())
+    })
+    .await?;
+    Ok(stage)
+}
+
 /// Somebody else each time.
 fn user(number: u64) -> Request {
     Request::get("/").host(HOST).header("x-gray-id", format!("u-{number}"))
@@ -65,10 +91,7 @@ fn a_lane_that_fails_is_left_within_a_second_and_used_again_once_it_is_well() ->
                 Ok(())
             }),
             async {
-                let tripped = eventually("the guard to trip", SOON, async || {
-                    Ok(Some(of_guard(&Scrape::of(&stage.envoy).await?, "tripped")).filter(|trips| *trips > 0))
-                })
-                .await;
+                let tripped = tripped(&stage, async || Ok(())).await;
                 stop.store(true, Ordering::Relaxed);
                 tripped
             }
@@ -125,11 +148,7 @@ fn a_lane_that_another_one_saves_each_time_trips_as_well() -> Result<()> {
             .run(user, |_, response| served_by(response, "stable"))
             .await;
         assert!(tally.is_clean(), "{tally}");
-        eventually("the guard to trip", SOON, async || {
-            stage.ask(&get()).await?;
-            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
-        })
-        .await?;
+        tripped(&stage, async || stage.ask(&get()).await.map(drop)).await?;
         let asked = stage.v2.requests();
         served_by(&stage.ask(&get()).await?, "stable").map_err(graylane_testbed::Error::msg)?;
         assert_eq!(stage.v2.requests(), asked, "it is not asked any more");
@@ -158,11 +177,8 @@ fn one_client_alone_trips_no_guard_that_limits_ids_and_many_do() -> Result<()> {
         assert_eq!((of_guard(&scrape, "failures_total"), of_guard(&scrape, "tripped")), (6, 0));
 
         load(200).run(user, |_, _| Ok(())).await;
-        eventually("the guard to trip", SOON, async || {
-            stage.ask(&get()).await?;
-            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
-        })
-        .await
+        tripped(&stage, async || stage.ask(&get()).await.map(drop)).await?;
+        Ok(())
     })
 }
 
@@ -192,11 +208,12 @@ fn a_lane_that_is_too_slow_trips() -> Result<()> {
         stage.v2.delay(Duration::from_millis(60));
         let load = || Load::on(stage.envoy.address(), 8, Until::Requests(40));
         load().run(user, |_, _| Ok(())).await;
-        eventually("the guard to trip", SOON, async || {
+        tripped(&stage, async || {
             load().run(user, |_, _| Ok(())).await;
-            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
+            Ok(())
         })
-        .await
+        .await?;
+        Ok(())
     })
 }
 
@@ -219,14 +236,7 @@ fn whoever_leaves_without_an_answer_does_not_say_that_the_lane_is_well() -> Resu
 #[test]
 fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it() -> Result<()> {
     block_on(async {
-        let guard = json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600});
-        let stage = stage("lane-header", &guard).await?;
-        stage.v2.answer(503);
-        eventually("the guard to trip", SOON, async || {
-            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
-            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
-        })
-        .await?;
+        let stage = tripped_for_an_hour().await?;
         stage.v2.answer(200);
         let update = |version: u64, guard: &Value| {
             let mut release = guarded(guard);
@@ -236,7 +246,7 @@ fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it(
             }
             plugin(&json!({}), &[release])
         };
-        stage.envoy.accept(&update(2, &guard)?).await?;
+        stage.envoy.accept(&update(2, &for_an_hour())?).await?;
         let all_by = async |lane: &str| {
             let load = Load::on(stage.envoy.address(), 8, Until::Requests(80));
             load.run(user, |_, response| served_by(response, lane)).await
@@ -254,14 +264,7 @@ fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it(
 #[test]
 fn a_lane_that_the_policy_has_no_more_has_not_tripped() -> Result<()> {
     block_on(async {
-        let guard = json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600});
-        let stage = stage("lane-header", &guard).await?;
-        stage.v2.answer(503);
-        eventually("the guard to trip", SOON, async || {
-            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
-            Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") > 0).then_some(()))
-        })
-        .await?;
+        let stage = tripped_for_an_hour().await?;
         stage.envoy.accept(&plugin(&json!({}), &[canary("another.example.com")])?).await?;
         eventually("nobody to say that it has tripped", SOON, async || {
             Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") == 0).then_some(()))

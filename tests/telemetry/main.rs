@@ -32,9 +32,12 @@ fn bootstrap(wiring: &str) -> Result<Bootstrap> {
 
 fn plugin(metrics: &Value, releases: &[Value]) -> Result<PluginFile> {
     let policy = json!({"language": 1, "releases": releases});
-    let configuration =
-        json!({"trust": "edge", "accessLog": true, "metrics": metrics, "policy": policy}).to_string();
-    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+    configured(&json!({"trust": "edge", "accessLog": true, "metrics": metrics, "policy": policy}))
+}
+
+/// The module that counts, with a configuration.
+fn configured(configuration: &Value) -> Result<PluginFile> {
+    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration.to_string())
 }
 
 /// A canary at a host, whose candidate has who says so.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use graylane_testbed::{
     Bootstrap, Client, Context, Envoy, PluginFile, Request, Result, Upstream, block_on, eventually, root,
-    telemetry_module,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
@@ -20,7 +19,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use serde_json::{Value, json};
 use tonic::{Response, Status};
 
-use crate::{HOST, SOON, bootstrap, canary};
+use crate::{HOST, SOON, bootstrap, canary, configured};
 
 /// Attributes by their keys.
 type Attributes = BTreeMap<String, String>;
@@ -124,8 +123,7 @@ fn plugin() -> Result<PluginFile> {
         "ab": {"salt": "button-2026-11", "groups": [{"lane": "A", "weight": 100}, {"lane": "B", "weight": 0}]},
     });
     let policy = json!({"language": 1, "exposures": {}, "releases": [canary(HOST), ab]});
-    let configuration = json!({"trust": "edge", "accessLog": true, "policy": policy}).to_string();
-    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+    configured(&json!({"trust": "edge", "accessLog": true, "policy": policy}))
 }
 
 /// A tester of the canary, a user of the AB test, and one whom no release governs.

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use graylane_testbed::{
-    Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on, telemetry_module,
-};
+use graylane_testbed::{Envoy, Load, PluginFile, Request, Result, Until, Upstream, block_on};
 use serde_json::{Value, json};
 
 use crate::series::Scrape;
-use crate::{HOST, bootstrap};
+use crate::{HOST, Stage, bootstrap, configured};
 
 const USERS: u64 = 1_000;
 
@@ -23,8 +21,7 @@ fn policy(percent: u32, testers: &str) -> Value {
 }
 
 fn plugin(policy: &Value, shadow: Option<&Value>) -> Result<PluginFile> {
-    let configuration = json!({"trust": "edge", "policy": policy, "shadow": shadow}).to_string();
-    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+    configured(&json!({"trust": "edge", "policy": policy, "shadow": shadow}))
 }
 
 /// One in ten says that it is a tester, of one kind or the other.
@@ -89,20 +86,18 @@ fn who_would_move_by_the_next_policy_is_counted_and_then_moves() -> Result<()> {
 #[test]
 fn a_newcomer_is_the_same_to_both_and_a_bad_next_policy_is_refused() -> Result<()> {
     block_on(async {
-        let stable = Upstream::start("stable").await?;
-        let mut bootstrap = bootstrap("lane-header")?;
-        bootstrap.endpoint("stable", stable.address())?.endpoint("v2", stable.address())?;
         let now = policy(50, "old");
-        let envoy = Envoy::on(bootstrap).plugin(plugin(&now, Some(&now))?).start().await?;
-        let tally = Load::on(envoy.address(), 2, Until::Requests(200))
+        let stage = Stage::start("lane-header", plugin(&now, Some(&now))?).await?;
+        let tally = Load::on(stage.envoy.address(), 2, Until::Requests(200))
             .run(|_| Request::get("/").host(HOST), |_, _| Ok(()))
             .await;
         assert!(tally.is_clean(), "{tally}");
-        let scrape = Scrape::counted(&envoy, 200).await?;
+        let scrape = stage.counted(200).await?;
         let told = |change: &str| scrape.sum("graylane_shadow_ids_total", &[("graylane_change", change)]);
         assert_eq!((told("stays"), told("leaves"), told("comes")), (200, 0, 0), "each had an id of its own");
 
-        let refused = envoy.accept(&plugin(&now, Some(&policy(101, "new")))?).await.unwrap_err().to_string();
+        let next = plugin(&now, Some(&policy(101, "new")))?;
+        let refused = stage.envoy.accept(&next).await.unwrap_err().to_string();
         assert!(
             refused.contains("shadow.releases[0].canary.candidates[0].percent: Invalid value: 101"),
             "{refused}"
@@ -115,22 +110,17 @@ fn a_newcomer_is_the_same_to_both_and_a_bad_next_policy_is_refused() -> Result<(
 #[test]
 fn no_more_lanes_than_asked_for_have_series_whatever_comes_next() -> Result<()> {
     block_on(async {
-        let stable = Upstream::start("stable").await?;
-        let mut bootstrap = bootstrap("lane-header")?;
-        bootstrap.endpoint("stable", stable.address())?.endpoint("v2", stable.address())?;
         let plugin = |release: &str| {
             let mut policy = policy(0, "old");
             policy["releases"][0]["name"] = release.into();
-            let configuration =
-                json!({"trust": "edge", "metrics": {"lanes": 2}, "policy": policy, "shadow": policy});
-            PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration.to_string())
+            configured(&json!({"trust": "edge", "metrics": {"lanes": 2}, "policy": policy, "shadow": policy}))
         };
-        let envoy = Envoy::on(bootstrap).plugin(plugin("shop")?).start().await?;
-        let load = || Load::on(envoy.address(), 2, Until::Requests(20));
+        let stage = Stage::start("lane-header", plugin("shop")?).await?;
+        let load = || Load::on(stage.envoy.address(), 2, Until::Requests(20));
         assert!(load().run(|_| Request::get("/").host(HOST), |_, _| Ok(())).await.is_clean());
-        envoy.accept(&plugin("another")?).await?;
+        stage.envoy.accept(&plugin("another")?).await?;
         assert!(load().run(|_| Request::get("/").host(HOST), |_, _| Ok(())).await.is_clean());
-        let scrape = Scrape::counted(&envoy, 40).await?;
+        let scrape = stage.counted(40).await?;
         let told = |release| scrape.sum("graylane_shadow_requests_total", &[("graylane_release", release)]);
         assert_eq!((told("shop"), told("another"), told("_other")), (20, 0, 20));
         Ok(())

@@ -5,13 +5,12 @@ use std::sync::Mutex;
 
 use graylane_testbed::{
     Envoy, Error, Load, PluginFile, Request, Result, Until, Upstream, block_on, eventually, root,
-    telemetry_module,
 };
 use serde_json::json;
 
 use crate::exposures::{met, read};
 use crate::series::Scrape;
-use crate::{HOST, SOON, bootstrap};
+use crate::{HOST, SOON, bootstrap, configured};
 
 const REQUESTS: u64 = 100_000;
 const USERS: u64 = 5_000;
@@ -26,8 +25,7 @@ fn plugin(version: u64) -> Result<PluginFile> {
         "respond": {"experiment": true, "cache": "private"},
     });
     let policy = json!({"language": 1, "version": version, "exposures": {}, "releases": [release]});
-    let configuration = json!({"trust": "edge", "accessLog": true, "policy": policy}).to_string();
-    PluginFile::checked_in()?.module(&telemetry_module()?)?.configuration(&configuration)
+    configured(&json!({"trust": "edge", "accessLog": true, "policy": policy}))
 }
 
 /// What clients saw: requests by lane, and what each user was told.
