@@ -4,8 +4,8 @@ use std::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::arena::LaneId;
-use crate::condition::{Case, Evidence, Jump, Set};
+use crate::arena::{Block, LaneId};
+use crate::condition::{Case, Conditions, Evidence, Jump, Set};
 use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
 use crate::gate::Gate;
@@ -169,73 +169,114 @@ pub fn observe<'a>(
     for release in governing {
         if let Some(segment) = plan.release(release) {
             observer.note(|| Note::Release(release));
-            let chooser = Chooser { settings: &plan.settings, segment, facts: &decision.facts, id, observer };
+            let (settings, facts) = (&plan.settings, &decision.facts);
+            let conditions = segment.conditions();
+            let chooser = Chooser { settings, segment, conditions, facts, id, observer };
             decision.entries.push(chooser.choose(release));
         }
     }
     decision
 }
 
+/// The lane that a request belongs to in one release, and why: what [`Entry`] says of it.
+struct Assigned {
+    lane: LaneId,
+    reason: Reason,
+    rule: Option<u16>,
+    bucket: Option<u32>,
+    outside: Option<Outside>,
+}
+
+impl Assigned {
+    fn by(reason: Reason, lane: LaneId) -> Self {
+        Assigned { lane, reason, rule: None, bucket: None, outside: None }
+    }
+}
+
 /// Chooses the lane of one release.
 struct Chooser<'c, 'a, O> {
     settings: &'c Settings,
     segment: &'c Segment,
+    conditions: Conditions<'c>,
     facts: &'c Facts<'a>,
     id: Option<&'c [u8]>,
     observer: &'c O,
 }
 
-impl<O: Observer> Chooser<'_, '_, O> {
+impl<'c, O: Observer> Chooser<'c, '_, O> {
+    /// The block of the release.
+    fn block(&self) -> Block<'c> {
+        self.conditions.block
+    }
+
+    /// What the release is, as [`Segment::head`].
+    #[expect(clippy::inline_always, reason = "a head is large, and its readers want little of it")]
+    #[inline(always)]
+    fn head(&self) -> Head {
+        self.block().first()
+    }
+
     fn choose(&self, release: u32) -> Entry {
-        let off = Entry {
-            release,
-            assigned: None,
-            served: None,
-            is_guarded: false,
-            reason: Reason::Off,
-            rule: None,
-            bucket: None,
-            outside: None,
-        };
         if !self.segment.is_on(|| self.facts.now()) {
-            self.observer.note(|| Note::Off { is_written: self.segment.head().off });
-            return off;
+            self.observer.note(|| Note::Off { is_written: self.head().off });
+            return Entry {
+                release,
+                assigned: None,
+                served: None,
+                is_guarded: false,
+                reason: Reason::Off,
+                rule: None,
+                bucket: None,
+                outside: None,
+            };
         }
-        let placed = |lane, reason| {
-            let (served, has_tripped) = self.available(release, lane);
-            let is_guarded = has_tripped && served != lane;
-            Entry { assigned: Some(lane), served: Some(served), is_guarded, reason, ..off }
-        };
+        let Assigned { lane, reason, rule, bucket, outside } = self.assigned();
+        let (served, has_tripped) = self.available(release, lane);
+        let is_guarded = has_tripped && served != lane;
+        Entry {
+            release,
+            assigned: Some(lane),
+            served: Some(served),
+            is_guarded,
+            reason,
+            rule,
+            bucket,
+            outside,
+        }
+    }
+
+    /// The lane that the request belongs to, and why: the steps in their order.
+    fn assigned(&self) -> Assigned {
+        let Head { base, split, .. } = self.head();
         if self.settings.staleness == Staleness::DefaultLanes {
             self.observer.note(|| Note::Stale);
-            return placed(self.segment.head().base, Reason::Stale);
+            return Assigned::by(Reason::Stale, base);
         }
         if let Some(lane) = self.forced() {
-            return placed(lane, Reason::Override);
+            return Assigned::by(Reason::Override, lane);
         }
         if let Some(lane) = self.followed() {
-            return placed(lane, Reason::Label);
+            return Assigned::by(Reason::Label, lane);
         }
         if let Some((lane, reason)) = self.listed() {
-            return placed(lane, reason);
+            return Assigned::by(reason, lane);
         }
         if let Some((rule, lane)) = self.ruled() {
-            return Entry { rule: Some(rule), ..placed(lane, Reason::Rule) };
+            return Assigned { rule: Some(rule), ..Assigned::by(Reason::Rule, lane) };
         }
-        let Head { base, split, .. } = self.segment.head();
-        let nowhere = placed(base, Reason::Default);
+        let nowhere = Assigned::by(Reason::Default, base);
         if let Some(outside) = self.outside() {
-            return Entry { outside: Some(outside), ..nowhere };
+            return Assigned { outside: Some(outside), ..nowhere };
         }
         if let Some(lane) = self.remembered() {
-            return placed(lane, Reason::Sticky);
+            return Assigned::by(Reason::Sticky, lane);
         }
         let Some(split) = split else { return nowhere };
         let Some(id) = self.id else {
             self.observer.note(|| Note::NotSplit);
             return nowhere;
         };
-        let (now, block) = (|| self.ramp_time(), self.segment.block());
+        let (now, block) = (|| self.ramp_time(), self.block());
         let bucket = split.hasher.bucket(block, id, split.buckets);
         self.observer.note(|| Note::Split {
             bucket,
@@ -243,18 +284,17 @@ impl<O: Observer> Chooser<'_, '_, O> {
             parts: split.parts(block, now).collect(),
             has_holes: split.has_holes,
         });
-        let entry = match split.lane_of(block, bucket, now) {
-            Some(lane) => placed(lane, Reason::Split),
-            None if split.has_holes => Entry { outside: Some(Outside::Traffic), ..nowhere },
-            None => placed(base, Reason::Split),
+        let assigned = match split.lane_of(block, bucket, now) {
+            None if split.has_holes => Assigned { outside: Some(Outside::Traffic), ..nowhere },
+            lane => Assigned::by(Reason::Split, lane.unwrap_or(base)),
         };
-        Entry { bucket: Some(bucket), ..entry }
+        Assigned { bucket: Some(bucket), ..assigned }
     }
 
     /// The lane for which the gray id is listed.
     fn listed(&self) -> Option<(LaneId, Reason)> {
-        let (block, id) = (self.segment.block(), self.id?);
-        let Head { base, deny, allow, .. } = self.segment.head();
+        let (block, id) = (self.block(), self.id?);
+        let Head { base, deny, allow, .. } = self.head();
         let is_in = |lane: Option<LaneId>, set: Set| {
             let is_on = set.has(block, id, Case::Kept);
             self.observer.note(|| Note::List { lane, is_on });
@@ -269,8 +309,8 @@ impl<O: Observer> Chooser<'_, '_, O> {
 
     /// Why the request is no part of the experiment.
     fn outside(&self) -> Option<Outside> {
-        let block = self.segment.block();
-        let Head { audience, gates, .. } = self.segment.head();
+        let block = self.block();
+        let Head { audience, gates, .. } = self.head();
         if let Some(audience) = audience {
             let holds = self.holds(audience);
             self.observer.note(|| Note::Audience { holds });
@@ -292,12 +332,12 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// Whether a condition of the release holds.
     fn holds(&self, condition: Jump) -> bool {
         let evidence = Evidence { facts: self.facts, id: self.id };
-        self.segment.conditions().hold(condition, evidence, self.observer)
+        self.conditions.hold(condition, evidence, self.observer)
     }
 
     /// The lane that a cookie remembers, as long as it is open.
     fn remembered(&self) -> Option<LaneId> {
-        let sticky = self.segment.head().sticky?;
+        let sticky = self.head().sticky?;
         let memory = sticky::recall(self.segment, &sticky, self.settings, self.facts, self.id);
         let is_open = |lane: &LaneId| self.segment.is_open(*lane, || self.facts.now(), || self.ramp_time());
         let open = memory.ok().filter(is_open);
@@ -318,8 +358,8 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// The lane that an override names: headers first, then pairs of rules, then cookies. Overrides are claims: where
     /// they are not believed they are not among the facts.
     fn forced(&self) -> Option<LaneId> {
-        let (segment, block) = (self.segment, self.segment.block());
-        let Head { overrides, .. } = segment.head();
+        let (segment, block) = (self.segment, self.block());
+        let Head { overrides, .. } = self.head();
         let by_header = || {
             block.words(overrides.headers).find_map(|name| {
                 let found = self.facts.header(name);
@@ -359,7 +399,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// The lane whose labels came along.
     fn followed(&self) -> Option<LaneId> {
         let label = self.facts.label();
-        let lane = match self.segment.head().follow {
+        let lane = match self.head().follow {
             _ if label.is_empty() => None,
             Follow::None => None,
             Follow::Own => self.carrier_of(label, true),
@@ -404,7 +444,7 @@ impl<O: Observer> Chooser<'_, '_, O> {
     /// first available fallback. Where none is available the lane itself, since some lane must serve. And whether the guard of `lane` has
     /// tripped.
     fn available(&self, release: u32, lane: LaneId) -> (LaneId, bool) {
-        let is_guarded = self.segment.head().guard.len() > 0;
+        let is_guarded = self.head().guard.len() > 0;
         if self.is_open(lane) && !is_guarded { (lane, false) } else { self.instead(release, lane) }
     }
 
@@ -429,9 +469,9 @@ impl<O: Observer> Chooser<'_, '_, O> {
         }
         let fallbacks = |id: LaneId| {
             let lane = self.segment.lane(id);
-            self.segment.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
+            self.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
         };
-        let base = self.segment.head().base;
+        let base = self.head().base;
         let is_available = |id: &LaneId| *id != lane && self.is_open(*id) && !has_tripped(*id);
         let other = fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available);
         (other.unwrap_or(lane), is_tripped)
