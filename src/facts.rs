@@ -3,6 +3,7 @@
 //! Whatever comes after trust reads a request through [`Facts`] alone. A header or cookie that was not believed is not
 //! there, for rules and gray ids as little as for overrides: nobody has to remember to ask.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 
@@ -32,7 +33,7 @@ pub struct Facts<'a> {
     source_address: OnceCell<Option<IpAddr>>,
     now: OnceCell<Timestamp>,
     claims: RefCell<Vec<Claim>>,
-    label: OnceCell<Label<'a>>,
+    label: OnceCell<Option<Box<Label<'a>>>>,
     cookies: Pairs<'a>,
     query: Pairs<'a>,
     target: OnceCell<Target<'a>>,
@@ -162,16 +163,21 @@ impl<'a> Facts<'a> {
 
     /// The traffic label: its header, else the member of the baggage; empty unless it is believed.
     pub(crate) fn label(&self) -> &Label<'a> {
-        self.label.get_or_init(|| match self.header(&*self.settings.names.label) {
-            _ if !self.admission.believed => Label::default(),
-            Some(text) => Label::parse(text),
-            None => baggage::label(self.headers).map(Label::parse).unwrap_or_default(),
-        })
+        static NONE: Label<'static> = Label::NONE;
+        self.label.get_or_init(|| self.sent_label().map(Box::new)).as_deref().unwrap_or(&NONE)
+    }
+
+    fn sent_label(&self) -> Option<Label<'a>> {
+        if !self.admission.believed {
+            return None;
+        }
+        let text = self.header(&*self.settings.names.label).map(Cow::Borrowed);
+        text.or_else(|| baggage::label(self.headers)).map(Label::parse)
     }
 
     /// How many pairs of the traffic label were dropped, if anybody has looked at it.
     pub(crate) fn dropped_label_pairs(&self) -> u32 {
-        self.label.get().map_or(0, Label::dropped)
+        self.label.get().and_then(Option::as_deref).map_or(0, Label::dropped)
     }
 
     /// The elements of the group header that the hop before set.

@@ -31,6 +31,10 @@ struct Pair {
 }
 
 impl<'a> Label<'a> {
+    /// The label of a request with which none came along.
+    pub(crate) const NONE: Label<'static> =
+        Label { text: Cow::Borrowed(&[]), pairs: ArrayVec::new_const(), dropped: 0 };
+
     /// Parses any bytes; it cannot fail.
     pub fn parse(text: impl Into<Cow<'a, [u8]>>) -> Self {
         let text = text.into();
