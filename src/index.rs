@@ -307,11 +307,10 @@ impl Search<'_> {
 /// none that a pattern could name.
 pub(crate) fn split_port(host: &[u8]) -> (&[u8], u16) {
     let whole = host.strip_suffix(b".").unwrap_or(host);
-    let Some(colon) = memchr::memrchr(b':', host) else { return (whole, 0) };
-    let digits = host.get(colon + 1..).unwrap_or_default();
-    // Not so in the last part of an IPv6 address, which ends with a bracket.
-    let is_port = digits.iter().all(u8::is_ascii_digit);
-    let Some(name) = host.get(..colon).filter(|_| is_port) else { return (whole, 0) };
+    // The last part of an IPv6 address is none: it ends with a bracket.
+    let port = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (name, digits) = host.split_at_checked(host.len() - port).unwrap_or_default();
+    let Some(name) = name.strip_suffix(b":") else { return (whole, 0) };
     let port = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
     (name.strip_suffix(b".").unwrap_or(name), port.unwrap_or(0))
 }
