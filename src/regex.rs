@@ -141,6 +141,10 @@ impl Program {
             let class = *map.get(usize::from(byte))?;
             classes.get(usize::from(class)).map(Set::of_bytes)
         };
+        // Most texts end otherwise than a path or a name of the expression, and this tells at once.
+        if (last & takes(*rest.last().unwrap_or(&byte))?).is_empty() {
+            return None;
+        }
         let (mut from, mut next) = (Set::EMPTY, Set::EMPTY);
         let mut reached = first & takes(byte)?;
         for byte in rest {
