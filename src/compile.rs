@@ -500,7 +500,7 @@ mod tests {
         let not_found = "releases[0].sticky.key: Not found";
         for (keys, key, expected) in [
             (json!({ secret: "k1" }), "k1", "keys[0]: Invalid value: letters, digits,"),
-            (json!({"k0": secret, secret: "k1"}), "k1", "keys[1]: Invalid value: letters, digits,"),
+            (json!({"0": secret, secret: "k1"}), "k1", "keys[1]: Invalid value: letters, digits,"),
             (json!({ long.clone(): ["k1"] }), "k1", "keys[0]: Wrong type: must be text"),
             (json!({ long.repeat(9): "k1" }), "k1", "keys[0]: Too long"),
             (json!({ long.clone(): secret }), "k1", &format!("{not_found}: \"k1\": allowed: keys[0]")),
