@@ -39,7 +39,7 @@ pub trait Request: fmt::Debug {
 /// The headers of a request in the order in which they came; a name may stand several times.
 ///
 /// One block of text and where each header stands in it, as a host hands them over: nothing is copied.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
     text: Vec<u8>,
     places: Vec<Place>,
@@ -74,6 +74,13 @@ impl Place {
     fn value(self, text: &[u8]) -> &[u8] {
         let start = self.start as usize + self.name_len as usize + 1;
         text.get(start..start + self.value_len as usize).unwrap_or_default()
+    }
+}
+
+impl Default for Headers {
+    /// None at all.
+    fn default() -> Self {
+        Headers::linked(Vec::new(), Vec::new())
     }
 }
 
@@ -234,7 +241,7 @@ fn name_and_value(cookie: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// How many marks there are.
-const MARKS: usize = 32;
+const MARKS: usize = 64;
 
 /// One of [`MARKS`] for a name, by its length and its last byte.
 fn mark_of(name: &[u8]) -> usize {
