@@ -82,7 +82,8 @@ impl Admission<'_> {
     }
 }
 
-/// Judges what a request claims of itself.
+/// Judges what a request claims of itself. Inlined it would take registers from whoever decides: 6 % more for ten rules.
+#[inline(never)]
 pub(crate) fn admit<'a>(
     settings: &'a Settings,
     trust: Trust,
