@@ -26,7 +26,8 @@ pub fn request_headers() -> Headers {
     Headers::from_block(abi::header_block(MapType::HttpRequestHeaders))
 }
 
-/// The one call that the SDK offers only with a copy of every name and value, a microsecond's worth.
+/// Two calls that requests make. The SDK offers the one only with a copy of every name and value, a microsecond's worth, and panics
+/// in the other on a status that it does not know.
 #[expect(
     unsafe_code,
     reason = "the host writes where its block stands and how long it is; nobody else owns it"
@@ -34,26 +35,39 @@ pub fn request_headers() -> Headers {
 mod abi {
     use std::ptr::{null_mut, slice_from_raw_parts_mut};
 
-    use proxy_wasm::types::{MapType, Status};
+    use proxy_wasm::types::MapType;
+
+    /// The status of a call that succeeded. Whatever else it is, there is no answer.
+    const OK: u32 = 0;
 
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
-        fn proxy_get_header_map_pairs(map: MapType, block: *mut *mut u8, size: *mut usize) -> Status;
+        fn proxy_get_header_map_pairs(map: MapType, block: *mut *mut u8, size: *mut usize) -> u32;
+        fn proxy_get_property(path: *const u8, len: usize, block: *mut *mut u8, size: *mut usize) -> u32;
     }
 
     /// The headers as the host hands them over; empty where it has none.
     pub(super) fn header_block(map: MapType) -> Vec<u8> {
+        // SAFETY: see `answer`.
+        answer(|block, size| unsafe { proxy_get_header_map_pairs(map, block, size) }).unwrap_or_default()
+    }
+
+    /// A property by its path, whose parts have a zero byte between them.
+    pub(super) fn property(path: &str) -> Option<Vec<u8>> {
+        // SAFETY: the host reads the path and no more than that; for the rest see `answer`.
+        answer(|block, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), block, size) })
+    }
+
+    /// What the host hands over by a call that says where it stands and how long it is.
+    fn answer(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
         let (mut block, mut size) = (null_mut(), 0);
-        // SAFETY: both pointers are to variables of this function. The host fills them with a block that it has got
-        // from `proxy_on_memory_allocate`, which hands out boxed slices of exactly that size and forgets them.
-        unsafe {
-            match proxy_get_header_map_pairs(map, &raw mut block, &raw mut size) {
-                Status::Ok if !block.is_null() => {
-                    Box::from_raw(slice_from_raw_parts_mut(block, size)).into_vec()
-                }
-                _ => Vec::new(),
-            }
+        let status = call(&raw mut block, &raw mut size);
+        if status != OK || block.is_null() {
+            return None;
         }
+        // SAFETY: both pointers are to variables of this function. The host has filled them with a block that it has got
+        // from `proxy_on_memory_allocate`, which hands out boxed slices of exactly that size and forgets them.
+        Some(unsafe { Box::from_raw(slice_from_raw_parts_mut(block, size)) }.into_vec())
     }
 }
 
@@ -112,7 +126,7 @@ fn remove(map: MapType, name: &str) {
 
 /// The address that the request came from, as the listener knows it.
 pub fn source_address() -> Option<IpAddr> {
-    let text = property(&["source", "address"])?;
+    let text = abi::property("source\0address")?;
     let text = std::str::from_utf8(&text).ok()?;
     let with_port = text.parse::<SocketAddr>().map(|address| address.ip());
     with_port.or_else(|_| text.parse()).ok()
@@ -120,22 +134,22 @@ pub fn source_address() -> Option<IpAddr> {
 
 /// The name that the configuration gives the plugin.
 pub fn plugin_name() -> String {
-    property(&["plugin_name"]).map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
+    abi::property("plugin_name").map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default()
 }
 
 /// A value that another filter left in the dynamic metadata.
 pub fn metadata(path: &[&str]) -> Option<Vec<u8>> {
-    property(&[&["metadata", "filter_metadata"], path].concat())
+    abi::property(&[&["metadata", "filter_metadata"], path].concat().join("\0"))
 }
 
 /// The status of the response, as the access log has it; 0 where there was none.
 pub fn response_status() -> u16 {
-    u16::try_from(number(&["response", "code"]).unwrap_or_default()).unwrap_or_default()
+    u16::try_from(number("response\0code").unwrap_or_default()).unwrap_or_default()
 }
 
 /// The status of the gRPC call, once it has ended.
 pub fn grpc_status() -> Option<u8> {
-    number(&["response", "grpc_status"]).and_then(|status| u8::try_from(status).ok())
+    number("response\0grpc_status").and_then(|status| u8::try_from(status).ok())
 }
 
 /// Whether the client has left before the response ended: its connection, or its stream.
@@ -143,23 +157,17 @@ pub fn grpc_status() -> Option<u8> {
 /// Source: `CoreResponseFlag` of Envoy, `DownstreamConnectionTermination` and `DownstreamRemoteReset`.
 pub fn client_has_left() -> bool {
     const LEFT: i64 = 1 << 14 | 1 << 28;
-    number(&["response", "flags"]).is_some_and(|flags| flags & LEFT != 0)
+    number("response\0flags").is_some_and(|flags| flags & LEFT != 0)
 }
 
 /// How often the request was sent to an upstream.
 pub fn attempts() -> u32 {
-    number(&["upstream", "request_attempt_count"])
-        .and_then(|count| u32::try_from(count).ok())
-        .unwrap_or_default()
+    number("upstream\0request_attempt_count").and_then(|count| u32::try_from(count).ok()).unwrap_or_default()
 }
 
-fn number(path: &[&str]) -> Option<i64> {
-    let bytes = property(path)?;
+fn number(path: &str) -> Option<i64> {
+    let bytes = abi::property(path)?;
     Some(i64::from_le_bytes(bytes.try_into().ok()?))
-}
-
-fn property(path: &[&str]) -> Option<Vec<u8>> {
-    hostcalls::get_property(path.to_vec()).ok().flatten()
 }
 
 /// The time.
