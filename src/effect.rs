@@ -330,7 +330,9 @@ impl<'a> Writer<'a, '_> {
             return;
         }
         let text = if changes { label.merge(&labels) } else { label.text().to_vec() };
-        if baggage::label(facts.raw_headers()).as_deref() != Some(text.as_slice()) {
+        // A member that is not believed goes with what is stripped, whatever it says.
+        let is_there = || baggage::label(facts.raw_headers()).as_deref() == Some(text.as_slice());
+        if !facts.admission().believed || !is_there() {
             effects.request.push(set(headers::BAGGAGE, baggage::with_label(facts.raw_headers(), &text)));
         }
         let name = &*self.plan.names().label;
