@@ -197,9 +197,7 @@ impl Headers {
         names: &(impl Iterator<Item = &'n [u8]> + Clone),
     ) -> Option<Vec<u8>> {
         names.clone().next()?;
-        let gone = |cookie: &[u8]| {
-            name_and_value(cookie).is_some_and(|(found, _)| names.clone().any(|name| same(name, found)))
-        };
+        let gone = |cookie: &[u8]| names.clone().any(|name| Form::COOKIES.value_of(cookie, name).is_some());
         if !self.cookies().any(gone) {
             return None;
         }
@@ -234,12 +232,6 @@ pub(crate) struct Target<'a> {
     pub(crate) query: &'a [u8],
 }
 
-/// The name and the value of a cookie, without the spaces that servers pass over (RFC 6265, 5.2).
-fn name_and_value(cookie: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (name, value) = split_once(cookie, b'=')?;
-    Some((name.trim_ascii(), value.trim_ascii()))
-}
-
 /// How many marks there are.
 const MARKS: usize = 64;
 
@@ -263,14 +255,14 @@ pub(crate) struct Pairs<'a> {
 const SOUGHT: u8 = 2;
 
 impl<'a> Pairs<'a> {
-    /// The value of the first cookie of that name, in all `cookie` headers; without the spaces that servers pass over (RFC 6265, 5.2).
+    /// The value of the first cookie of that name, in all `cookie` headers.
     pub(crate) fn cookie(&self, headers: &'a Headers, name: &[u8]) -> Option<&'a [u8]> {
-        self.get(name, headers.all(headers::COOKIE), Form { mark: b';', is_trimmed: true })
+        self.get(name, headers.all(headers::COOKIE), Form::COOKIES)
     }
 
     /// The value of the first parameter of that name in a query, as written.
     pub(crate) fn parameter(&self, query: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-        self.get(name, std::iter::once(query), Form { mark: b'&', is_trimmed: false })
+        self.get(name, std::iter::once(query), Form::PARAMETERS)
     }
 
     fn get(&self, name: &[u8], mut texts: impl Iterator<Item = &'a [u8]>, form: Form) -> Option<&'a [u8]> {
@@ -295,6 +287,11 @@ struct Form {
 }
 
 impl Form {
+    /// As servers read cookies, which pass over spaces around names and values (RFC 6265, 5.2).
+    const COOKIES: Form = Form { mark: b';', is_trimmed: true };
+    /// As they are written.
+    const PARAMETERS: Form = Form { mark: b'&', is_trimmed: false };
+
     fn trim(self, text: &[u8]) -> &[u8] {
         if self.is_trimmed { text.trim_ascii() } else { text }
     }
@@ -304,16 +301,20 @@ impl Form {
     fn seek<'a>(self, text: &'a [u8], name: &[u8], left: &mut usize) -> Option<&'a [u8]> {
         for part in split(text, self.mark) {
             *left = left.checked_sub(1)?;
-            let part = if self.is_trimmed { part.trim_ascii_start() } else { part };
-            let Some((found, rest)) = part.split_at_checked(name.len()) else { continue };
-            let rest = if self.is_trimmed { rest.trim_ascii_start() } else { rest };
-            if let Some(value) = rest.strip_prefix(b"=")
-                && same(found, name)
-            {
-                return Some(self.trim(value));
+            if let Some(value) = self.value_of(part, name) {
+                return Some(value);
             }
         }
         None
+    }
+
+    /// The value of a pair, if that is its name. No name has an equals sign or spaces around it.
+    fn value_of<'a>(self, part: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+        let part = if self.is_trimmed { part.trim_ascii_start() } else { part };
+        let (found, rest) = part.split_at_checked(name.len())?;
+        let rest = if self.is_trimmed { rest.trim_ascii_start() } else { rest };
+        let value = rest.strip_prefix(b"=")?;
+        same(found, name).then(|| self.trim(value))
     }
 
     /// All pairs of texts, in order.
