@@ -249,7 +249,8 @@ impl Search<'_> {
 
     fn host_with_port(&mut self, kind: HostKind, host: &[u8], hash: u32, port: u16) {
         let is_it = |pattern: HostPattern<&[u8]>| {
-            pattern.kind == kind && pattern.port == port && pattern.host.eq_ignore_ascii_case(host)
+            let is_same = same(pattern.host, host) || pattern.host.eq_ignore_ascii_case(host);
+            pattern.kind == kind && pattern.port == port && is_same
         };
         let same = |entry: &HostEntry| {
             if self.segments.len() > LARGE {
