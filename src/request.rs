@@ -104,18 +104,15 @@ impl Headers {
     ///
     /// Source: `proxy_get_header_map_pairs` of the proxy-wasm ABI 0.2.1.
     pub fn from_block(text: Vec<u8>) -> Self {
-        let number = |bytes: Option<&[u8; 4]>| bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        let count = (number(text.first_chunk()) as usize).min(text.len() / 8);
-        let (lengths, _) = text.get(4..).unwrap_or_default().as_chunks::<8>();
-        let mut places = Vec::with_capacity(count);
-        let mut start = 4 + count * 8;
-        for pair in lengths.iter().take(count) {
-            let (name_len, value_len) = (number(pair.first_chunk()), number(pair.last_chunk()));
-            let end =
-                start.saturating_add(name_len as usize).saturating_add(value_len as usize).saturating_add(2);
-            if end > text.len() {
-                break;
-            }
+        let (count, rest) = text.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let (lengths, _) = rest.as_chunks::<4>().0.as_chunks::<2>();
+        let count = u32::from_le_bytes(*count) as usize;
+        let mut places = Vec::with_capacity(count.min(lengths.len()));
+        let mut start = count.saturating_mul(8).saturating_add(4);
+        for lengths in lengths.iter().take(count) {
+            let [name_len, value_len] = lengths.map(u32::from_le_bytes);
+            let end = start as u64 + u64::from(name_len) + u64::from(value_len) + 2;
+            let Some(end) = usize::try_from(end).ok().filter(|end| *end <= text.len()) else { break };
             places.push(Place::new(position(start), name_len, value_len));
             start = end;
         }
