@@ -6,7 +6,7 @@
 use crate::arena::LaneId;
 use crate::decision::Reason;
 use crate::plan::{Head, Segment};
-use crate::policy::Follow;
+use crate::policy::{Follow, Metrics};
 
 /// How the lane served a request, as far as the proxy in front of it can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,21 +126,22 @@ pub const GRPC_STATUSES: u8 = 16;
 pub const OVERFLOW: &[u8] = b"_other";
 
 impl Series {
-    /// Those of a lane of this release: for each reason that there may be. With `grpc`, each status of gRPC has one.
-    pub fn of(release: &Segment, grpc: bool) -> impl Iterator<Item = Series> {
-        Series::by(Reason::ALL.into_iter().filter(|reason| may_decide(release, *reason)), grpc)
+    /// Those of a lane of this release, as far as they are asked for: of requests one for each reason that there may be.
+    pub fn of(release: &Segment, asked: Metrics) -> impl Iterator<Item = Series> {
+        Series::by(Reason::ALL.into_iter().filter(|reason| may_decide(release, *reason)), asked)
     }
 
     /// Those of all that has no series of its own.
-    pub fn of_overflow(grpc: bool) -> impl Iterator<Item = Series> {
-        Series::by(Reason::ALL.into_iter(), grpc)
+    pub fn of_overflow(asked: Metrics) -> impl Iterator<Item = Series> {
+        Series::by(Reason::ALL.into_iter(), asked)
     }
 
-    fn by(reasons: impl Iterator<Item = Reason>, grpc: bool) -> impl Iterator<Item = Series> {
-        let others = [Series::Attempts, Series::Failures, Series::Fallbacks, Series::Duration];
-        let statuses = (0..=GRPC_STATUSES).filter(move |_| grpc).map(Series::GrpcResponses);
+    fn by(reasons: impl Iterator<Item = Reason>, asked: Metrics) -> impl Iterator<Item = Series> {
+        let requests = reasons.map(Series::Requests).chain([Series::Fallbacks]);
         let responses = Class::ALL.into_iter().map(Series::Responses);
-        reasons.map(Series::Requests).chain(responses).chain(others).chain(statuses)
+        let statuses = (0..=GRPC_STATUSES).filter(move |_| asked.grpc_status).map(Series::GrpcResponses);
+        let ends = responses.chain([Series::Attempts, Series::Failures, Series::Duration]).chain(statuses);
+        requests.chain(ends.filter(move |_| !asked.requests_only))
     }
 
     /// Under which name the host counts it.

@@ -59,7 +59,7 @@ impl<const TELEMETRY: bool> Http<TELEMETRY> {
             shadow.count(plan, &decision, runtime.trust, &request);
         }
         if TELEMETRY && let Some(telemetry) = telemetry {
-            self.begun = Some(telemetry.begin(plan, &decision));
+            self.begun = telemetry.begin(plan, &decision);
         }
         self.is_private = effects.is_private;
         self.response = effects.response.into_iter().map(Edit::into_owned).collect();

@@ -170,13 +170,17 @@ impl Counted {
 }
 
 impl Lanes {
+    fn lane(&self, place: u32) -> Option<&Lane> {
+        self.lanes.get(place as usize)
+    }
+
     /// Where the series of a lane stand, which are named where they are not; its guard is one of `guards` then.
     fn place(
         &mut self,
         segment: &Segment,
         (id, lane): (LaneId, &[u8]),
         key: &[u8],
-        grpc: bool,
+        asked: policy::Metrics,
         guards: &mut Vec<Rc<Guarded>>,
     ) -> u32 {
         let at = self.places.get(key).copied().unwrap_or_else(|| {
@@ -184,7 +188,7 @@ impl Lanes {
             u32::try_from(self.lanes.len() - 1).unwrap_or_default()
         });
         if let Some(place) = self.lanes.get_mut(at as usize) {
-            place.define(Series::of(segment, grpc), segment.name(), lane);
+            place.define(Series::of(segment, asked), segment.name(), lane);
             let guard = Guard::of(segment, id).and_then(|_| place.guarded(segment.name(), lane));
             guards.extend(guard);
         }
@@ -193,12 +197,12 @@ impl Lanes {
     }
 
     /// Names the series of all lanes that have none of their own.
-    fn define_overflow(&mut self, grpc: bool) {
+    fn define_overflow(&mut self, asked: policy::Metrics) {
         if self.lanes.is_empty() {
             self.lanes.push(Lane::default());
         }
         if let Some(others) = self.lanes.first_mut() {
-            others.define(Series::of_overflow(grpc), OVERFLOW, OVERFLOW);
+            others.define(Series::of_overflow(asked), OVERFLOW, OVERFLOW);
         }
     }
 }
@@ -217,8 +221,7 @@ pub(crate) fn exposures(plan: &Plan, decision: &Decision<'_>) -> Option<Vec<u8>>
 /// What is counted for a plugin.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
-    most: usize,
-    grpc: bool,
+    asked: policy::Metrics,
     table: RefCell<Table>,
 }
 
@@ -238,17 +241,14 @@ struct Known {
     guards: Option<Box<dyn Any>>,
 }
 
-/// One release's part in a request, to be counted when it has ended.
+/// One release's part in a request, of which it is counted how it ends.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     served: u32,
-    /// Where another lane served it.
-    assigned: Option<u32>,
-    reason: Reason,
     watch: Option<Watch>,
 }
 
-/// A request that is to be counted when it has ended.
+/// A request of which it is counted how it ends.
 #[derive(Debug)]
 pub(crate) struct Begun {
     at: Instant,
@@ -263,7 +263,7 @@ pub(crate) fn lanes_counted(metrics: policy::Metrics) -> usize {
 
 impl Telemetry {
     pub(crate) fn new(metrics: policy::Metrics) -> Self {
-        Telemetry { most: lanes_counted(metrics), grpc: metrics.grpc_status, table: RefCell::default() }
+        Telemetry { asked: metrics, table: RefCell::default() }
     }
 
     /// Names the series of what is new in a plan.
@@ -283,10 +283,10 @@ impl Telemetry {
             return;
         }
         let new: Vec<&Segment> = positions().filter_map(|position| plan.release(position)).collect();
-        let counted = COUNTED.of(&new, self.most);
+        let counted = COUNTED.of(&new, lanes_counted(self.asked));
         let (mut buffer, mut others, mut unguarded) = (Vec::new(), 0, 0);
         LANES.with_borrow_mut(|all| {
-            all.define_overflow(self.grpc);
+            all.define_overflow(self.asked);
             for position in positions() {
                 let Some(segment) = plan.release(position) else { continue };
                 let mut guards = Vec::new();
@@ -294,7 +294,7 @@ impl Telemetry {
                     let line = line(segment.name(), lane, &mut buffer);
                     let place = counted
                         .get(line)
-                        .map(|line| all.place(segment, (id, lane), line, self.grpc, &mut guards));
+                        .map(|line| all.place(segment, (id, lane), line, self.asked, &mut guards));
                     others += u32::from(place.is_none());
                     unguarded += u32::from(place.is_none() && Guard::of(segment, id).is_some());
                     place.unwrap_or(OTHERS)
@@ -341,33 +341,33 @@ impl Telemetry {
         guarded().unwrap_or(false)
     }
 
-    /// A request that was decided, by a plan that was [followed](Self::follow).
-    pub(crate) fn begin(&self, plan: &Plan, decision: &Decision<'_>) -> Begun {
+    /// Counts a request that was decided, by a plan that was [followed](Self::follow). Where it is asked for how it ends, what that
+    /// takes.
+    pub(crate) fn begin(&self, plan: &Plan, decision: &Decision<'_>) -> Option<Begun> {
         let id = decision.id.as_ref().map(GrayId::as_bytes);
-        let mut parts = ArrayVec::new();
-        if let Ok(table) = self.table.try_borrow() {
-            let part = |entry: &Entry| {
-                let lanes = &table.releases.get(entry.release as usize)?.places;
-                let at = |lane: LaneId| lanes.get(lane.position()).copied().unwrap_or(OTHERS);
-                let lane = entry.served?;
-                let served = at(lane);
-                let guard = plan.release(entry.release).and_then(|segment| Guard::of(segment, lane));
-                let watch = guard.map(|guard| Watch::new(guard, id));
-                let assigned = entry.assigned.filter(|assigned| Some(*assigned) != entry.served).map(at);
-                Some(Part { served, assigned, reason: entry.reason, watch })
-            };
-            parts.extend(decision.entries.iter().filter_map(part));
-        }
-        Begun { at: Instant::now(), is_grpc: decision.is_grpc(), parts }
+        let table = self.table.try_borrow().ok()?;
+        let part = |all: &Lanes, entry: &Entry| {
+            let places = &table.releases.get(entry.release as usize)?.places;
+            let at = |lane: LaneId| places.get(lane.position()).copied().unwrap_or(OTHERS);
+            let (assigned, lane) = (entry.assigned?, entry.served?);
+            let served = at(lane);
+            add(all.lane(served)?.requests.get(entry.reason as usize), 1);
+            if assigned != lane {
+                add(all.lane(at(assigned)).map(|lane| &lane.fallbacks), 1);
+            }
+            let guard = plan.release(entry.release).and_then(|segment| Guard::of(segment, lane));
+            let watch = guard.map(|guard| Watch::new(guard, id));
+            (watch.is_some() || !self.asked.requests_only).then_some(Part { served, watch })
+        };
+        let parts: ArrayVec<Part, { limits::GOVERNING }> =
+            LANES.with_borrow(|all| decision.entries.iter().filter_map(|entry| part(all, entry)).collect());
+        (!parts.is_empty()).then(|| Begun { at: Instant::now(), is_grpc: decision.is_grpc(), parts })
     }
 }
 
 impl Begun {
-    /// Counts the request, which has ended.
+    /// Counts how the request has ended.
     pub(crate) fn end(&self) {
-        if self.parts.is_empty() {
-            return;
-        }
         let outcome = Outcome {
             status: host::response_status(),
             grpc_status: if self.is_grpc { grpc_status() } else { None },
@@ -377,8 +377,7 @@ impl Begun {
         let (attempts, failures) = outcome.attempts();
         LANES.with_borrow(|all| {
             for part in &self.parts {
-                let Some(lane) = all.lanes.get(part.served as usize) else { continue };
-                add(lane.requests.get(part.reason as usize), 1);
+                let Some(lane) = all.lane(part.served) else { continue };
                 add(lane.responses.get(outcome.class() as usize), 1);
                 add(Some(&lane.attempts), attempts);
                 add(Some(&lane.failures), failures);
@@ -390,9 +389,6 @@ impl Begun {
                 }
                 if let Some((watch, guarded)) = part.watch.zip(lane.guard.upgrade()) {
                     guarded.count(watch, outcome, micros);
-                }
-                if let Some(lane) = part.assigned.and_then(|lane| all.lanes.get(lane as usize)) {
-                    add(Some(&lane.fallbacks), 1);
                 }
             }
         });

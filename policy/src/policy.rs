@@ -52,6 +52,9 @@ written! {
         lanes: Option<u32>,
         /// `true` counts gRPC calls by their status too: 17 more series a lane.
         grpc_status: bool as "grpcStatus",
+        /// `true` counts requests alone, as they are decided: how they end is left to Envoy's own series, and asked for guarded lanes
+        /// only.
+        requests_only: bool as "requestsOnly",
     }
 }
 

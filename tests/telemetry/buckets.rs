@@ -1,4 +1,4 @@
-//! How fine the buckets of `envoy/stats.yaml` are: what Prometheus makes of them, beside what is so.
+//! How fine the buckets of `envoy/stats.yaml` and `envoy/cluster-times.yaml` are: what Prometheus makes of them, beside what is so.
 
 use graylane_testbed::{Bootstrap, Context, Result, root};
 use serde_json::Value;
@@ -9,11 +9,12 @@ const GROWS: f64 = 1.1;
 /// By so much what is told may be off.
 const OFF: f64 = 0.035;
 
-fn buckets() -> Result<Vec<f64>> {
-    let stats = Bootstrap::read(&root().join("envoy/stats.yaml"))?;
+/// The buckets of a file, in microseconds.
+fn buckets(file: &str, unit: f64) -> Result<Vec<f64>> {
+    let stats = Bootstrap::read(&root().join("envoy").join(file))?;
     let buckets = stats.document().pointer("/stats_config/histogram_bucket_settings/0/buckets");
     let buckets = buckets.and_then(Value::as_array).context("no buckets")?;
-    buckets.iter().map(|bound| bound.as_f64().context("no number")).collect()
+    buckets.iter().map(|bound| Ok(unit * bound.as_f64().context("no number")?)).collect()
 }
 
 /// What `histogram_quantile` makes of buckets that hold this distribution: a straight line within a bucket.
@@ -41,9 +42,9 @@ fn distributions(scale: f64) -> Vec<(&'static str, Below)> {
     ]
 }
 
-#[test]
-fn a_percentile_that_grows_by_a_tenth_is_told() -> Result<()> {
-    let buckets = buckets()?;
+/// Told from `from` microseconds on.
+fn tells_growth(file: &str, unit: f64, from: f64) -> Result<()> {
+    let buckets = buckets(file, unit)?;
     let mut most: f64 = 0.0;
     // From 0.5 ms to 2 s in steps of a hundredth.
     for scale in (0..840).map(|step| 500.0 * 1.01_f64.powi(step)) {
@@ -52,14 +53,20 @@ fn a_percentile_that_grows_by_a_tenth_is_told() -> Result<()> {
             let (Some(before), Some(after)) = (told(&buckets, before), told(&buckets, after)) else {
                 continue;
             };
-            if !(1_000.0..=9_000_000.0).contains(&before) {
+            if !(from..=9_000_000.0).contains(&before) {
                 continue;
             }
             let off = (after / before - GROWS).abs();
-            assert!(off <= OFF, "{what} of {scale:.0} us: grows {:.3} times", after / before);
+            assert!(off <= OFF, "{file}: {what} of {scale:.0} us: grows {:.3} times", after / before);
             most = most.max(off);
         }
     }
-    println!("a 95th percentile that grows 1.1 times is told as 1.1 times, {most:.3} off at most");
+    println!("{file}: a 95th percentile that grows 1.1 times is told as 1.1 times, {most:.3} off at most");
     Ok(())
+}
+
+#[test]
+fn a_percentile_that_grows_by_a_tenth_is_told() -> Result<()> {
+    tells_growth("stats.yaml", 1.0, 1_000.0)?;
+    tells_growth("cluster-times.yaml", 1_000.0, 10_000.0)
 }

@@ -12,7 +12,7 @@ use crate::series::Scrape;
 use crate::{HOST, SOON, Stage, canary, get, plugin};
 
 /// The canary, whose candidate everybody has, with this guard.
-fn guarded(guard: &Value) -> Value {
+pub(crate) fn guarded(guard: &Value) -> Value {
     let mut release = canary(HOST);
     release["canary"]["candidates"][0]["percent"] = 100.into();
     release["guard"] = guard.clone();
@@ -30,7 +30,7 @@ fn of_guard(scrape: &Scrape, name: &str) -> u64 {
 }
 
 /// Waits until the guard has tripped; how often in a row.
-async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Result<u64> {
+pub(crate) async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Result<u64> {
     eventually("the guard to trip", SOON, async || {
         meanwhile().await?;
         Ok(Some(of_guard(&Scrape::of(&stage.envoy).await?, "tripped")).filter(|trips| *trips > 0))
@@ -39,7 +39,7 @@ async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Resu
 }
 
 /// A guard that keeps everybody away for an hour.
-fn for_an_hour() -> Value {
+pub(crate) fn for_an_hour() -> Value {
     json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600})
 }
 
@@ -56,7 +56,7 @@ async fn tripped_for_an_hour() -> Result<Stage> {
 }
 
 /// Somebody else each time.
-fn user(number: u64) -> Request {
+pub(crate) fn user(number: u64) -> Request {
     Request::get("/").host(HOST).header("x-gray-id", format!("u-{number}"))
 }
 

@@ -6,6 +6,7 @@ mod buckets;
 mod exposures;
 mod guard;
 mod otlp;
+mod requests_only;
 mod series;
 mod shadow;
 mod sums;

@@ -49,6 +49,12 @@ impl Scrape {
             .sum()
     }
 
+    /// All series of this name.
+    pub(crate) fn named(&self, name: &str) -> BTreeMap<&Labels, u64> {
+        let series = self.0.iter().filter(|((found, _), _)| found == name);
+        series.map(|((_, labels), value)| (labels, *value)).collect()
+    }
+
     /// How many lanes have series.
     pub(crate) fn lanes(&self) -> usize {
         let lane = |(_, labels): &(String, Labels)| {

@@ -2,6 +2,7 @@
 //! something in a real Prometheus that scrapes real Envoys.
 #![cfg(test)]
 
+mod clusters;
 mod live;
 mod picture;
 mod rules;

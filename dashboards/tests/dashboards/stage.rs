@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// How long anything may take.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 /// How often Prometheus scrapes and evaluates.
-const EVERY: Duration = Duration::from_millis(500);
+pub(crate) const EVERY: Duration = Duration::from_millis(500);
 /// The least silence that settings may allow, in seconds.
 const STALE_AFTER: u64 = 10;
 /// How long the services take, so that load leaves the machine some time, and how long while one is slow.
@@ -112,7 +112,7 @@ fn policy(version: u64) -> Value {
 }
 
 /// A policy in a plugin's configuration, which says `more` beside.
-fn plugin(trust: &str, more: &Value, policy: &Value) -> Result<PluginFile> {
+pub(crate) fn plugin(trust: &str, more: &Value, policy: &Value) -> Result<PluginFile> {
     let mut configuration = json!({"trust": trust, "policy": policy});
     for (key, value) in more.as_object().into_iter().flatten() {
         configuration[key] = value.clone();

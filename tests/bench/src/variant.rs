@@ -33,6 +33,8 @@ pub(crate) enum Inside {
 pub(crate) enum Besides {
     /// Nothing.
     Nothing,
+    /// It counts requests alone, and leaves to Envoy how they end.
+    RequestsOnly,
     /// It guards the lane of each canary.
     Guards,
     /// It decides by a next policy too, which is the same.
@@ -82,6 +84,7 @@ pub(crate) const VARIANTS: &[Variant] = {
     const LARGE: Inside = Graylane(Trust::Edge, 10_000);
     const MESH: Inside = Graylane(Trust::Mesh, 10);
     const TOLD: Inside = Telemetry(Trust::Edge, 10, Besides::Nothing);
+    const REQUESTS_ONLY: Inside = Telemetry(Trust::Edge, 10, Besides::RequestsOnly);
     const GUARDED: Inside = Telemetry(Trust::Edge, 10, Besides::Guards);
     const SHADOWED: Inside = Telemetry(Trust::Edge, 10, Besides::Shadows);
     &[
@@ -104,6 +107,7 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Upstream, "canary", SMALL, "canary"),
         row(Upstream, "several", SMALL, "several"),
         row(Upstream, "canary, told", TOLD, "canary"),
+        row(Upstream, "canary, requests only", REQUESTS_ONLY, "canary"),
         row(Upstream, "canary, guarded", GUARDED, "canary"),
         row(Upstream, "canary, shadowed", SHADOWED, "canary"),
         row(Upstream, "several, told", TOLD, "several"),
@@ -218,6 +222,7 @@ impl Besides {
     fn add(self, configuration: &mut Value) {
         match self {
             Besides::Nothing => {}
+            Besides::RequestsOnly => configuration["metrics"] = json!({"requestsOnly": true}),
             Besides::Guards => {
                 let releases = configuration.pointer_mut("/policy/releases").and_then(Value::as_array_mut);
                 for release in
