@@ -107,7 +107,7 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Upstream, "canary", SMALL, "canary"),
         row(Upstream, "several", SMALL, "several"),
         row(Upstream, "canary, told", TOLD, "canary"),
-        row(Upstream, "canary, requests only", REQUESTS_ONLY, "canary"),
+        row(Upstream, "canary, requests", REQUESTS_ONLY, "canary"),
         row(Upstream, "canary, guarded", GUARDED, "canary"),
         row(Upstream, "canary, shadowed", SHADOWED, "canary"),
         row(Upstream, "several, told", TOLD, "several"),
