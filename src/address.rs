@@ -1,6 +1,6 @@
 //! Networks of source addresses in CIDR notation.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::record::record;
 
@@ -50,11 +50,10 @@ impl Network {
 }
 
 fn bits(address: IpAddr) -> u128 {
-    let v6: Ipv6Addr = match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
-    };
-    v6.to_bits()
+    match address {
+        IpAddr::V4(v4) => 0xffff << 32 | u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
 }
 
 #[cfg(test)]
