@@ -37,29 +37,30 @@ impl Bucket {
 /// The hash of a text that comes in pieces; where it is cut does not matter. Of our own since every request is hashed, and pieces are
 /// short: through the reader of a crate it takes a third more instructions.
 pub fn murmur3_x86_32(pieces: &[&[u8]], seed: u32) -> u32 {
-    let scramble = |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+    #[expect(clippy::cast_possible_truncation, reason = "of what is held, the first word")]
+    let scramble =
+        |held: u64| (held as u32).wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
     let (mut hash, mut len) = (seed, 0_u32);
-    // Bytes that are no whole word yet, the first one lowest.
-    let (mut word, mut bits) = (0, 0);
-    for mut piece in pieces.iter().copied() {
+    // Bytes that are not hashed yet, the first one lowest: less than a word of them between two pieces.
+    let (mut held, mut bits) = (0_u64, 0);
+    for piece in pieces {
         len = len.wrapping_add(position(piece.len()));
-        loop {
-            if bits == 0 {
-                let (words, rest) = piece.as_chunks();
-                for word in words {
-                    hash = mixed(hash, scramble(u32::from_le_bytes(*word)));
-                }
-                piece = rest;
-            }
-            let Some((byte, rest)) = piece.split_first() else { break };
-            (word, bits, piece) = (word | u32::from(*byte) << bits, bits + 8, rest);
-            if bits == u32::BITS {
-                hash = mixed(hash, scramble(word));
-                (word, bits) = (0, 0);
-            }
+        let (words, rest) = piece.as_chunks();
+        for word in words {
+            held |= u64::from(u32::from_le_bytes(*word)) << bits;
+            hash = mixed(hash, scramble(held));
+            held >>= u32::BITS;
+        }
+        for byte in rest {
+            held |= u64::from(*byte) << bits;
+            bits += u8::BITS;
+        }
+        if bits >= u32::BITS {
+            hash = mixed(hash, scramble(held));
+            (held, bits) = (held >> u32::BITS, bits - u32::BITS);
         }
     }
-    hash ^= scramble(word) ^ len;
+    hash ^= scramble(held) ^ len;
     hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35);
     hash ^ hash >> 16
