@@ -1,8 +1,6 @@
 //! Bytes split at a mark, and compared. Headers, cookies, baggage and labels are walked for every request, so this is done a word
 //! at a time and not a byte at a time.
 
-use memchr::memchr;
-
 /// The parts of `text` between the marks; at least one, perhaps empty.
 pub(crate) fn split(text: &[u8], mark: u8) -> Split<'_> {
     Split { rest: Some(text), mark }
@@ -16,7 +14,32 @@ pub(crate) fn split_once(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
 
 /// What stands before the first mark; all of it where there is none.
 pub(crate) fn before(text: &[u8], mark: u8) -> &[u8] {
-    memchr(mark, text).and_then(|at| text.get(..at)).unwrap_or(text)
+    find(text, mark).and_then(|at| text.get(..at)).unwrap_or(text)
+}
+
+/// Where the first mark stands. Most texts are parts of a header, and short: a search that has to be set up first costs more.
+pub(crate) fn find(text: &[u8], mark: u8) -> Option<usize> {
+    let marks = |word: &[u8; 8]| marks(u64::from_le_bytes(*word), mark);
+    let Some(last) = text.last_chunk() else { return text.iter().position(|byte| *byte == mark) };
+    for (at, word) in text.as_chunks().0.iter().enumerate() {
+        if marks(word) != 0 {
+            return Some(at * 8 + first(marks(word)));
+        }
+    }
+    // The last word overlaps the one before it, which has none.
+    (marks(last) != 0).then(|| text.len() - 8 + first(marks(last)))
+}
+
+/// The marks of a word: the highest bit of each, up to the first one. Behind it there may be more.
+fn marks(word: u64, mark: u8) -> u64 {
+    const EACH: u64 = u64::MAX / 255;
+    let other = word ^ EACH * u64::from(mark);
+    other.wrapping_sub(EACH) & !other & EACH << 7
+}
+
+/// The first byte of which a bit is set.
+fn first(bits: u64) -> usize {
+    bits.trailing_zeros() as usize / 8
 }
 
 /// Whether two texts are the same. Most are names, and short: words that overlap cost less than a call of `memcmp`. As many places
@@ -48,7 +71,7 @@ impl<'a> Iterator for Split<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
-        let at = memchr(self.mark, rest);
+        let at = find(rest, self.mark);
         self.rest = at.and_then(|at| rest.get(at + 1..));
         at.map_or(Some(rest), |at| rest.get(..at))
     }
@@ -69,6 +92,23 @@ mod tests {
                 let mut other = text.to_vec();
                 other[at] ^= 0x80;
                 assert!(!same(text, &other), "{len} bytes, another one at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_is_found_wherever_it_stands() {
+        for mark in [0, b';', 0xff] {
+            for len in 0..=40 {
+                let mut text = vec![mark ^ 1; len];
+                for (byte, other) in text.iter_mut().zip([1, 0x80, 0x7f, 0x81].into_iter().cycle()) {
+                    *byte = mark ^ other;
+                }
+                assert_eq!(find(&text, mark), None);
+                for at in (0..len).rev() {
+                    text[at] = mark;
+                    assert_eq!(find(&text, mark), Some(at), "{mark} in {len} bytes");
+                }
             }
         }
     }

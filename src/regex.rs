@@ -30,9 +30,8 @@ mod set;
 
 use std::fmt;
 
-use memchr::memchr;
-
 use crate::arena::{Arena, Block, List, Text};
+use crate::bytes::find;
 use crate::limits;
 use crate::record::record;
 use automaton::{Automaton, Fragment};
@@ -52,7 +51,7 @@ record! {
         classes: u16,
         /// Whether it matches the empty text.
         nullable: bool,
-        /// A byte without which no text matches: it is looked for first, many bytes at a time.
+        /// A byte without which no text matches: it is looked for first, a word at a time.
         needs: Option<u8>,
         never: bool,
         always: bool,
@@ -120,7 +119,7 @@ impl Program {
     /// that is reached; no allocation.
     pub(crate) fn is_match(self, block: Block<'_>, text: &[u8]) -> bool {
         let Some((first, rest)) = text.split_first() else { return self.nullable };
-        if self.needs.is_some_and(|byte| memchr(byte, text).is_none()) {
+        if self.needs.is_some_and(|byte| find(text, byte).is_none()) {
             return false;
         }
         let walked = match width(self.positions) {

@@ -214,10 +214,9 @@ impl Headers {
 
     /// What of the service is asked for.
     pub(crate) fn target(&self) -> Target<'_> {
-        let whole = self.get(headers::PATH).unwrap_or_default();
-        let end = whole.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(whole.len());
-        let (path, rest) = whole.split_at_checked(end).unwrap_or_default();
-        let query = rest.strip_prefix(b"?").map(|query| before(query, b'#')).unwrap_or_default();
+        let whole = before(self.get(headers::PATH).unwrap_or_default(), b'#');
+        let path = before(whole, b'?');
+        let query = whole.get(path.len() + 1..).unwrap_or_default();
         Target { path, query }
     }
 }
