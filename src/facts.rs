@@ -71,7 +71,8 @@ impl<'a> Facts<'a> {
 
     /// The first value of a header.
     pub(crate) fn header(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&'a [u8]> {
-        self.headers_named(name).next()
+        let name = name.as_ref();
+        if self.admission.removed.has(name) { None } else { self.headers.get(name) }
     }
 
     /// Every value of a header, in order.

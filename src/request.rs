@@ -132,7 +132,8 @@ impl Headers {
 
     /// The first value of `name`.
     pub fn get(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> Option<&[u8]> {
-        self.all(name).next()
+        let name = name.as_ref();
+        self.next(name, self.first(name)).map(|place| place.value(&self.text))
     }
 
     /// Every value of `name`, in order.
@@ -141,17 +142,29 @@ impl Headers {
         name: &'n N,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
         let name = name.as_ref();
-        let mut next = self.first.get(mark_of(name)).copied().unwrap_or_default();
-        // A link leads to a later header, so this ends.
+        let mut link = self.first(name);
         std::iter::from_fn(move || {
-            loop {
-                let place = self.places.get(next.checked_sub(1)? as usize)?;
-                next = place.next;
-                if same(place.name(&self.text), name) {
-                    return Some(place.value(&self.text));
-                }
-            }
+            let place = self.next(name, link)?;
+            link = place.next;
+            Some(place.value(&self.text))
         })
+    }
+
+    /// Where headers with the mark of this name begin.
+    fn first(&self, name: &[u8]) -> Link {
+        self.first.get(mark_of(name)).copied().unwrap_or_default()
+    }
+
+    /// The first header of that name from a link on.
+    fn next(&self, name: &[u8], mut link: Link) -> Option<&Place> {
+        // A link leads to a later header, so this ends.
+        loop {
+            let place = self.places.get(link.checked_sub(1)? as usize)?;
+            if place.name_len as usize == name.len() && same(place.name(&self.text), name) {
+                return Some(place);
+            }
+            link = place.next;
+        }
     }
 
     /// The names, in order.
@@ -168,7 +181,8 @@ impl Headers {
 
     /// Whether `name` stands at least once.
     pub fn has(&self, name: &(impl AsRef<[u8]> + ?Sized)) -> bool {
-        self.all(name).next().is_some()
+        let name = name.as_ref();
+        self.next(name, self.first(name)).is_some()
     }
 
     /// Names and values, in order.
