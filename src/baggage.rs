@@ -21,7 +21,8 @@ pub(crate) fn label(request: &Headers) -> Option<Cow<'_, [u8]>> {
 
 /// The baggage without our member: `None` when it had none, an empty text when nothing else was in it.
 pub(crate) fn without_label(request: &Headers) -> Option<Vec<u8>> {
-    members(request).any(is_ours).then(|| others(request))
+    let is_there = request.all(headers::BAGGAGE).any(|line| split(line, b',').any(is_ours));
+    is_there.then(|| others(request))
 }
 
 /// The baggage with our member set to `label`.
@@ -44,7 +45,7 @@ fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
 /// spelling would come back in ours.
 fn is_ours(member: &[u8]) -> bool {
     // However it is spelt, it starts with one of these.
-    if !matches!(member.first(), Some(b't' | b'%' | b'+')) {
+    if !matches!(member.trim_ascii_start().first(), Some(b't' | b'%' | b'+')) {
         return false;
     }
     let key = decode(before(before(member, b';'), b'='));

@@ -44,10 +44,13 @@ impl<'a> Removed<'a> {
     /// Those of the unwanted headers of a policy that the request carries. Lane, cluster and slot always are; claims unless they
     /// are believed.
     fn of(settings: &'a Settings, believed: bool, headers: &Headers) -> Self {
-        let count = if believed { Claims::HOP } else { UNWANTED };
+        let names = &*settings.claims.headers;
+        let unwanted = if believed { names.get(..Claims::HOP) } else { names.get(..UNWANTED) };
         let mut bits = 0;
-        for (at, name) in settings.claims.headers.iter().take(count).enumerate() {
-            bits |= u64::from(headers.has(&**name)) << at;
+        for (at, name) in unwanted.unwrap_or(names).iter().enumerate() {
+            if headers.has(&**name) {
+                bits |= 1 << at;
+            }
         }
         Removed { settings: Some(settings), bits }
     }
