@@ -208,7 +208,7 @@ impl Index {
 
     /// The releases that govern a request to `host` (as the client wrote it) and `path` (without query).
     pub(crate) fn find(&self, segments: &[Segment], host: &[u8], path: &[u8]) -> Governing {
-        let mut found = Search { index: self, segments, path, router: None, groups: Governing::new() };
+        let mut found = Search { index: self, segments, path, found: Governing::from_iter([NONE]) };
         let (host, port) = split_port(host);
         found.host(HostKind::Exact, host, host_hash(host), port);
         if self.has_suffixes {
@@ -220,7 +220,11 @@ impl Index {
         if self.has_any {
             found.host(HostKind::Any, &[], START, port);
         }
-        found.into_governing()
+        let mut found = found.found;
+        if found.first() == Some(&NONE) {
+            found.pop_at(0);
+        }
+        found
     }
 }
 
@@ -235,8 +239,8 @@ struct Search<'a> {
     index: &'a Index,
     segments: &'a [Segment],
     path: &'a [u8],
-    router: Option<u32>,
-    groups: Governing,
+    /// The release that routes, or [`NONE`], then the others.
+    found: Governing,
 }
 
 impl Search<'_> {
@@ -290,17 +294,14 @@ impl Search<'_> {
     }
 
     fn take(&mut self, releases: &Releases) {
-        self.router = self.router.or(Some(releases.router).filter(|router| *router != NONE));
+        if let Some(router) = self.found.first_mut().filter(|router| **router == NONE) {
+            *router = releases.router;
+        }
         for group in releases.groups.into_iter().take_while(|group| *group != NONE) {
-            // One place is kept for the release that routes.
-            if self.groups.len() + 1 < limits::GOVERNING && !self.groups.contains(&group) {
-                self.groups.push(group);
+            if !self.found.contains(&group) {
+                let _ = self.found.try_push(group);
             }
         }
-    }
-
-    fn into_governing(self) -> Governing {
-        self.router.into_iter().chain(self.groups).collect()
     }
 }
 
