@@ -154,17 +154,17 @@ pub(crate) struct Evidence<'e, 'a> {
 impl Conditions<'_> {
     /// Whether the condition that starts at `at` holds.
     pub(crate) fn hold(self, mut at: Jump, evidence: Evidence<'_, '_>, observer: &impl Observer) -> bool {
-        while let Some(test) = self.block.coded(self.tests, at.0 as usize) {
+        loop {
+            let Some(test) = self.block.coded(self.tests, at.0 as usize) else { return at == Jump::HOLDS };
             let holds = self.test(test, evidence);
             observer.note(|| Note::Test(self.explained(at, &test.get(), evidence, holds)));
             let next = if holds { test.get().then } else { test.get().otherwise };
             // A test jumps to an earlier one or to an answer: this ends, whatever the bytes say.
-            if next.0 >= at.0 && next != Jump::HOLDS {
-                return false;
+            if next.0 >= at.0 {
+                return next == Jump::HOLDS;
             }
             at = next;
         }
-        at == Jump::HOLDS
     }
 
     fn test(self, test: Coded<'_, Test>, evidence: Evidence<'_, '_>) -> bool {

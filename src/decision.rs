@@ -166,7 +166,8 @@ pub fn observe<'a>(
         decision.id = identity::find(&plan.settings, &decision.facts, observer);
     }
     let id = decision.id.as_ref().map(GrayId::as_bytes);
-    for release in governing {
+    for release in &governing {
+        let release = *release;
         if let Some(segment) = plan.release(release) {
             observer.note(|| Note::Release(release));
             let (settings, facts) = (&plan.settings, &decision.facts);
@@ -217,7 +218,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
     }
 
     fn choose(&self, release: u32) -> Entry {
-        if !self.segment.is_on(|| self.facts.now()) {
+        if !self.head().is_on(|| self.facts.now()) {
             self.observer.note(|| Note::Off { is_written: self.head().off });
             return Entry {
                 release,
@@ -247,7 +248,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
 
     /// The lane that the request belongs to, and why: the steps in their order.
     fn assigned(&self) -> Assigned {
-        let Head { base, split, .. } = self.head();
+        let base = self.head().base;
         if self.settings.staleness == Staleness::DefaultLanes {
             self.observer.note(|| Note::Stale);
             return Assigned::by(Reason::Stale, base);
@@ -271,7 +272,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
         if let Some(lane) = self.remembered() {
             return Assigned::by(Reason::Sticky, lane);
         }
-        let Some(split) = split else { return nowhere };
+        let Some(split) = self.head().split else { return nowhere };
         let Some(id) = self.id else {
             self.observer.note(|| Note::NotSplit);
             return nowhere;
@@ -436,7 +437,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
             self.observer.note(|| Note::Rule { rule: *position, is_its_time, holds });
             holds
         };
-        let (position, rule) = (0..).zip(self.segment.rules()).find(holds)?;
+        let (position, rule) = (0..).zip(self.block().list(self.head().rules)).find(holds)?;
         Some((position, rule.lane))
     }
 
@@ -450,7 +451,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
 
     /// Whether the policy lets a lane be used.
     fn is_open(&self, lane: LaneId) -> bool {
-        self.segment.lane(lane).is_some_and(|lane| !lane.unavailable)
+        self.block().at(self.head().lanes, lane.position()).is_some_and(|lane| !lane.unavailable)
     }
 
     /// What serves in place of a lane that may be left.

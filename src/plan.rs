@@ -253,6 +253,15 @@ record! {
 
 record!(enum Follow, else Follow::None; Chain, Own, None);
 
+impl Head {
+    /// Whether the release is on.
+    #[expect(clippy::inline_always, reason = "as in `Segment::head`")]
+    #[inline(always)]
+    pub(crate) fn is_on(&self, now: impl Fn() -> Timestamp) -> bool {
+        !self.off && self.during.is_open(now)
+    }
+}
+
 impl Segment {
     /// A segment of what stands in `arena`, which began with room for a [`Head`].
     pub(crate) fn new(arena: Arena, head: &Head, origins: Origins) -> Self {
@@ -336,6 +345,7 @@ impl Segment {
     }
 
     /// The rules, in order.
+    #[cfg(feature = "tools")]
     pub(crate) fn rules(&self) -> impl Iterator<Item = Rule> {
         self.block().list(self.head().rules)
     }
@@ -353,8 +363,7 @@ impl Segment {
 
     /// Whether the release is on.
     pub(crate) fn is_on(&self, now: impl Fn() -> Timestamp) -> bool {
-        let Head { off, during, .. } = self.head();
-        !off && during.is_open(now)
+        self.head().is_on(now)
     }
 
     /// Whether `lane` may keep users whom a cookie remembers in it: it is the base lane, or has a share, or is being drained.
