@@ -209,11 +209,12 @@ impl Headers {
     ) -> Option<Vec<u8>> {
         names.clone().next()?;
         let gone = |cookie: &[u8]| names.clone().any(|name| Form::COOKIES.value_of(cookie, name).is_some());
-        if !self.cookies().any(gone) {
+        let cookies = || self.cookies().filter(|cookie| !cookie.is_empty());
+        if !cookies().any(gone) {
             return None;
         }
         let mut out = Vec::new();
-        for cookie in self.cookies().filter(|cookie| !cookie.is_empty() && !gone(cookie)) {
+        for cookie in cookies().filter(|cookie| !gone(cookie)) {
             if !out.is_empty() {
                 out.extend_from_slice(b"; ");
             }
@@ -322,9 +323,11 @@ impl Form {
     fn value_of<'a>(self, part: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         let part = if self.is_trimmed { part.trim_ascii_start() } else { part };
         let (found, rest) = part.split_at_checked(name.len())?;
+        if !same(found, name) {
+            return None;
+        }
         let rest = if self.is_trimmed { rest.trim_ascii_start() } else { rest };
-        let value = rest.strip_prefix(b"=")?;
-        same(found, name).then(|| self.trim(value))
+        rest.strip_prefix(b"=").map(|value| self.trim(value))
     }
 
     /// All pairs of texts, in order.
@@ -345,17 +348,29 @@ mod tests {
 
     #[test]
     fn reads_the_block_of_the_abi() {
-        let numbers = [2_u32, 1, 2, 3, 0].map(u32::to_le_bytes).concat();
-        let block = [numbers.as_slice(), b"a\0\xff2\0abc\0\0"].concat();
-        let read = Headers::from_block(block.clone());
-        let written = [("a", b"\xff2".as_slice()), ("abc", b"")];
+        let block = |count: u32, sizes: [u32; 4]| {
+            let sizes = sizes.map(u32::to_le_bytes).concat();
+            [count.to_le_bytes().as_slice(), &sizes, b"abc\0\xff2\0a\0\0"].concat()
+        };
+        let whole = block(2, [3, 2, 1, 0]);
+        let read = Headers::from_block(whole.clone());
+        let written = [("abc", b"\xff2".as_slice()), ("a", b"")];
         assert!(read.iter().eq(written), "{read:?}");
-        assert_eq!(read.get("a"), Some(b"\xff2".as_slice()));
+        assert_eq!(read.get("abc"), Some(b"\xff2".as_slice()));
         assert!(!read.has("b") && !read.has(""));
-        // Cut anywhere, it holds less, and nothing else.
-        for end in 0..block.len() {
-            let cut = Headers::from_block(block.get(..end).unwrap().to_vec());
-            assert!(cut.iter().all(|pair| written.contains(&pair)), "cut at {end}: {cut:?}");
+        // Cut anywhere, it holds the first ones that are whole.
+        for end in 0..whole.len() {
+            let cut = Headers::from_block(whole.get(..end).unwrap().to_vec());
+            assert!(written.starts_with(&cut.iter().collect::<Vec<_>>()), "cut at {end}: {cut:?}");
+        }
+        // What does not fit ends it, whatever comes after.
+        for (count, sizes) in [
+            (u32::MAX, [3, 2, 1, 0]),
+            (2, [u32::MAX, u32::MAX, 1, 0]),
+            (2, [u32::MAX, 2, 1, 0]),
+            (2, [3, u32::MAX - 4, 1, 0]),
+        ] {
+            assert_eq!(Headers::from_block(block(count, sizes)).iter().next(), None, "{count}: {sizes:?}");
         }
     }
 
@@ -399,11 +414,30 @@ mod tests {
     }
 
     #[test]
+    fn as_many_parts_as_are_looked_at_are_looked_at_and_no_more() {
+        for (before, is_found) in [(limits::PAIRS - 1, true), (limits::PAIRS, false)] {
+            let line = format!("{}a=1", "b=2;".repeat(before));
+            let request = headers(&[("cookie", &line)]);
+            let cookies = Pairs::default();
+            for _ in 0..4 {
+                assert_eq!(cookies.cookie(&request, b"a").is_some(), is_found, "behind {before} others");
+            }
+        }
+    }
+
+    #[test]
     fn reads_the_query_as_written() {
-        let request = headers(&[(":path", "/a/b?x=1&gray_id=u%207&gray_id=2#gray_id=3")]);
-        assert_eq!(request.path(), b"/a/b");
-        assert_eq!(Pairs::default().parameter(request.target().query, b"gray_id"), Some(b"u%207".as_slice()));
-        assert_eq!(Pairs::default().parameter(request.target().query, b"y"), None);
-        assert_eq!(Pairs::default().parameter(headers(&[(":path", "/a")]).target().query, b"x"), None);
+        let asked = |path: &str, name: &str| {
+            let request = headers(&[(":path", path)]);
+            let query = request.target().query;
+            Pairs::default().parameter(query, name.as_bytes()).map(<[u8]>::to_vec)
+        };
+        let path = "/a/b?x=1&gray_id=u%207&gray_id=2&last=3#&y=4";
+        assert_eq!(headers(&[(":path", path)]).path(), b"/a/b");
+        assert_eq!(asked(path, "gray_id").as_deref(), Some(b"u%207".as_slice()));
+        assert_eq!(asked(path, "last").as_deref(), Some(b"3".as_slice()), "a fragment is no part of it");
+        for (path, name) in [(path, "y"), ("/a", "x"), ("/a#?x=1", "x"), ("/a?", ""), ("", "x")] {
+            assert_eq!(asked(path, name), None, "{name} of {path}");
+        }
     }
 }
