@@ -172,7 +172,9 @@ impl<'a> Facts<'a> {
         if !self.admission.believed {
             return None;
         }
-        let text = self.header(&*self.settings.names.label).map(Cow::Borrowed);
+        // An empty header says nothing; whoever means no label writes `default`.
+        let text =
+            self.header(&*self.settings.names.label).filter(|text| !text.is_empty()).map(Cow::Borrowed);
         text.or_else(|| baggage::label(self.headers)).map(Label::parse)
     }
 
