@@ -41,16 +41,27 @@ fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
     request.all(headers::BAGGAGE).flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii)
 }
 
-/// Whether a member is ours, also for a reader that decodes keys, as OpenTelemetry's do: what passes here in another
-/// spelling would come back in ours.
+/// Whether a member is ours, also for a reader that decodes keys and trims them of whatever is a space or a control character to it,
+/// as OpenTelemetry's do: what passes here in another spelling would come back in ours.
 fn is_ours(member: &[u8]) -> bool {
-    // However it is spelt, it starts with one of these.
-    if !matches!(member.trim_ascii_start().first(), Some(b't' | b'%' | b'+')) {
-        return false;
-    }
-    let key = decode(before(before(member, b';'), b'='));
-    let mut words = split(&key, b'+').map(<[u8]>::trim_ascii).filter(|part| !part.is_empty());
-    words.next() == Some(headers::LABEL_MEMBER.as_bytes()) && words.next().is_none()
+    // However it is spelt, it begins so.
+    let first = member.iter().find(|byte| !is_around(byte));
+    matches!(first, Some(b't' | b'%')) && is_our_key(before(before(member, b';'), b'='))
+}
+
+/// Few members come so far.
+#[inline(never)]
+fn is_our_key(key: &[u8]) -> bool {
+    let key = decode(key);
+    let is_part = |byte: &u8| !is_around(byte);
+    let first = key.iter().position(is_part).unwrap_or_default();
+    let end = key.iter().rposition(is_part).map_or(first, |last| last + 1);
+    key.get(first..end) == Some(headers::LABEL_MEMBER.as_bytes())
+}
+
+/// Whether a reader may take a byte beside a key for none of it. A plus is a space to those who decode forms.
+fn is_around(byte: &u8) -> bool {
+    !byte.is_ascii_graphic() || *byte == b'+'
 }
 
 fn others(request: &Headers) -> Vec<u8> {
@@ -125,11 +136,29 @@ mod tests {
             "traffic-label+=x",
             "+traffic-label%20 =x",
             "traffic-label",
+            "%C2%A0traffic-label=x",
+            "%E2%80%83traffic-label=x",
+            "%0Btraffic-label=x",
+            "traffic-label%1F=x",
+            "traffic-label%0A+=x",
         ] {
             assert_eq!(
                 without_label(&baggage(&["a=1", spelling])).as_deref(),
                 Some(b"a=1".as_slice()),
                 "{spelling}"
+            );
+        }
+        for spelling in [
+            b"\xa0traffic-label=x".as_slice(),
+            b"\xc2\x85traffic-label\xe3\x80\x80=x",
+            b"\x0btraffic-label=x",
+        ] {
+            let request: Headers = [("baggage", spelling)].into_iter().collect();
+            assert_eq!(
+                without_label(&request).as_deref(),
+                Some(b"".as_slice()),
+                "{}",
+                spelling.escape_ascii()
             );
         }
         for other in ["traffic-labels=x", "my+traffic-label=x", "traffic%252Dlabel=x", "Traffic-Label=x"] {

@@ -31,18 +31,35 @@ fn holds_mark(value: &[u8]) -> bool {
     value.windows(MARK.len()).any(|window| window == MARK)
 }
 
+/// A key of baggage as readers of OpenTelemetry take it: decoded, and trimmed of all that is a space or a control character to one of
+/// them.
+fn decoded(key: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), key);
+    while let Some((first, tail)) = rest.split_first() {
+        let digits =
+            tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        out.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    let is_part = |byte: &u8| byte.is_ascii_graphic();
+    let Some(first) = out.iter().position(is_part) else { return Vec::new() };
+    let last = out.iter().rposition(is_part).unwrap_or(first);
+    out[first..=last].to_vec()
+}
+
 /// The parts of a header that are claims: of cookies and baggage some, of the others all.
 fn claims(name: &str, value: &[u8]) -> Vec<Vec<u8>> {
-    let named = |separator: u8, names: &[&str]| -> Vec<Vec<u8>> {
+    let named = |separator: u8, names: &[&str], read: fn(&[u8]) -> Vec<u8>| -> Vec<Vec<u8>> {
         let parts = value.split(|byte| *byte == separator).filter(|part| {
-            let name = part.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+            let name = read(part.split(|byte| *byte == b'=').next().unwrap_or_default());
             part.contains(&b'=') && names.iter().any(|claim| claim.as_bytes() == name)
         });
         parts.map(<[u8]>::to_vec).collect()
     };
     match name {
-        "cookie" => named(b';', &COOKIES),
-        "baggage" => named(b',', &["traffic-label"]),
+        "cookie" => named(b';', &COOKIES, |name| name.trim_ascii().to_vec()),
+        "baggage" => named(b',', &["traffic-label"], decoded),
         name if CLAIMS.contains(&name) => vec![value.to_vec()],
         _ => Vec::new(),
     }

@@ -66,7 +66,7 @@ const NAMES: [&str; 22] = [
 ];
 
 /// Texts that mean something in one header or another.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 26] = [
     "v2",
     "stable",
     "version=v2",
@@ -79,6 +79,8 @@ const WORDS: [&str; 24] = [
     "gray_id=u",
     "traffic-label=version=v2",
     "traffic-label=",
+    "%C2%A0traffic%2Dlabel=",
+    "%0B+",
     "new",
     ";",
     "; ",
