@@ -26,47 +26,92 @@ pub fn request_headers() -> Headers {
     Headers::from_block(abi::header_block(MapType::HttpRequestHeaders))
 }
 
-/// Two calls that requests make. The SDK offers the one only with a copy of every name and value, a microsecond's worth, and panics
-/// in the other on a status that it does not know.
+/// Calls that requests make. The SDK offers the first only with a copy of every name and value, a microsecond's worth, and panics
+/// in the others on a status that it does not know.
 #[expect(
     unsafe_code,
-    reason = "the host writes where its block stands and how long it is; nobody else owns it"
+    reason = "the host reads what it is lent, and hands over a block that nobody else owns"
 )]
 mod abi {
     use std::ptr::{null_mut, slice_from_raw_parts_mut};
 
     use proxy_wasm::types::MapType;
 
-    /// The status of a call that succeeded. Whatever else it is, there is no answer.
+    /// The status of a call that succeeded. Whatever else it is, there is no answer, or nothing was changed.
     const OK: u32 = 0;
 
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
         fn proxy_get_header_map_pairs(map: MapType, block: *mut *mut u8, size: *mut usize) -> u32;
         fn proxy_get_property(path: *const u8, len: usize, block: *mut *mut u8, size: *mut usize) -> u32;
+        fn proxy_set_property(path: *const u8, len: usize, value: *const u8, value_len: usize) -> u32;
+        fn proxy_replace_header_map_value(
+            map: MapType,
+            name: *const u8,
+            len: usize,
+            value: *const u8,
+            value_len: usize,
+        ) -> u32;
+        fn proxy_add_header_map_value(
+            map: MapType,
+            name: *const u8,
+            len: usize,
+            value: *const u8,
+            value_len: usize,
+        ) -> u32;
+        fn proxy_remove_header_map_value(map: MapType, name: *const u8, len: usize) -> u32;
     }
 
     /// The headers as the host hands them over; empty where it has none.
     pub(super) fn header_block(map: MapType) -> Vec<u8> {
-        // SAFETY: see `answer`.
-        answer(|block, size| unsafe { proxy_get_header_map_pairs(map, block, size) }).unwrap_or_default()
+        // SAFETY: the host fills the block and its size in, and writes nothing else.
+        unsafe { answer(|block, size| proxy_get_header_map_pairs(map, block, size)) }.unwrap_or_default()
     }
 
     /// A property by its path, whose parts have a zero byte between them.
     pub(super) fn property(path: &str) -> Option<Vec<u8>> {
-        // SAFETY: the host reads the path and no more than that; for the rest see `answer`.
-        answer(|block, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), block, size) })
+        // SAFETY: as for the block of headers; of the path the host reads what is lent.
+        unsafe { answer(|block, size| proxy_get_property(path.as_ptr(), path.len(), block, size)) }
+    }
+
+    /// Sets a property. Here and below the host may refuse; that must not fail the request.
+    pub(super) fn set_property(path: &str, value: &[u8]) {
+        // SAFETY: the host reads what is lent.
+        unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) };
+    }
+
+    /// Has a header stand with this value in the place of its first one.
+    pub(super) fn set(map: MapType, name: &str, value: &[u8]) {
+        let (name, len) = (name.as_ptr(), name.len());
+        // SAFETY: the host reads what is lent.
+        unsafe { proxy_replace_header_map_value(map, name, len, value.as_ptr(), value.len()) };
+    }
+
+    /// Has a header stand once more.
+    pub(super) fn append(map: MapType, name: &str, value: &[u8]) {
+        let (name, len) = (name.as_ptr(), name.len());
+        // SAFETY: the host reads what is lent.
+        unsafe { proxy_add_header_map_value(map, name, len, value.as_ptr(), value.len()) };
+    }
+
+    /// Removes a header, however often it stands.
+    pub(super) fn remove(map: MapType, name: &str) {
+        // SAFETY: the host reads what is lent.
+        unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
     }
 
     /// What the host hands over by a call that says where it stands and how long it is.
-    fn answer(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    ///
+    /// # Safety
+    /// Where the call answers that it succeeded, it has written a block that it has got from `proxy_on_memory_allocate`, and its size.
+    unsafe fn answer(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
         let (mut block, mut size) = (null_mut(), 0);
         let status = call(&raw mut block, &raw mut size);
         if status != OK || block.is_null() {
             return None;
         }
-        // SAFETY: both pointers are to variables of this function. The host has filled them with a block that it has got
-        // from `proxy_on_memory_allocate`, which hands out boxed slices of exactly that size and forgets them.
+        // SAFETY: as this function asks. The SDK's `proxy_on_memory_allocate` hands out boxed slices of exactly that size and forgets
+        // them (0.2.5).
         Some(unsafe { Box::from_raw(slice_from_raw_parts_mut(block, size)) }.into_vec())
     }
 }
@@ -79,12 +124,12 @@ pub fn edit_request(edits: &[Edit<'_>], headers: &Headers) {
         match &edit.change {
             Change::Set(value) => {
                 if stands_twice() {
-                    remove(MapType::HttpRequestHeaders, &edit.name);
+                    abi::remove(MapType::HttpRequestHeaders, &edit.name);
                 }
-                set(MapType::HttpRequestHeaders, &edit.name, value);
+                abi::set(MapType::HttpRequestHeaders, &edit.name, value);
             }
-            Change::Append(value) => append(MapType::HttpRequestHeaders, &edit.name, value),
-            Change::Remove => remove(MapType::HttpRequestHeaders, &edit.name),
+            Change::Append(value) => abi::append(MapType::HttpRequestHeaders, &edit.name, value),
+            Change::Remove => abi::remove(MapType::HttpRequestHeaders, &edit.name),
         }
     }
 }
@@ -94,11 +139,11 @@ pub fn edit_response(edits: &[Edit<'_>]) {
     for edit in edits {
         match &edit.change {
             Change::Set(value) => {
-                remove(MapType::HttpResponseHeaders, &edit.name);
-                append(MapType::HttpResponseHeaders, &edit.name, value);
+                abi::remove(MapType::HttpResponseHeaders, &edit.name);
+                abi::append(MapType::HttpResponseHeaders, &edit.name, value);
             }
-            Change::Append(value) => append(MapType::HttpResponseHeaders, &edit.name, value),
-            Change::Remove => remove(MapType::HttpResponseHeaders, &edit.name),
+            Change::Append(value) => abi::append(MapType::HttpResponseHeaders, &edit.name, value),
+            Change::Remove => abi::remove(MapType::HttpResponseHeaders, &edit.name),
         }
     }
 }
@@ -107,21 +152,8 @@ pub fn edit_response(edits: &[Edit<'_>]) {
 pub fn make_private() {
     let sent = Headers::from_block(abi::header_block(MapType::HttpResponseHeaders));
     let value = private(sent.all(headers::CACHE_CONTROL));
-    remove(MapType::HttpResponseHeaders, headers::CACHE_CONTROL);
-    append(MapType::HttpResponseHeaders, headers::CACHE_CONTROL, &value);
-}
-
-fn set(map: MapType, name: &str, value: &[u8]) {
-    // A refused edit must not fail the request.
-    let _ = hostcalls::set_map_value_bytes(map, name, Some(value));
-}
-
-fn append(map: MapType, name: &str, value: &[u8]) {
-    let _ = hostcalls::add_map_value_bytes(map, name, value);
-}
-
-fn remove(map: MapType, name: &str) {
-    let _ = hostcalls::remove_map_value(map, name);
+    abi::remove(MapType::HttpResponseHeaders, headers::CACHE_CONTROL);
+    abi::append(MapType::HttpResponseHeaders, headers::CACHE_CONTROL, &value);
 }
 
 /// The address that the request came from, as the listener knows it.
@@ -186,7 +218,7 @@ pub fn now_micros() -> u64 {
 
 /// Leaves `value` under `name` for the access log: `%FILTER_STATE(wasm.{name}:PLAIN)%`.
 pub fn set_filter_state(name: &str, value: &[u8]) {
-    let _ = hostcalls::set_property(vec![name], Some(value));
+    abi::set_property(name, value);
 }
 
 /// The configuration of the plugin.
