@@ -45,7 +45,7 @@ fn members(request: &Headers) -> impl Iterator<Item = &[u8]> {
 /// as OpenTelemetry's do: what passes here in another spelling would come back in ours.
 fn is_ours(member: &[u8]) -> bool {
     // However it is spelt, it begins so.
-    let first = member.iter().find(|byte| !is_around(byte));
+    let first = member.iter().copied().find(|byte| !is_around(*byte));
     matches!(first, Some(b't' | b'%')) && is_our_key(before(before(member, b';'), b'='))
 }
 
@@ -53,15 +53,15 @@ fn is_ours(member: &[u8]) -> bool {
 #[inline(never)]
 fn is_our_key(key: &[u8]) -> bool {
     let key = decode(key);
-    let is_part = |byte: &u8| !is_around(byte);
+    let is_part = |byte: &u8| !is_around(*byte);
     let first = key.iter().position(is_part).unwrap_or_default();
     let end = key.iter().rposition(is_part).map_or(first, |last| last + 1);
     key.get(first..end) == Some(headers::LABEL_MEMBER.as_bytes())
 }
 
 /// Whether a reader may take a byte beside a key for none of it. A plus is a space to those who decode forms.
-fn is_around(byte: &u8) -> bool {
-    !byte.is_ascii_graphic() || *byte == b'+'
+fn is_around(byte: u8) -> bool {
+    !byte.is_ascii_graphic() || byte == b'+'
 }
 
 fn others(request: &Headers) -> Vec<u8> {

@@ -33,7 +33,7 @@ pub(crate) fn find(text: &[u8], mark: u8) -> Option<usize> {
 /// The marks of a word: the highest bit of each, up to the first one. Behind it there may be more.
 fn marks(word: u64, mark: u8) -> u64 {
     const EACH: u64 = u64::MAX / 255;
-    let other = word ^ EACH * u64::from(mark);
+    let other = word ^ (EACH * u64::from(mark));
     other.wrapping_sub(EACH) & !other & EACH << 7
 }
 
