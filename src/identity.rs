@@ -76,9 +76,11 @@ pub(crate) fn find<'a>(
         let id = value_of(source, facts).map(|id| normalized(id, &settings.normalize));
         let is_taken = id.as_deref().is_some_and(is_id);
         note(&|| source.into(), id.as_deref(), is_taken);
-        let in_header = matches!(source, Source::Header(header) if **header == *name);
         Some(match id.filter(|_| is_taken)? {
-            Cow::Borrowed(id) => GrayId::Sent { id, in_header },
+            Cow::Borrowed(id) => {
+                let in_header = matches!(source, Source::Header(header) if **header == *name);
+                GrayId::Sent { id, in_header }
+            }
             Cow::Owned(id) => GrayId::Derived(id),
         })
     });
@@ -142,5 +144,6 @@ fn normalized<'a>(id: Cow<'a, [u8]>, normalize: &Normalize) -> Cow<'a, [u8]> {
 pub(crate) fn is_id(id: &[u8]) -> bool {
     (1..=limits::ID).contains(&id.len())
         && !id.iter().fold(false, |found, byte| found | byte.is_ascii_control())
-        && id.trim_ascii().len() == id.len()
+        && !id.starts_with(b" ")
+        && !id.ends_with(b" ")
 }
