@@ -49,14 +49,14 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    if let (Some(end), Some(other_end)) = (one.last_chunk::<8>(), other.last_chunk()) {
+    if let Some(end) = one.last_chunk::<8>() {
         let (words, others) = (one.as_chunks::<8>().0, other.as_chunks().0);
-        return end == other_end && words.iter().zip(others).all(|(word, other)| word == other);
+        return other.ends_with(end) && words.iter().zip(others).all(|(word, other)| word == other);
     }
-    match (one.last_chunk::<4>(), other.last_chunk()) {
-        (Some(end), Some(other_end)) => end == other_end && one.first_chunk::<4>() == other.first_chunk(),
-        _ => one.iter().eq(other),
+    if let Some(end) = one.last_chunk::<4>() {
+        return other.ends_with(end) && one.first_chunk::<4>() == other.first_chunk();
     }
+    one.iter().eq(other)
 }
 
 /// The parts of a text, see [`split`].
