@@ -314,14 +314,26 @@ impl<T> Clone for Records<'_, T> {
     }
 }
 
+impl<'b, T: Record> Records<'b, T> {
+    /// The records as they are kept.
+    pub(crate) fn coded(mut self) -> impl Iterator<Item = Coded<'b, T>> {
+        std::iter::from_fn(move || self.next_coded())
+    }
+
+    #[inline]
+    fn next_coded(&mut self) -> Option<Coded<'b, T>> {
+        let (bytes, rest) = self.bytes.split_at_checked(T::SIZE)?;
+        self.bytes = rest;
+        Some(Coded { bytes, of: PhantomData })
+    }
+}
+
 impl<T: Record> Iterator for Records<'_, T> {
     type Item = T;
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        let (own, rest) = self.bytes.split_at_checked(T::SIZE)?;
-        self.bytes = rest;
-        Some(T::get(own))
+        self.next_coded().map(Coded::get)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::arena::{Block, LaneId};
+use crate::arena::{Block, Coded, LaneId};
 use crate::condition::{Case, Conditions, Evidence, Jump, Set};
 use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
@@ -431,14 +431,14 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
-        let holds = |(position, rule): &(u16, Rule)| {
-            let is_its_time = rule.during.is_open(|| self.facts.now());
-            let holds = is_its_time && self.holds(rule.when);
+        let holds = |(position, rule): &(u16, Coded<'_, Rule>)| {
+            let is_its_time = rule.get().during.is_open(|| self.facts.now());
+            let holds = is_its_time && self.holds(rule.get().when);
             self.observer.note(|| Note::Rule { rule: *position, is_its_time, holds });
             holds
         };
-        let (position, rule) = (0..).zip(self.block().list(self.head().rules)).find(holds)?;
-        Some((position, rule.lane))
+        let (position, rule) = (0..).zip(self.block().list(self.head().rules).coded()).find(holds)?;
+        Some((position, rule.get().lane))
     }
 
     /// The lane that serves in place of `lane`: itself, its first available fallback, the base lane, the base lane's
