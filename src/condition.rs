@@ -153,11 +153,11 @@ pub(crate) struct Evidence<'e, 'a> {
 
 impl Conditions<'_> {
     /// Whether the condition that starts at `at` holds.
-    pub(crate) fn hold(self, mut at: Jump, evidence: Evidence<'_, '_>, observer: &impl Observer) -> bool {
+    pub(crate) fn hold(self, mut at: Jump, evidence: &Evidence<'_, '_>, observer: &impl Observer) -> bool {
         loop {
             let Some(test) = self.block.coded(self.tests, at.0 as usize) else { return at == Jump::HOLDS };
             let holds = self.test(test, evidence);
-            observer.note(|| Note::Test(self.explained(at, &test.get(), evidence, holds)));
+            observer.note(|| Note::Test(self.explained(at, &test.get(), *evidence, holds)));
             let next = if holds { test.get().then } else { test.get().otherwise };
             // A test jumps to an earlier one or to an answer: this ends, whatever the bytes say.
             if next.0 >= at.0 {
@@ -167,7 +167,7 @@ impl Conditions<'_> {
         }
     }
 
-    fn test(self, test: Coded<'_, Test>, evidence: Evidence<'_, '_>) -> bool {
+    fn test(self, test: Coded<'_, Test>, evidence: &Evidence<'_, '_>) -> bool {
         let (facts, block) = (evidence.facts, self.block);
         let accepts = |found: Option<&[u8]>| accepts(block, test, found);
         match test.get().subject {
@@ -185,7 +185,7 @@ impl Conditions<'_> {
             Subject::Path => accepts(Some(path::find(facts))),
             Subject::Method => accepts(method::find(facts)),
             Subject::Host => accepts(Some(&host::find(facts))),
-            Subject::Id => accepts(id::find(evidence)),
+            Subject::Id => accepts(id::find(*evidence)),
             Subject::Source => match test.get().operator {
                 Operator::Networks(networks) => source::holds(facts, block.list(networks)),
                 _ => false,

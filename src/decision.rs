@@ -5,7 +5,7 @@ use std::fmt;
 use arrayvec::ArrayVec;
 
 use crate::arena::{Block, Coded, LaneId};
-use crate::condition::{Case, Conditions, Evidence, Jump, Set};
+use crate::condition::{Case, Conditions, Evidence, Set};
 use crate::explain::{Nobody, Note, Observer};
 use crate::facts::Facts;
 use crate::gate::Gate;
@@ -204,7 +204,7 @@ struct Chooser<'c, 'a, O> {
     observer: &'c O,
 }
 
-impl<'c, O: Observer> Chooser<'c, '_, O> {
+impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
     /// The block of the release.
     fn block(&self) -> Block<'c> {
         self.conditions.block
@@ -313,7 +313,7 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
         let block = self.block();
         let Head { audience, gates, .. } = self.head();
         if let Some(audience) = audience {
-            let holds = self.holds(audience);
+            let holds = self.conditions.hold(audience, &self.evidence(), self.observer);
             self.observer.note(|| Note::Audience { holds });
             if !holds {
                 return Some(Outside::Audience);
@@ -330,10 +330,9 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
         block.list(gates).find(shuts_out).map(|gate| gate.outside)
     }
 
-    /// Whether a condition of the release holds.
-    fn holds(&self, condition: Jump) -> bool {
-        let evidence = Evidence { facts: self.facts, id: self.id };
-        self.conditions.hold(condition, evidence, self.observer)
+    /// What conditions of the release look at.
+    fn evidence(&self) -> Evidence<'c, 'a> {
+        Evidence { facts: self.facts, id: self.id }
     }
 
     /// The lane that a cookie remembers, as long as it is open.
@@ -431,9 +430,10 @@ impl<'c, O: Observer> Chooser<'c, '_, O> {
 
     /// The first rule that holds.
     fn ruled(&self) -> Option<(u16, LaneId)> {
+        let evidence = self.evidence();
         let holds = |(position, rule): &(u16, Coded<'_, Rule>)| {
             let is_its_time = rule.get().during.is_open(|| self.facts.now());
-            let holds = is_its_time && self.holds(rule.get().when);
+            let holds = is_its_time && self.conditions.hold(rule.get().when, &evidence, self.observer);
             self.observer.note(|| Note::Rule { rule: *position, is_its_time, holds });
             holds
         };
