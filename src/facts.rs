@@ -165,13 +165,13 @@ impl<'a> Facts<'a> {
     /// The traffic label: its header, else the member of the baggage; empty unless it is believed.
     pub(crate) fn label(&self) -> &Label<'a> {
         static NONE: Label<'static> = Label::NONE;
+        if !self.admission.believed {
+            return &NONE;
+        }
         self.label.get_or_init(|| self.sent_label().map(Box::new)).as_deref().unwrap_or(&NONE)
     }
 
     fn sent_label(&self) -> Option<Label<'a>> {
-        if !self.admission.believed {
-            return None;
-        }
         // An empty header says nothing; whoever means no label writes `default`.
         let text =
             self.header(&*self.settings.names.label).filter(|text| !text.is_empty()).map(Cow::Borrowed);
