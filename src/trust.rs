@@ -105,7 +105,10 @@ pub(crate) fn admit<'a>(
     let removed = Removed::of(settings, believed, headers);
     let (mut cookies, mut baggage) = (None, None);
     if !believed {
-        cookies = headers.without_cookies(&settings.claims.cookies.iter().map(|name| name.as_bytes()));
+        let names = &settings.claims.cookies;
+        if !names.is_empty() {
+            cookies = headers.without_cookies(&names.iter().map(|name| name.as_bytes()));
+        }
         baggage = baggage::without_label(headers);
     }
     Admission { believed, removed, cookies, baggage }
