@@ -256,13 +256,14 @@ impl Search<'_> {
             let is_same = same(pattern.host, host) || pattern.host.eq_ignore_ascii_case(host);
             pattern.kind == kind && pattern.port == port && is_same
         };
-        let same = |entry: &HostEntry| {
+        let is_entry = |entry: &HostEntry| {
             if self.segments.len() > LARGE {
                 entry.pattern.touch(self.segments);
             }
             entry.pattern.host(self.segments).is_some_and(is_it)
         };
-        if let Some((position, entry)) = self.index.hosts.find(mix(hash, kind as u32, u32::from(port)), same)
+        if let Some((position, entry)) =
+            self.index.hosts.find(mix(hash, kind as u32, u32::from(port)), is_entry)
         {
             self.paths(position, entry);
         }
@@ -286,9 +287,9 @@ impl Search<'_> {
 
     fn path(&mut self, host: u32, kind: PathKind, path: &[u8], hash: u32) {
         let is_it = |pattern: PathPattern<&[u8]>| pattern.kind == kind && same(pattern.path, path);
-        let same =
+        let is_entry =
             |entry: &PathEntry| entry.host == host && entry.pattern.path(self.segments).is_some_and(is_it);
-        if let Some((_, entry)) = self.index.paths.find(mix(hash, kind as u32, host), same) {
+        if let Some((_, entry)) = self.index.paths.find(mix(hash, kind as u32, host), is_entry) {
             self.take(&entry.releases);
         }
     }
