@@ -87,6 +87,20 @@ impl Lane {
         }
     }
 
+    /// Counts how a request has ended.
+    fn count(&self, outcome: Outcome, micros: u64) {
+        let (attempts, failures) = outcome.attempts();
+        add(self.responses.get(outcome.class() as usize), 1);
+        add(Some(&self.attempts), attempts);
+        add(Some(&self.failures), failures);
+        if let Some(status) = outcome.grpc_status {
+            add(self.grpc_responses.get(usize::from(status)), 1);
+        }
+        if let Some(duration) = self.duration.filter(|_| outcome.class() != Class::Informational) {
+            duration.set(micros);
+        }
+    }
+
     /// The guard that all plans of this VM share.
     fn guarded(&mut self, release: &[u8], lane: &[u8]) -> Option<Rc<Guarded>> {
         if let Some(known) = self.guard.upgrade() {
@@ -253,6 +267,8 @@ struct Part {
 pub(crate) struct Begun {
     at: Instant,
     is_grpc: bool,
+    /// Whether more than guards are told; a VM may have series that a configuration before has asked for.
+    counts_ends: bool,
     parts: ArrayVec<Part, { limits::GOVERNING }>,
 }
 
@@ -351,17 +367,24 @@ impl Telemetry {
             let at = |lane: LaneId| places.get(lane.position()).copied().unwrap_or(OTHERS);
             let (assigned, lane) = (entry.assigned?, entry.served?);
             let served = at(lane);
-            add(all.lane(served)?.requests.get(entry.reason as usize), 1);
+            let series = all.lane(served)?;
+            add(series.requests.get(entry.reason as usize), 1);
             if assigned != lane {
                 add(all.lane(at(assigned)).map(|lane| &lane.fallbacks), 1);
             }
             let guard = plan.release(entry.release).and_then(|segment| Guard::of(segment, lane));
-            let watch = guard.map(|guard| Watch::new(guard, id));
+            let watch = guard.filter(|_| series.guard.strong_count() > 0).map(|guard| Watch::new(guard, id));
             (watch.is_some() || !self.asked.requests_only).then_some(Part { served, watch })
         };
         let parts: ArrayVec<Part, { limits::GOVERNING }> =
             LANES.with_borrow(|all| decision.entries.iter().filter_map(|entry| part(all, entry)).collect());
-        (!parts.is_empty()).then(|| Begun { at: Instant::now(), is_grpc: decision.is_grpc(), parts })
+        let counts_ends = !self.asked.requests_only;
+        (!parts.is_empty()).then(|| Begun {
+            at: Instant::now(),
+            is_grpc: decision.is_grpc(),
+            counts_ends,
+            parts,
+        })
     }
 }
 
@@ -374,18 +397,11 @@ impl Begun {
             attempts: host::attempts(),
         };
         let micros = u64::try_from(self.at.elapsed().as_micros()).unwrap_or_default();
-        let (attempts, failures) = outcome.attempts();
         LANES.with_borrow(|all| {
             for part in &self.parts {
                 let Some(lane) = all.lane(part.served) else { continue };
-                add(lane.responses.get(outcome.class() as usize), 1);
-                add(Some(&lane.attempts), attempts);
-                add(Some(&lane.failures), failures);
-                if let Some(status) = outcome.grpc_status {
-                    add(lane.grpc_responses.get(usize::from(status)), 1);
-                }
-                if let Some(duration) = lane.duration.filter(|_| outcome.class() != Class::Informational) {
-                    duration.set(micros);
+                if self.counts_ends {
+                    lane.count(outcome, micros);
                 }
                 if let Some((watch, guarded)) = part.watch.zip(lane.guard.upgrade()) {
                     guarded.count(watch, outcome, micros);

@@ -123,3 +123,29 @@ fn a_guard_still_sees_how_requests_of_its_lane_end() -> Result<()> {
         Ok(())
     })
 }
+
+/// What a configuration before has asked for stays in the VM, and counts no more.
+#[test]
+fn a_proxy_that_lives_on_stops_counting_how_requests_end() -> Result<()> {
+    block_on(async {
+        let release = guarded(&for_an_hour());
+        let stage = Stage::start("lane-header", plugin(&json!({}), std::slice::from_ref(&release))?).await?;
+        assert_eq!(stage.ask(&get()).await?.status, 200);
+        let before = stage.counted(1).await?;
+        stage.envoy.accept(&plugin(&requests_only(), &[release])?).await?;
+        for _ in 0..3 {
+            assert_eq!(stage.ask(&get()).await?.status, 200);
+        }
+        let after = eventually("the guard to see the requests end", SOON, async || {
+            let scrape = Scrape::of(&stage.envoy).await?;
+            Ok((scrape.sum("graylane_guard_requests_total", &[]) == 4).then_some(scrape))
+        });
+        let after = after.await?;
+        assert_eq!(after.sum("graylane_requests_total", &[]), 4);
+        for name in ["responses_total", "attempts_total", "failures_total", "duration_microseconds_count"] {
+            let name = format!("graylane_{name}");
+            assert_eq!(after.named(&name), before.named(&name), "{name}");
+        }
+        Ok(())
+    })
+}

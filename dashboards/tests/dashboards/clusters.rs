@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use graylane_dashboards::folder;
 use graylane_testbed::{
-    Bootstrap, Context, Envoy, Load, Prometheus, Request, Result, Until, Upstream, block_on, ensure,
+    Bootstrap, Client, Context, Envoy, Load, Prometheus, Request, Result, Until, Upstream, block_on, ensure,
     eventually,
 };
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ fn policy(name: &str) -> Value {
         "name": name, "match": {"hosts": ["shop.example.com"]},
         "lanes": [{"name": "stable"}, {"name": "v2"}, {"name": "v3", "unavailable": true}],
         "canary": {"salt": "s", "stable": "stable", "candidates": [{"lane": "v2", "percent": 50}, {"lane": "v3", "percent": 10}]},
+        "rules": [{"name": "testers", "when": {"header": {"x-tester": {"exact": "yes"}}}, "lane": "v2"}],
     }]})
 }
 
@@ -84,10 +85,22 @@ mod real_prometheus {
             for name in ["shop", "news"] {
                 seen(&prometheus, &zero(name)).await?;
             }
+            // But for failures that Envoy counts: these are there from the first one on, which no rate has.
+            v2.answer(503);
+            for (_, envoy) in envoys {
+                let failing = Request::new("POST", "/").host("shop.example.com").header("x-tester", "yes");
+                ensure!(
+                    Client::to(envoy.address()).send(&failing).await?.status == 503,
+                    "a service that fails"
+                );
+            }
+            seen(&prometheus, "envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"news-v2\", envoy_response_code_class=\"5\"}").await?;
             let users = |from: u64| {
                 move |number| {
                     let id = format!("u-{}", from + number);
-                    Request::get("/").host("shop.example.com").header("x-gray-id", id)
+                    // What is posted is not tried again.
+                    let request = Request::new(if number % 2 == 0 { "GET" } else { "POST" }, "/");
+                    request.host("shop.example.com").header("x-gray-id", id)
                 }
             };
             for (from, status) in [(0, 200), (REQUESTS, 503)] {
