@@ -87,6 +87,12 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "ab", host: Host::One("ab.example.com"), lanes: &["A", "B"], ..EDGE },
     Case { name: "canary", host: Host::One("canary.example.com"), ..EDGE },
+    Case {
+        name: "gRPC",
+        host: Host::One("canary.example.com"),
+        extra: &[("content-type", "application/grpc"), ("te", "trailers")],
+        ..EDGE
+    },
     Case { name: "cluster", host: Host::One("cluster.example.com"), ..EDGE },
     Case {
         name: "blue-green",

@@ -35,6 +35,8 @@ pub(crate) enum Besides {
     Nothing,
     /// It counts requests alone, and leaves to Envoy how they end.
     RequestsOnly,
+    /// It counts gRPC calls by their status too.
+    Grpc,
     /// It guards the lane of each canary.
     Guards,
     /// It decides by a next policy too, which is the same.
@@ -85,6 +87,7 @@ pub(crate) const VARIANTS: &[Variant] = {
     const MESH: Inside = Graylane(Trust::Mesh, 10);
     const TOLD: Inside = Telemetry(Trust::Edge, 10, Besides::Nothing);
     const REQUESTS_ONLY: Inside = Telemetry(Trust::Edge, 10, Besides::RequestsOnly);
+    const GRPC: Inside = Telemetry(Trust::Edge, 10, Besides::Grpc);
     const GUARDED: Inside = Telemetry(Trust::Edge, 10, Besides::Guards);
     const SHADOWED: Inside = Telemetry(Trust::Edge, 10, Besides::Shadows);
     &[
@@ -108,6 +111,8 @@ pub(crate) const VARIANTS: &[Variant] = {
         row(Upstream, "several", SMALL, "several"),
         row(Upstream, "canary, told", TOLD, "canary"),
         row(Upstream, "canary, requests", REQUESTS_ONLY, "canary"),
+        row(Upstream, "gRPC", SMALL, "gRPC"),
+        row(Upstream, "gRPC, told", GRPC, "gRPC"),
         row(Upstream, "canary, guarded", GUARDED, "canary"),
         row(Upstream, "canary, shadowed", SHADOWED, "canary"),
         row(Upstream, "several, told", TOLD, "several"),
@@ -222,6 +227,7 @@ impl Besides {
     fn add(self, configuration: &mut Value) {
         match self {
             Besides::Nothing => {}
+            Besides::Grpc => configuration["metrics"] = json!({"grpcStatus": true}),
             Besides::RequestsOnly => configuration["metrics"] = json!({"requestsOnly": true}),
             Besides::Guards => {
                 let releases = configuration.pointer_mut("/policy/releases").and_then(Value::as_array_mut);
