@@ -24,13 +24,13 @@ async fn stage(wiring: &str, guard: &Value) -> Result<Stage> {
 }
 
 /// What a guard tells of the candidate.
-fn of_guard(scrape: &Scrape, name: &str) -> u64 {
+pub(crate) fn of_guard(scrape: &Scrape, name: &str) -> u64 {
     let labels = [("graylane_release", "shop"), ("graylane_lane", "v2")];
     scrape.sum(&format!("graylane_guard_{name}"), &labels)
 }
 
 /// Waits until the guard has tripped; how often in a row.
-pub(crate) async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Result<u64> {
+async fn tripped(stage: &Stage, meanwhile: impl AsyncFn() -> Result<()>) -> Result<u64> {
     eventually("the guard to trip", SOON, async || {
         meanwhile().await?;
         Ok(Some(of_guard(&Scrape::of(&stage.envoy).await?, "tripped")).filter(|trips| *trips > 0))
@@ -44,8 +44,8 @@ pub(crate) fn for_an_hour() -> Value {
 }
 
 /// A stage whose candidate fails, so that this guard has tripped.
-async fn tripped_for_an_hour() -> Result<Stage> {
-    let stage = stage("lane-header", &for_an_hour()).await?;
+pub(crate) async fn tripped_for_an_hour(metrics: &Value) -> Result<Stage> {
+    let stage = Stage::start("lane-header", plugin(metrics, &[guarded(&for_an_hour())])?).await?;
     stage.v2.answer(503);
     tripped(&stage, async || {
         Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
@@ -56,7 +56,7 @@ async fn tripped_for_an_hour() -> Result<Stage> {
 }
 
 /// Somebody else each time.
-pub(crate) fn user(number: u64) -> Request {
+fn user(number: u64) -> Request {
     Request::get("/").host(HOST).header("x-gray-id", format!("u-{number}"))
 }
 
@@ -236,7 +236,7 @@ fn whoever_leaves_without_an_answer_does_not_say_that_the_lane_is_well() -> Resu
 #[test]
 fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it() -> Result<()> {
     block_on(async {
-        let stage = tripped_for_an_hour().await?;
+        let stage = tripped_for_an_hour(&json!({})).await?;
         stage.v2.answer(200);
         let update = |version: u64, guard: &Value| {
             let mut release = guarded(guard);
@@ -264,7 +264,7 @@ fn a_new_policy_does_not_forget_that_a_lane_has_tripped_unless_nobody_guards_it(
 #[test]
 fn a_lane_that_the_policy_has_no_more_has_not_tripped() -> Result<()> {
     block_on(async {
-        let stage = tripped_for_an_hour().await?;
+        let stage = tripped_for_an_hour(&json!({})).await?;
         stage.envoy.accept(&plugin(&json!({}), &[canary("another.example.com")])?).await?;
         eventually("nobody to say that it has tripped", SOON, async || {
             Ok((of_guard(&Scrape::of(&stage.envoy).await?, "tripped") == 0).then_some(()))

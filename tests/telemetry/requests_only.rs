@@ -1,9 +1,9 @@
 //! Requests alone are counted, and what Envoy counts by cluster tells how they end.
 
-use graylane_testbed::{Envoy, Load, Request, Response, Result, Until, block_on, eventually};
+use graylane_testbed::{Envoy, Response, Result, block_on, eventually};
 use serde_json::{Value, json};
 
-use crate::guard::{for_an_hour, guarded, tripped, user};
+use crate::guard::{for_an_hour, guarded, of_guard, tripped_for_an_hour};
 use crate::series::Scrape;
 use crate::{HOST, SOON, Stage, attempts, canary, get, plugin, tester};
 
@@ -107,17 +107,10 @@ fn what_envoy_counts_by_cluster_is_what_graylane_would_have_counted() -> Result<
 #[test]
 fn a_guard_still_sees_how_requests_of_its_lane_end() -> Result<()> {
     block_on(async {
-        let release = guarded(&for_an_hour());
-        let stage = Stage::start("lane-header", plugin(&requests_only(), &[release])?).await?;
-        stage.v2.answer(503);
-        let trips = tripped(&stage, async || {
-            Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
-            Ok(())
-        });
-        assert_eq!(trips.await?, 1);
-        let request = Request::get("/").host(HOST).header("x-gray-id", "u-1");
-        assert_eq!(stage.ask(&request).await?.served_by(), Some("stable"));
+        let stage = tripped_for_an_hour(&requests_only()).await?;
+        assert_eq!(stage.ask(&get()).await?.served_by(), Some("stable"));
         let scrape = Scrape::of(&stage.envoy).await?;
+        assert_eq!(of_guard(&scrape, "tripped"), 1);
         assert!(scrape.sum("graylane_fallbacks_total", &[("graylane_lane", "v2")]) > 0);
         assert!(scrape.named("graylane_responses_total").is_empty());
         Ok(())

@@ -9,7 +9,7 @@ use graylane_testbed::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{EVERY, SOON, plugin};
+use crate::stage::{EVERY, SOON, plugin, seen};
 
 /// Requests to each Envoy while all is well, and as many while the candidate fails.
 const REQUESTS: u64 = 400;
@@ -49,14 +49,6 @@ async fn value(prometheus: &Prometheus, expression: &str) -> Result<Option<f64>>
     Ok(answer["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok()))
 }
 
-/// Waits until an expression has a value other than 0.
-async fn seen(prometheus: &Prometheus, expression: &str) -> Result<f64> {
-    eventually(expression, SOON, async || {
-        Ok(value(prometheus, expression).await?.filter(|value| *value != 0.0))
-    })
-    .await
-}
-
 mod real_prometheus {
     use super::*;
 
@@ -79,9 +71,8 @@ mod real_prometheus {
             )
             .await?;
             // Counters are there, at 0, before anything counts.
-            let zero = |name: &str| {
-                format!("count(lane:graylane_failures:rate5m{{graylane_release=\"{name}\"}} == 0)")
-            };
+            let zero =
+                |name: &str| format!("lane:graylane_failures:rate5m{{graylane_release=\"{name}\"}} == 0");
             for name in ["shop", "news"] {
                 seen(&prometheus, &zero(name)).await?;
             }

@@ -188,19 +188,24 @@ impl Stage {
     /// Has everything happen that a panel shows; each state under load lasts for so long at least.
     pub(crate) async fn play(&mut self, pace: Duration) -> Result<()> {
         // Each state lasts until Prometheus has recorded it. Counters are there, at 0, before anything counts.
-        self.seen("plugin:graylane_policy_missing == 1").await?;
-        self.seen("lane:graylane_requests:rate5m == 0 and on () watch:graylane_watch_releases == 1").await?;
+        seen(&self.prometheus, "plugin:graylane_policy_missing == 1").await?;
+        seen(
+            &self.prometheus,
+            "lane:graylane_requests:rate5m == 0 and on () watch:graylane_watch_releases == 1",
+        )
+        .await?;
 
         self.edge.accept(&plugin("edge", &at_the_edge(), &policy(42))?).await?;
         let verdict = self.edge.publish(&plugin("edge", &at_the_edge(), &bad())?).await?;
         ensure!(verdict == Verdict::Refused, "a bad update is refused");
         // Two lanes have series there, and the rest is counted together. A bad policy that comes back is kept out.
         self.mesh.accept(&of_istio(&json!({"metrics": {"lanes": 2}}), &policy(41))?).await?;
-        self.seen("plugin:graylane_policy_version{graylane_plugin=\"shop_graylane\"} == 41").await?;
+        seen(&self.prometheus, "plugin:graylane_policy_version{graylane_plugin=\"shop_graylane\"} == 41")
+            .await?;
         self.mesh.accept(&of_istio(&json!({}), &bad())?).await?;
-        self.seen("plugin:graylane_policy_kept == 1").await?;
+        seen(&self.prometheus, "plugin:graylane_policy_kept == 1").await?;
         self.etcd.client().await?.put("/policies/releases/bad", "no document").await?;
-        self.seen("watch:graylane_watch_faulty == 1").await?;
+        seen(&self.prometheus, "watch:graylane_watch_faulty == 1").await?;
         self.etcd.kill()?;
 
         self.load_until(pace, "graylane_requests_total{graylane_lane=\"v2\"} > 100").await?;
@@ -228,7 +233,8 @@ impl Stage {
     /// Sends requests for so long, and until Prometheus has seen something.
     async fn load_until(&self, pace: Duration, expression: &str) -> Result<()> {
         let seen = async {
-            let (seen, ()) = futures_util::join!(self.seen(expression), tokio::time::sleep(pace));
+            let (seen, ()) =
+                futures_util::join!(seen(&self.prometheus, expression), tokio::time::sleep(pace));
             seen
         };
         self.load_while(seen).await
@@ -250,15 +256,15 @@ impl Stage {
         }
         done
     }
+}
 
-    /// Waits until Prometheus has seen something.
-    async fn seen(&self, expression: &str) -> Result<()> {
-        eventually(expression, SOON, async || {
-            let answer = self.prometheus.ask("query", &[("query", expression)]).await?;
-            Ok(answer["result"].as_array().is_some_and(|series| !series.is_empty()).then_some(()))
-        })
-        .await
-    }
+/// Waits until Prometheus has seen something.
+pub(crate) async fn seen(prometheus: &Prometheus, expression: &str) -> Result<()> {
+    eventually(expression, SOON, async || {
+        let answer = prometheus.ask("query", &[("query", expression)]).await?;
+        Ok(answer["result"].as_array().is_some_and(|series| !series.is_empty()).then_some(()))
+    })
+    .await
 }
 
 /// A policy with a mistake.
