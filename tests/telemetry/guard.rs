@@ -43,13 +43,19 @@ pub(crate) fn for_an_hour() -> Value {
     json!({"errorPercent": 50, "minRequests": 20, "cooldownSeconds": 3600})
 }
 
-/// A stage whose candidate fails, so that this guard has tripped.
+/// A stage whose candidate fails, so that this guard has tripped, and all workers know: each looks ten times a second.
 pub(crate) async fn tripped_for_an_hour(metrics: &Value) -> Result<Stage> {
     let stage = Stage::start("lane-header", plugin(metrics, &[guarded(&for_an_hour())])?).await?;
     stage.v2.answer(503);
     tripped(&stage, async || {
         Load::on(stage.envoy.address(), 4, Until::Requests(40)).run(user, |_, _| Ok(())).await;
         Ok(())
+    })
+    .await?;
+    eventually("all workers to know", SOON, async || {
+        let load = Load::on(stage.envoy.address(), 16, Until::Requests(32));
+        let tally = load.run(user, |_, response| served_by(response, "stable")).await;
+        Ok(tally.is_clean().then_some(()))
     })
     .await?;
     Ok(stage)
