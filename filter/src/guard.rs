@@ -20,6 +20,11 @@ pub(crate) struct Guarded {
     sentry: RefCell<Sentry>,
 }
 
+/// Under which key all workers share who has failed at a lane.
+fn failing(name: &str) -> String {
+    format!("graylane.failing.{name}")
+}
+
 /// What is needed of a guard when a request has ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watch {
@@ -41,6 +46,9 @@ impl Guarded {
             let define = if series.is_gauge() { host::gauge } else { host::counter };
             define(&series.name(release, lane))
         };
+        let name = format!("{}/{}", String::from_utf8_lossy(release), String::from_utf8_lossy(lane));
+        // It is there before anything fails: of two workers that put the first thing there at once, one undoes the other.
+        host::change_shared(&failing(&name), |_| None);
         Some(Guarded {
             requests: define(Series::Requests)?,
             errors: define(Series::Errors)?,
@@ -48,7 +56,7 @@ impl Guarded {
             all_trips: define(Series::AllTrips)?,
             trips: define(Series::Trips)?,
             retry_at: define(Series::RetryAt)?,
-            name: format!("{}/{}", String::from_utf8_lossy(release), String::from_utf8_lossy(lane)),
+            name,
             sentry: RefCell::default(),
         })
     }
@@ -123,7 +131,7 @@ impl Guarded {
     /// How many of the failures of a request count.
     fn evidence(&self, guard: &Guard, id: u32, failures: u32) -> u32 {
         let (now, state, counted) = (host::now_micros() / 1000, self.state(), Cell::new(0));
-        host::change_shared(&format!("graylane.failing.{}", self.name), |kept| {
+        host::change_shared(&failing(&self.name), |kept| {
             let found = guard::evidence(guard, state, kept, id, failures, now);
             counted.set(found.as_ref().map_or(0, |(counted, _)| *counted));
             found.map(|(_, new)| new)
