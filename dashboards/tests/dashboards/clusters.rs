@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use graylane_dashboards::folder;
+use graylane_dashboards::{folder, read};
 use graylane_testbed::{
     Bootstrap, Client, Context, Envoy, Load, Prometheus, Request, Result, Until, Upstream, block_on, ensure,
     eventually,
 };
 use serde_json::{Value, json};
 
+use crate::live::{filled_for, numbers};
 use crate::stage::{EVERY, SOON, plugin, seen};
 
 /// Requests to each Envoy while all is well, and as many while the candidate fails.
@@ -49,6 +50,20 @@ async fn value(prometheus: &Prometheus, expression: &str) -> Result<Option<f64>>
     Ok(answer["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok()))
 }
 
+/// The panels about a release that show something of this one.
+async fn shown(prometheus: &Prometheus, release: &str) -> Result<Vec<String>> {
+    let mut shown = Vec::new();
+    for panel in read("release")?.rows.into_iter().flat_map(|row| row.panels) {
+        for query in panel.queries {
+            let query = filled_for(release, &query.expr);
+            if !numbers(&prometheus.ask("query", &[("query", &query)]).await?).is_empty() {
+                shown.push(panel.title.clone());
+            }
+        }
+    }
+    Ok(shown)
+}
+
 mod real_prometheus {
     use super::*;
 
@@ -76,16 +91,23 @@ mod real_prometheus {
             for name in ["shop", "news"] {
                 seen(&prometheus, &zero(name)).await?;
             }
-            // But for failures that Envoy counts: these are there from the first one on, which no rate has.
-            v2.answer(503);
-            for (_, envoy) in envoys {
-                let failing = Request::new("POST", "/").host("shop.example.com").header("x-tester", "yes");
-                ensure!(
-                    Client::to(envoy.address()).send(&failing).await?.status == 503,
-                    "a service that fails"
-                );
+            // But for classes that Envoy counts: these are there from the first response on, which no rate has.
+            for status in [200, 503] {
+                v2.answer(status);
+                for (_, envoy) in envoys {
+                    let first = Request::new("POST", "/").host("shop.example.com").header("x-tester", "yes");
+                    let answer = Client::to(envoy.address()).send(&first).await?;
+                    ensure!(answer.status == status, "v2 answers, not {}", answer.status);
+                }
+                seen(
+                    &prometheus,
+                    &format!(
+                        "envoy_cluster_upstream_rq_xx{{envoy_cluster_name=\"news-v2\", envoy_response_code_class=\"{}\"}}",
+                        status / 100
+                    ),
+                )
+                .await?;
             }
-            seen(&prometheus, "envoy_cluster_upstream_rq_xx{envoy_cluster_name=\"news-v2\", envoy_response_code_class=\"5\"}").await?;
             let users = |from: u64| {
                 move |number| {
                     let id = format!("u-{}", from + number);
@@ -102,20 +124,22 @@ mod real_prometheus {
                     ensure!(tally.is_clean(), "requests without an answer by {name}: {tally}");
                 }
             }
-            for (rule, lane, is_it) in [
-                ("share:ratio_rate5m", "v2", 0.5..0.6),
-                ("fallbacks:ratio_rate5m", "v3", 1.0..1.01),
-                ("failures:ratio_rate5m", "stable", 0.0..0.01),
-                ("failures:ratio_rate5m", "v2", 0.4..0.6),
-                ("failures:ratio_rate5m_above_base", "v2", 0.4..0.6),
-                ("attempts:rate5m", "v2", 0.1..f64::MAX),
-                ("duration_microseconds:p50_5m", "stable", 4_000.0..10_000.0),
-                ("duration_microseconds:p99_5m", "v2", 4_000.0..50_000.0),
+            let (stable, v2, v3) =
+                ("graylane_lane=\"stable\"", "graylane_lane=\"v2\"", "graylane_lane=\"v3\"");
+            for (rule, of_what, is_it) in [
+                ("share:ratio_rate5m", v2, 0.5..0.6),
+                ("fallbacks:ratio_rate5m", v3, 1.0..1.01),
+                ("failures:ratio_rate5m", stable, 0.0..0.01),
+                ("failures:ratio_rate5m", v2, 0.4..0.6),
+                ("failures:ratio_rate5m_above_base", v2, 0.4..0.6),
+                ("attempts:rate5m", v2, 0.1..f64::MAX),
+                ("responses:rate5m", "graylane_lane=\"v2\", graylane_class=\"2xx\"", 0.1..f64::MAX),
+                ("responses:rate5m", "graylane_lane=\"v2\", graylane_class=\"5xx\"", 0.1..f64::MAX),
+                ("duration_microseconds:p50_5m", stable, 4_000.0..10_000.0),
+                ("duration_microseconds:p99_5m", v2, 4_000.0..50_000.0),
             ] {
                 let of = |release: &str| {
-                    format!(
-                        "lane:graylane_{rule}{{graylane_release=\"{release}\", graylane_lane=\"{lane}\"}}"
-                    )
+                    format!("lane:graylane_{rule}{{graylane_release=\"{release}\", {of_what}}}")
                 };
                 // Times are kept by buckets, and not by the same ones.
                 let is_near =
@@ -127,8 +151,10 @@ mod real_prometheus {
                     let is_so = is_it.contains(&one) && is_it.contains(&other) && is_near(one, other);
                     Ok(is_so.then_some(()))
                 });
-                alike.await.with_context(|| format!("{lane}: {found:?}, not both in {is_it:?}"))?;
+                alike.await.with_context(|| format!("{of_what}: {found:?}, not both in {is_it:?}"))?;
             }
+            let (told, half_told) = (shown(&prometheus, "shop").await?, shown(&prometheus, "news").await?);
+            ensure!(told.len() >= 12 && told == half_told, "{told:?} and {half_told:?} are shown");
             Ok(())
         })
     }

@@ -18,9 +18,14 @@ const SHORT: &str = "0.25";
 /// Steps that the eye tells apart in a picture.
 const VISIBLE: &str = "2";
 
-/// What stands for what the reader of a dashboard chooses, in the order in which it is replaced.
+/// A query of a dashboard for what its reader chooses: the release that [`Stage`](crate::stage::Stage) has for it.
 fn filled(dashboard: &Dashboard, query: &str) -> String {
-    let release = if dashboard.uid == "graylane-experiment" { "button" } else { "shop" };
+    filled_for(if dashboard.uid == "graylane-experiment" { "button" } else { "shop" }, query)
+}
+
+/// A query for this release, and for all of everything else.
+pub(crate) fn filled_for(release: &str, query: &str) -> String {
+    // In the order in which it is replaced.
     let values = [
         ("$__rate_interval", "5s"),
         ("$__interval", "1s"),
@@ -35,7 +40,7 @@ fn filled(dashboard: &Dashboard, query: &str) -> String {
 }
 
 /// The values that are numbers, of all series that an answer has.
-fn numbers(answer: &Value) -> Vec<f64> {
+pub(crate) fn numbers(answer: &Value) -> Vec<f64> {
     let series = answer["result"].as_array().into_iter().flatten();
     let pairs = series.flat_map(|series| match series["values"].as_array() {
         Some(pairs) => pairs.clone(),
