@@ -64,12 +64,18 @@ impl Builder {
     /// The lane of that name; `at` is where it is named.
     pub(super) fn lane(&self, name: Option<&str>, at: &mut At<'_>) -> Option<LaneId> {
         let Some(name) = name else {
-            at.error(Problem::Required, "", OneOf(&self.lane_names));
+            let named: Vec<_> = self.lane_names.iter().filter(|name| !name.is_empty()).collect();
+            if named.is_empty() {
+                at.error(Problem::Required, "", "a lane");
+            } else {
+                at.error(Problem::Required, "", OneOf(&named));
+            }
             return None;
         };
         let found = self.lane_names.iter().position(|known| known == name);
-        // Where there is no lane at all that is said already.
-        if found.is_none() && !self.lane_names.is_empty() {
+        // Where there is no lane at all, or one whose name nobody could read, that is said already.
+        let are_known = !self.lane_names.is_empty() && !self.lane_names.iter().any(String::is_empty);
+        if found.is_none() && are_known {
             at.error(Problem::NotFound, Quoted(name), OneOf(&self.lane_names));
         }
         found.and_then(|position| u8::try_from(position).ok()).map(LaneId)
