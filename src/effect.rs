@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::arena::LaneId;
 use crate::baggage;
-use crate::bytes::{before, split};
+use crate::bytes::before;
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
@@ -93,7 +93,7 @@ pub struct Effects<'a> {
 /// Source: RFC 9111, section 5.2.2.
 pub fn private<'v>(values: impl Iterator<Item = &'v [u8]>) -> Vec<u8> {
     let mut out = b"private".to_vec();
-    let directives = values.flat_map(|line| split(line, b',')).map(<[u8]>::trim_ascii);
+    let directives = values.flat_map(directives).map(<[u8]>::trim_ascii);
     for directive in directives.filter(|directive| !directive.is_empty()) {
         let name = before(directive, b'=').trim_ascii();
         let gone = [b"public".as_slice(), b"private", b"s-maxage"];
@@ -102,6 +102,19 @@ pub fn private<'v>(values: impl Iterator<Item = &'v [u8]>) -> Vec<u8> {
         }
     }
     out
+}
+
+/// The elements of a list, whose commas count outside of quotes alone.
+///
+/// Source: RFC 9110, sections 5.6.1 and 5.6.4.
+fn directives(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    line.split(move |byte| {
+        let is_plain = !std::mem::take(&mut is_escaped);
+        is_quoted ^= is_plain && *byte == b'"';
+        is_escaped = is_plain && is_quoted && *byte == b'\\';
+        !is_quoted && *byte == b','
+    })
 }
 
 /// The effects of `decision`.
@@ -306,10 +319,19 @@ impl<'a> Writer<'a, '_> {
                 None => {}
                 Some(Cache::Private) => effects.is_private = true,
                 Some(Cache::Vary(names)) => {
+                    effects.is_private |= self.rests_on_no_header();
                     effects.response.push(append(headers::VARY, segment.text(names).to_vec()));
                 }
             }
         }
+    }
+
+    /// Whether a request with the same headers could be decided otherwise: its id was drawn, or it claims something that counts from
+    /// other addresses alone.
+    fn rests_on_no_header(&self) -> bool {
+        let admission = self.decision.facts.admission();
+        let is_drawn = matches!(self.decision.id, Some(GrayId::Fresh(_)));
+        is_drawn || admission.by_address && (admission.believed || admission.stripped() > 0)
     }
 
     /// The traffic label with the lane's labels merged in, in its header and in the baggage, so that both say the same.
@@ -376,5 +398,27 @@ pub(crate) fn extend_list(list: &mut Vec<u8>, element: &[&[u8]]) {
     }
     for part in element {
         list.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_private_keeps_what_else_was_said() {
+        for (sent, then) in [
+            (&[][..], "private"),
+            (&["public, max-age=60", "s-maxage=5"], "private, max-age=60"),
+            (&["private=\"a, b\", max-age=5"], "private, max-age=5"),
+            (&[r#"ext="x, \", public, y", no-cache"#], r#"private, ext="x, \", public, y", no-cache"#),
+            (&["PUBLIC , ,no-store"], "private, no-store"),
+        ] {
+            let values = sent.iter().map(|value| value.as_bytes());
+            assert_eq!(
+                private(values).escape_ascii().to_string(),
+                then.as_bytes().escape_ascii().to_string()
+            );
+        }
     }
 }

@@ -20,6 +20,8 @@ use crate::settings::{Claims, Settings};
 pub struct Admission<'a> {
     /// Whether the claims of the request count.
     pub believed: bool,
+    /// Whether the address of who sent it decided that.
+    pub by_address: bool,
     /// Headers that the request carries and that are removed.
     pub removed: Removed<'a>,
     /// The cookies without those that claim something; empty when nothing is left.
@@ -93,15 +95,10 @@ pub(crate) fn admit<'a>(
     headers: &Headers,
     source_address: impl Fn() -> Option<IpAddr>,
 ) -> Admission<'a> {
-    let believed = match trust {
-        Trust::Mesh => true,
-        // Asking the host for the address costs; without a list of trusted sources nobody asks.
-        Trust::Edge => {
-            !settings.trusted.is_empty()
-                && source_address()
-                    .is_some_and(|from| settings.trusted.iter().any(|network| network.contains(from)))
-        }
-    };
+    // Asking the host for the address costs; without a list of trusted sources nobody asks.
+    let by_address = trust == Trust::Edge && !settings.trusted.is_empty();
+    let is_trusted = |from| settings.trusted.iter().any(|network| network.contains(from));
+    let believed = trust == Trust::Mesh || by_address && source_address().is_some_and(is_trusted);
     let removed = Removed::of(settings, believed, headers);
     let (mut cookies, mut baggage) = (None, None);
     if !believed {
@@ -111,5 +108,5 @@ pub(crate) fn admit<'a>(
         }
         baggage = baggage::without_label(headers);
     }
-    Admission { believed, removed, cookies, baggage }
+    Admission { believed, by_address, removed, cookies, baggage }
 }

@@ -5,7 +5,7 @@ use super::builder::Builder;
 use crate::error::{At, Problem, Quoted};
 use crate::headers;
 use crate::plan::{self, Sticky};
-use crate::policy::{Cache, Condition, Follow, Release};
+use crate::policy::{Absent, Cache, Condition, Follow, Release};
 use crate::settings::{Settings, Source};
 
 /// What caches are told of the responses of a release; `at` is its `respond`.
@@ -41,8 +41,7 @@ pub(super) fn cache(
         at.key("cache").error(Problem::Invalid, Quoted("vary"), allowed);
     }
     if release.follow.unwrap_or_default() != Follow::None {
-        reads.header(&settings.names.label);
-        reads.header(headers::BAGGAGE);
+        reads.label(settings);
     }
     let headers = reads.headers.join(", ");
     Some(plan::Cache::Vary(builder.arena.keep(&headers)))
@@ -67,9 +66,10 @@ impl Reads {
 
     fn release(&mut self, release: &Release, settings: &Settings, sticky: Option<&Sticky>) {
         let is_split = release.ab.is_some() || release.canary.is_some();
-        if is_split || !release.deny.is_empty() || !release.allow.is_empty() {
-            self.header(&settings.names.id);
-            settings.sources.iter().for_each(|source| self.source(source));
+        // A guard has few gray ids try a lane that was given up.
+        let is_guarded = release.guard.is_some();
+        if is_split || is_guarded || !release.deny.is_empty() || !release.allow.is_empty() {
+            self.id(settings);
         }
         release.overrides.headers.iter().chain(&release.overrides.rules).for_each(|name| self.header(name));
         if !release.overrides.cookies.is_empty() || sticky.is_some() {
@@ -79,7 +79,20 @@ impl Reads {
         let audience = release.ab.as_ref().and_then(|ab| ab.audience.as_ref());
         let rules = release.rules.iter().filter_map(|rule| rule.when.as_ref());
         let conditions = rules.chain(preview.and_then(|preview| preview.when.as_ref())).chain(audience);
-        conditions.for_each(|condition| self.condition(condition));
+        conditions.for_each(|condition| self.condition(condition, settings));
+    }
+
+    fn id(&mut self, settings: &Settings) {
+        self.header(&settings.names.id);
+        settings.sources.iter().for_each(|source| self.source(source));
+        if settings.absent == Absent::RequestId {
+            self.header(headers::REQUEST_ID);
+        }
+    }
+
+    fn label(&mut self, settings: &Settings) {
+        self.header(&settings.names.label);
+        self.header(headers::BAGGAGE);
     }
 
     fn source(&mut self, source: &Source) {
@@ -94,7 +107,7 @@ impl Reads {
         }
     }
 
-    fn condition(&mut self, condition: &Condition) {
+    fn condition(&mut self, condition: &Condition, settings: &Settings) {
         condition.header.iter().for_each(|(name, _)| self.header(name));
         if !condition.cookie.is_empty() {
             self.header(headers::COOKIE);
@@ -102,10 +115,16 @@ impl Reads {
         if !condition.claim.is_empty() {
             self.header("authorization");
         }
+        if condition.id.is_some() || condition.percent.is_some() {
+            self.id(settings);
+        }
+        if !condition.label.is_empty() {
+            self.label(settings);
+        }
         if !condition.source.is_empty() {
             self.beyond_headers = Some("the source address");
         }
         let inner = condition.all.iter().chain(&condition.any).chain(condition.not.as_deref());
-        inner.for_each(|inner| self.condition(inner));
+        inner.for_each(|inner| self.condition(inner, settings));
     }
 }

@@ -204,7 +204,8 @@ written! {
     pub enum Cache {
         /// `Cache-Control: private`: they keep nothing; browsers do as before.
         Private = "private",
-        /// `Vary` with the request headers that the decision reads: they keep one for each.
+        /// `Vary` with the request headers that the decision reads: they keep one for each. Private where the id was drawn, or a
+        /// claim counts from `trustedSources` alone.
         Vary = "vary",
         /// Nothing: responses are the same in all lanes, or no cache stands before this listener.
         None = "none",
