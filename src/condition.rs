@@ -5,7 +5,7 @@
 //! so they cost nothing per request, and what can hold always or never is folded away while it is compiled. A
 //! jump goes to an earlier test in the list or ends, so evaluation ends.
 
-mod claim;
+pub(crate) mod claim;
 mod cookie;
 mod explained;
 mod header;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use uuid::fmt::Hyphenated;
 
+use crate::condition::claim;
 use crate::explain::{Note, Observer};
 use crate::facts::Facts;
 use crate::headers;
@@ -73,7 +74,7 @@ pub(crate) fn find<'a>(
         }
     }
     let found = settings.sources.iter().find_map(|source| {
-        let id = value_of(source, facts).map(|id| normalized(id, &settings.normalize));
+        let id = value_of(source, facts, &settings.normalize);
         let is_taken = id.as_deref().is_some_and(is_id);
         note(&|| source.into(), id.as_deref(), is_taken);
         Some(match id.filter(|_| is_taken)? {
@@ -97,31 +98,32 @@ pub(crate) fn find<'a>(
     })
 }
 
-/// What a source holds, byte for byte.
-fn value_of<'a>(source: &Source, facts: &Facts<'a>) -> Option<Cow<'a, [u8]>> {
-    match source {
+/// What a source holds, in the spelling that ids are brought into.
+fn value_of<'a>(source: &Source, facts: &Facts<'a>, normalize: &Normalize) -> Option<Cow<'a, [u8]>> {
+    let value = match source {
         Source::Address => {
             let address = facts.source_address()?.to_canonical();
-            Some(Cow::Owned(address.to_string().into_bytes()))
+            Cow::Owned(address.to_string().into_bytes())
         }
         // An id that stands twice is no identity.
-        Source::Header(header) => facts.single_header(header).map(Cow::Borrowed),
-        Source::Query(parameter) => facts.query(parameter.as_bytes()).map(Cow::Borrowed),
-        Source::Cookie(cookie) => facts.cookie(cookie.as_bytes()).map(Cow::Borrowed),
-        Source::Claim(claim) => facts.claim(claim.as_bytes()).map(Cow::Owned),
-        Source::Composite(parts) => composite(parts, facts).map(Cow::Owned),
-    }
+        Source::Header(header) => Cow::Borrowed(facts.single_header(header)?),
+        Source::Query(parameter) => Cow::Borrowed(facts.query(parameter.as_bytes())?),
+        Source::Cookie(cookie) => Cow::Borrowed(facts.cookie(cookie.as_bytes())?),
+        Source::Claim(claim) => Cow::Owned(claim::text(&facts.claim(claim.as_bytes())?)),
+        Source::Composite(parts) => return composite(parts, facts, normalize).map(Cow::Owned),
+    };
+    Some(normalized(value, normalize))
 }
 
 /// The id of several parts, all of which must be there: `murmur3_x64_128` with seed 0 of the parts with a zero byte
 /// between them, both halves as 16 hexadecimal digits. No part can hold a zero byte, so no other parts look the same.
-fn composite(parts: &[Source], facts: &Facts<'_>) -> Option<Vec<u8>> {
+fn composite(parts: &[Source], facts: &Facts<'_>, normalize: &Normalize) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(limits::ID);
     for part in parts {
         if !text.is_empty() {
             text.push(0);
         }
-        text.extend_from_slice(&value_of(part, facts).filter(|value| !value.is_empty())?);
+        text.extend_from_slice(&value_of(part, facts, normalize).filter(|value| !value.is_empty())?);
     }
     let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
     Some(hex(&hash.rotate_left(64).to_be_bytes()))

@@ -22,9 +22,8 @@ pub(super) fn any(value: &[u8], is_number: bool, holds: impl Fn(&[u8]) -> bool) 
 /// it equals none.
 pub(super) fn shown(value: &[u8], is_number: bool) -> Vec<u8> {
     let one = |value: &[u8]| {
-        let is_text = std::str::from_utf8(value).is_ok_and(|text| !text.contains(char::is_control));
-        let number = text_of(value, !is_text).into_owned();
-        let is_told = !is_number && !is_text && value.len() > 1 && number != value;
+        let number = text(value);
+        let is_told = !is_number && !is_text(value) && value.len() > 1 && number != value;
         if is_told {
             [b"the number ".as_slice(), &number].concat()
         } else {
@@ -35,6 +34,15 @@ pub(super) fn shown(value: &[u8], is_number: bool) -> Vec<u8> {
         Some(list) => list.names().map(one).collect::<Vec<_>>().join(b", ".as_slice()),
         None => one(value),
     }
+}
+
+/// The value as one text, for whoever asks for no kind: of eight bytes that are no text the number.
+pub(crate) fn text(value: &[u8]) -> Vec<u8> {
+    text_of(value, !is_text(value)).into_owned()
+}
+
+fn is_text(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| !text.contains(char::is_control))
 }
 
 /// A value as JSON writes it, but for the quotes of a text.
@@ -102,6 +110,13 @@ mod tests {
         ] {
             assert_eq!(shown(value, is_number), told.as_bytes());
         }
+    }
+
+    #[test]
+    fn an_id_that_is_a_number_is_its_digits() {
+        assert_eq!(text(&12_345_f64.to_le_bytes()), b"12345");
+        assert_eq!(text(b"8 bytes!"), b"8 bytes!");
+        assert_eq!(text(b"u-1"), b"u-1");
     }
 
     #[test]
