@@ -334,7 +334,8 @@ fn suffixes(host: &[u8]) -> ArrayVec<Boundary, { limits::HOST_DEPTH }> {
 /// Where prefixes of whole segments end: the first is that of one segment. Only as many as `depths` has bits for.
 fn path_boundaries(path: &[u8], depths: u64) -> ArrayVec<Boundary, { limits::PATH_DEPTH }> {
     let mut boundaries = ArrayVec::new();
-    let wanted = depths.checked_ilog2().unwrap_or_default() as usize;
+    // Bytes that nobody wrote may name depths that no policy has.
+    let wanted = (depths.checked_ilog2().unwrap_or_default() as usize).min(limits::PATH_DEPTH);
     let mut hash = START;
     for (len, byte) in (0..=u16::MAX).zip(path) {
         if *byte == b'/' && len > 0 {
@@ -377,4 +378,15 @@ fn reverse_hash(host: &[u8]) -> u32 {
 fn mix(hash: u32, kind: u32, scope: u32) -> u32 {
     let mixed = (hash ^ scope.wrapping_mul(0x9e37_79b9)).wrapping_add(kind.wrapping_mul(0x85eb_ca6b));
     (mixed ^ mixed >> 15).wrapping_mul(0x2c1b_3c6d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_that_no_policy_has_are_not_walked() {
+        let path = "/a".repeat(100);
+        assert_eq!(path_boundaries(path.as_bytes(), u64::MAX).len(), limits::PATH_DEPTH);
+    }
 }

@@ -103,28 +103,33 @@ impl<'a> Label<'a> {
 
     /// The label as text with `set` merged in: a pair of `set` takes the place of one with the same key, new ones
     /// follow, the first of each key. What would go beyond the limits, and so be dropped by the next reader, is left out here, the pairs of
-    /// others first.
+    /// others first, then the last of `set`.
     pub fn merge<'s>(&self, set: &(impl Iterator<Item = (&'s [u8], &'s [u8])> + Clone)) -> Vec<u8> {
+        let size = |key: &[u8], value: &[u8]| key.len() + value.len() + 2;
         let (mut pairs, mut bytes) = (limits::LABEL_PAIRS, limits::LABEL);
+        let mut has_room = |size: usize| {
+            let (Some(pairs_left), Some(bytes_left)) = (pairs.checked_sub(1), bytes.checked_sub(size)) else {
+                return false;
+            };
+            (pairs, bytes) = (pairs_left, bytes_left);
+            true
+        };
+        let mut ours: ArrayVec<(&[u8], &[u8]), { limits::LABEL_PAIRS }> = ArrayVec::new();
         for (key, value) in set.clone() {
-            pairs = pairs.saturating_sub(1);
-            bytes = bytes.saturating_sub(key.len() + value.len() + 2);
+            if !ours.iter().any(|(known, _)| *known == key) && has_room(size(key, value)) {
+                let _ = ours.try_push((key, value));
+            }
         }
         let mut out = Vec::with_capacity(self.text.len() + 64);
         for (key, value) in self.pairs() {
-            if let Some((_, value)) = set.clone().find(|(name, _)| *name == key) {
+            if let Some((_, value)) = ours.iter().find(|(name, _)| *name == key) {
                 push(&mut out, key, value);
-            } else if pairs > 0 && bytes >= key.len() + value.len() + 2 {
-                pairs -= 1;
-                bytes -= key.len() + value.len() + 2;
+            } else if has_room(size(key, value)) {
                 push(&mut out, key, value);
             }
         }
-        for (at, (key, value)) in set.clone().enumerate() {
-            let is_there = self.get(key).is_some() || set.clone().take(at).any(|(before, _)| before == key);
-            if !is_there {
-                push(&mut out, key, value);
-            }
+        for (key, value) in ours.iter().filter(|(key, _)| self.get(key).is_none()) {
+            push(&mut out, key, value);
         }
         if out.is_empty() { DEFAULT.to_vec() } else { out }
     }

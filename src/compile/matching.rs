@@ -96,6 +96,10 @@ fn paths(written: &[PathMatch], arena: &mut Arena, at: &mut At<'_>) -> List<Path
             return None;
         }
         let trimmed = if kind == PathKind::Prefix { text.trim_end_matches('/') } else { text };
+        if trimmed.is_empty() && text.len() > 1 {
+            at.error(Problem::Invalid, Quoted(text), "a path that starts with one '/'; \"/\" for every path");
+            return None;
+        }
         if depth(trimmed.as_bytes()) > limits::PATH_DEPTH && kind == PathKind::Prefix {
             let allowed = format_args!("at most {} segments", limits::PATH_DEPTH);
             at.error(Problem::TooLong, Quoted(text), allowed);

@@ -62,3 +62,16 @@ proptest! {
         }
     }
 }
+
+/// What many releases write together may be more than a label holds: what does not fit is left out, the last ones first.
+#[test]
+fn lanes_that_write_more_than_a_label_holds_lose_the_last_pairs_alone() {
+    let value = "v".repeat(250);
+    let ours: Vec<_> = (0..64).map(|number| format!("{}.{number:02}", "k".repeat(120))).collect();
+    let ours = ours.iter().map(|key| (key.as_bytes(), value.as_bytes()));
+    let written = Label::parse(b"default".as_slice()).merge(&ours);
+    let again = Label::parse(written.as_slice());
+    assert_eq!(again.dropped(), 0, "{}", written.escape_ascii());
+    let kept = again.pairs().count();
+    assert!(kept >= 10 && again.pairs().eq(ours.take(kept)), "the first {kept}");
+}
