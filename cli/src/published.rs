@@ -34,7 +34,7 @@ pub use outlook::Outlook;
 pub use past::Past;
 pub use prefix::Prefix;
 pub use story::{Story, Telling};
-pub use write::{Terms, rivals, transaction};
+pub use write::{Batches, Terms, is_too_much, rivals, transaction};
 
 /// What stands below a prefix, in one revision.
 #[derive(Debug, Clone, Default)]

@@ -10,7 +10,9 @@ use clap::Args;
 use graylane::compile::LANGUAGE;
 use graylane::time::Timestamp;
 use graylane_cli::proxies::ask;
-use graylane_cli::published::{Draft, Drafter, Held, Outlook, Past, Piece, Terms, rivals, transaction};
+use graylane_cli::published::{
+    Batches, Draft, Drafter, Held, Outlook, Past, Piece, Terms, rivals, transaction,
+};
 use graylane_cli::words::{counted, shown};
 use graylane_document::{Keyring, Secret};
 use graylane_etcd::{Client, Error};
@@ -24,8 +26,6 @@ use graylane_cli::clock;
 
 /// As often it is tried again where somebody else writes what this depends on and does not change.
 const TRIES: usize = 5;
-/// So many documents are written in a transaction where they need not come together: etcd takes 128 operations.
-const BATCH: usize = 32;
 
 /// The options of both.
 #[derive(Args, Debug)]
@@ -215,8 +215,8 @@ impl Publishing {
         bail!("others write without a pause, and nothing is written; run it again")
     }
 
-    /// Writes the drafts, all in one transaction; what is live already needs none for all. Returns how many are written: fewer than all
-    /// where what they depend on is not as it had been read.
+    /// Writes the drafts, all in one transaction; what is live already needs none for all, and goes in as many as etcd asks for. Returns
+    /// how many are written: fewer than all where what they depend on is not as it had been read.
     async fn write(
         &self,
         client: &Client,
@@ -227,11 +227,13 @@ impl Publishing {
         let prefix = &self.etcd.prefix;
         let is_again = wanted == Wanted::Again;
         let terms = Terms { keeps: self.keeps(), is_again };
+        let mut batches = if is_again { Batches::of(drafts) } else { Batches::one(drafts) };
         let mut written = 0;
-        for batch in drafts.chunks(if is_again { BATCH } else { drafts.len() }) {
+        while let Some(batch) = batches.next() {
             let revision = match client.transact(transaction(prefix, held, batch, terms)).await {
                 Ok(outcome) if !outcome.done => break,
                 Ok(outcome) => outcome.header.revision,
+                Err(error) if batches.are_fewer(&error) => continue,
                 Err(error) => unsure(client, self, batch, error).await?,
             };
             let mut out = String::new();
@@ -243,6 +245,7 @@ impl Publishing {
             let _ = writeln!(out, "written in revision {revision} of etcd");
             output::write(&out)?;
             written += batch.len();
+            batches.written();
         }
         Ok(written)
     }

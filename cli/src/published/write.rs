@@ -2,10 +2,68 @@
 
 use std::collections::BTreeSet;
 
-use graylane_etcd::{Keys, Transaction};
+use graylane_etcd::{Code, Error, Keys, Transaction};
 
 use super::{Draft, Held, Past, Prefix, related};
 use crate::words::shown;
+
+/// As many documents are written in a transaction: etcd takes 128 operations, and each document may need five with those of before.
+const BATCH: usize = 24;
+/// As many bytes of them: etcd takes 1.5 MiB, and each is written twice, for those of before.
+const BYTES: usize = 512 * 1024;
+
+/// Drafts, by the transactions in which they are written.
+#[derive(Debug)]
+pub struct Batches<'d> {
+    left: &'d [(Draft, Past)],
+    /// As many in each; none where all come together, or not at all.
+    most: Option<usize>,
+}
+
+impl<'d> Batches<'d> {
+    /// Drafts that need not come together: as many at once as etcd takes.
+    pub fn of(drafts: &'d [(Draft, Past)]) -> Self {
+        Batches { left: drafts, most: Some(BATCH) }
+    }
+
+    /// Drafts of which none is written without the others.
+    pub fn one(drafts: &'d [(Draft, Past)]) -> Self {
+        Batches { left: drafts, most: None }
+    }
+
+    /// What is written next, one draft at least; none where all are written.
+    pub fn next(&self) -> Option<&'d [(Draft, Past)]> {
+        let mut bytes = 0_usize;
+        let fits = |(draft, _): &&(Draft, Past)| {
+            bytes = bytes.saturating_add(draft.value.len());
+            bytes <= BYTES
+        };
+        let count =
+            self.most.map_or(self.left.len(), |most| self.left.iter().take(most).take_while(fits).count());
+        self.left.get(..count.max(1))
+    }
+
+    /// What came next is written.
+    pub fn written(&mut self) {
+        let count = self.next().map_or(0, <[_]>::len);
+        self.left = self.left.get(count..).unwrap_or_default();
+    }
+
+    /// Whether fewer come next, since etcd did not take as many.
+    pub fn are_fewer(&mut self, fault: &Error) -> bool {
+        let half = self.next().map_or(0, |batch| batch.len() / 2);
+        let are_fewer = self.most.is_some() && half > 0 && is_too_much(fault);
+        if are_fewer {
+            self.most = Some(half);
+        }
+        are_fewer
+    }
+}
+
+/// Whether a transaction has too many operations, or too many bytes, for etcd.
+pub fn is_too_much(fault: &Error) -> bool {
+    fault.code() == Some(Code::InvalidArgument)
+}
 
 /// How drafts are written.
 #[derive(Debug, Clone, Copy)]

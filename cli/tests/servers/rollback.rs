@@ -133,6 +133,28 @@ mod real_etcd {
         })
     }
 
+    /// Each needs five operations then: itself, what was live and itself among those of before, and two of these that make place.
+    #[test]
+    fn many_documents_are_reasserted_though_each_makes_place_for_two() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let (ground, client) = (Ground::of(&etcd), etcd.client().await?);
+            for number in 0..30 {
+                let dial = json!({"release": format!("r{number}"), "percent": {"v2": 1}});
+                let document = json!({"language": 1, "version": 30, "dial": dial}).to_string();
+                client.put(format!("/policies/dials/r{number}"), document).await?;
+                for version in 1..=20 {
+                    client.put(format!("/policies-history/dials/r{number}/{version}"), "{}").await?;
+                }
+            }
+            let ran = ground.run(&["publish", "--reassert", "--yes"]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            assert_eq!(ran.out.matches("version 1000030 is live").count(), 30, "{ran:?}");
+            assert_eq!(client.get(Keys::under("/policies-history/dials/r7/")).await?.values.len(), 20);
+            Ok(())
+        })
+    }
+
     /// An Envoy that follows an etcd; where its lanes are does not matter.
     async fn proxy(etcd: &Etcd) -> Result<Envoy> {
         Envoy::on(Bootstrap::following(&etcd.addresses())?).start().await

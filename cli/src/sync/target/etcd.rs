@@ -2,17 +2,13 @@
 
 use anyhow::{Context, Result};
 use fail::fail_point;
-use graylane_etcd::{Access, Code, Error, Outcome};
+use graylane_etcd::{Access, Error, Outcome};
 use tokio::time::sleep;
 
 use super::{Rest, UNTOLD, Written};
-use crate::published::{Draft, Held, Past, Prefix, Terms, Value, transaction};
+use crate::published::{Batches, Draft, Held, Past, Prefix, Terms, Value, is_too_much, transaction};
 use crate::sync::etcd::Followed;
 
-/// As many documents are written in a transaction: etcd takes 128 operations, and each document may need five with those of before.
-const BATCH: usize = 24;
-/// As many bytes of them: etcd takes 1.5 MiB, and each is written twice, for those of before.
-const BYTES: usize = 512 * 1024;
 /// An etcd below a prefix.
 #[derive(Debug)]
 pub struct Etcd {
@@ -53,9 +49,8 @@ impl Etcd {
 
     pub(super) async fn write(&mut self, mut held: Held, drafts: &[(Draft, Past)]) -> Written {
         let mut written = Written::default();
-        let mut most = BATCH;
-        while let Some(left) = drafts.get(written.count..).filter(|left| !left.is_empty()) {
-            let batch = batch(left, most);
+        let mut batches = Batches::of(drafts);
+        while let Some(batch) = batches.next() {
             match self.transact(&held, batch).await {
                 Ok(outcome) if !outcome.done => {
                     written.rest = Some(Rest::Raced);
@@ -69,12 +64,16 @@ impl Etcd {
                         held.values.insert(draft.key.clone(), value);
                     }
                     written.count += batch.len();
+                    batches.written();
                     written.place = Some(format!("revision {}", held.revision));
                 }
-                // Too many operations, or too many bytes: fewer at once, or the one alone is too large.
-                Err(fault) if is_too_much(&fault) && batch.len() > 1 => most = batch.len() / 2,
                 Err(fault) => {
-                    let is_refused = is_too_much(&fault);
+                    let of_etcd = fault.downcast_ref::<Error>();
+                    if of_etcd.is_some_and(|fault| batches.are_fewer(fault)) {
+                        continue;
+                    }
+                    // The one alone is too large.
+                    let is_refused = of_etcd.is_some_and(is_too_much);
                     let why = format!("{fault:#}");
                     written.rest = Some(if is_refused { Rest::Refused(why) } else { Rest::Failed(fault) });
                     return written;
@@ -100,18 +99,4 @@ impl Etcd {
             sleep(UNTOLD).await;
         }
     }
-}
-
-/// The first drafts, as many as etcd takes at once; one at least.
-fn batch(drafts: &[(Draft, Past)], most: usize) -> &[(Draft, Past)] {
-    let mut bytes = 0_usize;
-    let fits = drafts.iter().take(most).take_while(|(draft, _)| {
-        bytes = bytes.saturating_add(draft.value.len());
-        bytes <= BYTES
-    });
-    drafts.split_at(fits.count().max(1)).0
-}
-
-fn is_too_much(fault: &anyhow::Error) -> bool {
-    fault.downcast_ref::<Error>().is_some_and(|fault| fault.code() == Some(Code::InvalidArgument))
 }
