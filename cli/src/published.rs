@@ -108,10 +108,11 @@ impl Held {
     }
 }
 
-/// Made up secrets for all keys that releases name: those of the proxies are theirs alone, and which ones they have is not known here.
+/// Made up secrets for all keys that releases and settings name: those of the proxies are theirs alone, and which ones they have is not known here.
 fn made_up<'v>(values: impl Iterator<Item = &'v [u8]>) -> Map<String> {
     let id = |value| match graylane_document::read(value, None).ok()?.content {
         Content::Release(release) => release.sticky?.key,
+        Content::Settings(settings) => settings.exposures?.key,
         _ => None,
     };
     let ids: BTreeSet<String> = values.filter_map(id).collect();

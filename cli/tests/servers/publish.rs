@@ -169,6 +169,20 @@ mod real_etcd {
     }
 
     #[test]
+    fn a_key_that_exposures_name_is_for_the_proxies_to_know() -> Result<()> {
+        block_on(async {
+            let etcd = Etcd::start().await?;
+            let ground = Ground::of(&etcd);
+            ground.write("settings.yaml", "{language: 1, settings: {exposures: {key: k1}}}");
+            let ran = ground.publish(&["settings.yaml", "--yes"]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+            let status = ground.run(&["status", "--signers", "signers.yaml"]);
+            assert_eq!(status.code, Some(0), "{status:?}");
+            Ok(())
+        })
+    }
+
+    #[test]
     fn an_envelope_is_written_as_it_is() -> Result<()> {
         block_on(async {
             let etcd = Etcd::start().await?;
