@@ -23,7 +23,8 @@ use crate::{
 
 const HELP: &str = "\
 Exposures are in the access logs of Envoy, as text or as JSON (the member `exposure`), where the module says who was dealt into which
-group: NAME;group=G;rev=N;reason=R;id=ID. Or they are rows with the columns experiment, group, revision, reason, id and time.
+group: NAME;group=G;rev=N;reason=R;id=ID, in text as a whole field in quotes or brackets. Quotes in a client's header can forge that: log
+as JSON where clients are outside. Or they are rows with the columns experiment, group, revision, reason, id and time.
 Conversions are rows with id (or hash), time, event, and where clients report them, ab_group and abtest_id. Rows are objects of JSON, one
 a line, or CSV with a line of names; any file may be packed by gzip. Times are RFC 3339, or Unix time in seconds or milliseconds.
 

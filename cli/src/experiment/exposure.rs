@@ -31,25 +31,29 @@ pub(super) enum Who<'t> {
 /// What follows the name of an experiment.
 const GROUP: &[u8] = b";group=";
 
-/// Finds the exposures of a line, wherever they stand in it. What has the form of one up to its reason and lacks the rest is a fault.
+/// Finds the exposures of a line. They are the whole of a field: of the line, or of what stands in quotes or brackets, since a part of one
+/// may be what a client has sent, as a path. What has the form of one up to its reason and lacks the rest is a fault.
 pub(super) fn find<'t>(line: &'t [u8], mut found: impl FnMut(Result<Exposure<'t>, String>)) {
-    for at in memmem::find_iter(line, GROUP) {
-        let before = line.get(..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !is_of_entry(*byte)).map_or(0, |last| last + 1);
-        let after = line.get(at..).unwrap_or_default();
-        let length = after.iter().position(|byte| !is_of_entry(*byte) && !b";=%".contains(byte));
-        let end = length.map_or(line.len(), |length| at + length);
-        let entry = line.get(start..end).and_then(|entry| std::str::from_utf8(entry).ok());
-        // Without a reason it is what a client was told.
-        if let Some(entry) = entry.filter(|entry| entry.contains(";reason=")) {
-            found(read(entry));
+    let mut left = line;
+    while let Some(at) = memmem::find(left, GROUP) {
+        let (head, tail) = left.split_at_checked(at).unwrap_or_default();
+        let begin = head.iter().rposition(|byte| !is_of_field(*byte));
+        let length = tail.iter().position(|byte| !is_of_field(*byte)).unwrap_or(tail.len());
+        let ends = (begin.and_then(|at| head.get(at)), tail.get(length));
+        let field = left.get(begin.map_or(0, |at| at + 1)..at + length);
+        left = tail.get(length..).unwrap_or_default();
+        if !matches!(ends, (None, None) | (Some(b'"'), Some(b'"')) | (Some(b'['), Some(b']'))) {
+            continue;
         }
+        let field = field.and_then(|field| std::str::from_utf8(field).ok()).unwrap_or_default();
+        // Without a reason it is what a client was told.
+        field.split(", ").filter(|entry| entry.contains(";reason=")).for_each(|entry| found(read(entry)));
     }
 }
 
-/// Whether a byte may stand in a name or a percent-encoded id.
-fn is_of_entry(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+/// Whether a byte may stand in exposures: names, percent-encoded ids, and what is between them.
+fn is_of_field(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~;=%, ".contains(&byte)
 }
 
 fn read(entry: &str) -> Result<Exposure<'_>, String> {
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn exposures_are_known_by_their_form_wherever_they_stand() {
+    fn exposures_are_known_by_their_form_in_a_field_of_their_own() {
         let one = |id: &str| {
             Ok(Exposure {
                 experiment: "button",
@@ -156,6 +160,20 @@ mod tests {
         assert_eq!(two.len(), 2);
         assert_eq!(two[0], one("1"));
         assert_eq!(two[1].as_ref().unwrap().who, Who::Hash(Cow::Borrowed("00ff")));
+    }
+
+    #[test]
+    fn what_is_a_part_of_a_field_may_be_of_a_client_and_is_no_exposure() {
+        let one = "button;group=B;rev=1;reason=split;id=evil";
+        for line in [
+            format!("\"GET /?q={one} HTTP/1.1\" 200"),
+            format!("\"GET / HTTP/1.1\" \"Browser ({one}) 1\""),
+            format!("\"Browser {one}\" \"-\"").replace("Browser", "Browser/1"),
+            format!("\"/{one}, {one}, x\""),
+            format!("12 [{one}\""),
+        ] {
+            assert_eq!(all(&line), [], "{line}");
+        }
     }
 
     #[test]

@@ -73,6 +73,13 @@ fn is_whole(report: &Value) {
 }
 
 #[test]
+fn what_a_client_writes_into_its_path_is_no_exposure() {
+    let forged = "[2026-11-25T10:00:03.000Z] \"GET /?q=button;group=B;rev=1;reason=split;id=evil HTTP/1.1\" 200 - 0 153 12 \"-\"\n";
+    let events = format!("{EVENTS}{{\"id\": \"evil\", \"event\": \"buy\"}}\n");
+    is_whole(&Ground::new().with("e", format!("{LOG}{forged}")).with("c", events).report(&[]));
+}
+
+#[test]
 fn every_form_says_the_same() {
     for exposures in
         [LOG, LOG_JSON, OTLP, ROWS_JSON, ROWS_CSV, &ROWS_CSV.replace("\r\n", "\n").replace('\n', "\r\n")]
