@@ -320,6 +320,16 @@ fn what_cannot_be_explained_is_said_and_has_its_code() {
     }
 }
 
+/// As logins have it that lead back.
+#[test]
+fn a_query_may_hold_another_url() {
+    for url in
+        ["user-svc.example.com/api?next=https://a.example/", "https://user-svc.example.com/api?next=http://b"]
+    {
+        assert!(explained(&[url]).contains("/api?next=http"), "{url}");
+    }
+}
+
 #[test]
 fn an_id_that_is_there_and_is_none_is_not_told_as_absent() {
     let url = "user-svc.example.com/api";

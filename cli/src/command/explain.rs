@@ -104,11 +104,8 @@ fn url(text: &str) -> Result<Url, &'static str> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let is_odd = |char: char| char.is_whitespace() || char.is_control();
-    if host.is_empty()
-        || host.contains('@')
-        || text.contains(is_odd)
-        || text.contains("://") && rest.contains("://")
-    {
+    // Of another scheme nothing is left but its name, before a port of no digits.
+    if host.is_empty() || host.contains('@') || host.ends_with(':') || text.contains(is_odd) {
         return Err("a host and a path, like shop.example.com/cart?step=2");
     }
     let slash = if path.starts_with('/') { "" } else { "/" };
