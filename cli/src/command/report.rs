@@ -32,7 +32,7 @@ A user counts once in each revision of an experiment, in the group first seen, i
 a label, a list or a rule placed is told of apart. A conversion counts once for each user and goal, if it is not before the exposure.
 
 A result must not be believed where the groups are not as large as they should be (chi-square, p < 0.001), or where more than 1 % of the
-users were seen in several groups. The shares are those of --policy, else of --shares, else equal ones.
+users were seen in several groups. What is expected is said by --shares, else by --policy; without both, it is not judged.
 
 p is that of one look at a number of users that was fixed before. Whoever looks again and again until it is small finds what is not there:
 for that the always-valid p and interval are, which hold at all looks together, and are wider for it.

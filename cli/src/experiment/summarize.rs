@@ -146,10 +146,8 @@ impl Summary<'_> {
             _ if !self.asked.shares.is_empty() => ("--shares".to_owned(), self.asked.shares.clone()),
             Some(planned) if planned.revision == revision => (policy.to_owned(), planned.shares.clone()),
             Some(planned) => (format!("{policy} knows revision {} alone", planned.revision), Vec::new()),
-            None => {
-                let groups = self.counts.groups.keys().map(|group| (self.group(*group), 1.0));
-                ("nobody says otherwise: equal shares".to_owned(), groups.collect())
-            }
+            None if policy.is_empty() => ("--policy or --shares says what to expect".to_owned(), Vec::new()),
+            None => (format!("{policy} has no such experiment; --shares says what to expect"), Vec::new()),
         }
     }
 

@@ -83,7 +83,7 @@ fn whoever_was_seen_in_two_groups_is_left_out_and_too_many_are_an_alarm() {
 fn groups_of_the_wrong_size_are_an_alarm() {
     let (exposed, converted) = two_groups([(5_000, 500), (5_400, 540)]);
     let ground = Ground::new().with("e", exposed).with("c", converted);
-    let ran = ground.run(&["--exposures", "e", "--conversions", "c"]);
+    let ran = ground.run(&["--exposures", "e", "--conversions", "c", "--shares", "A=50,B=50"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.contains("sample ratio NOT as expected (p < 0.001): chi-square 15.38"), "{}", ran.out);
     assert!(
@@ -183,6 +183,18 @@ fn what_clients_say_is_held_against_the_exposure_and_the_policy() {
     assert_eq!(against["experiments"][0]["control"], "B");
     assert_eq!(against["experiments"][0]["sampleRatio"]["expectedBy"], "policy.yaml");
     assert_eq!(against["good"], false, "nobody is in B");
+}
+
+#[test]
+fn where_nobody_says_the_shares_they_are_not_judged() {
+    let (exposed, converted) = two_groups([(900, 90), (100, 10)]);
+    let ground = Ground::new().with("e", exposed).with("c", converted);
+    let ran = ground.run(&["--exposures", "e", "--conversions", "c"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    let told = "sample ratio not judged (--policy or --shares says what to expect)";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let ran = ground.run(&["--exposures", "e", "--conversions", "c", "--shares", "A=50,B=50"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
 }
 
 #[test]

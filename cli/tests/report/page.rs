@@ -12,7 +12,7 @@ fn page(ground: &Ground, arguments: &[&str]) -> String {
 #[test]
 fn a_page_has_tables_verdicts_and_plots_and_needs_nothing_else() {
     let (exposed, converted) = two_groups([(20_000, 2_000), (20_000, 2_400)]);
-    let page = page(&Ground::new().with("e", exposed).with("c", converted), &[]);
+    let page = page(&Ground::new().with("e", exposed).with("c", converted), &["--shares", "A=50,B=50"]);
     for part in [
         "<!doctype html>",
         "<p class=\"verdict good\">B is better than A: +2.00 pp (",
@@ -51,7 +51,7 @@ fn names_of_others_are_text_in_a_page() {
 #[test]
 fn a_result_that_must_not_be_believed_has_no_verdict_but_that() {
     let (exposed, converted) = two_groups([(5_000, 500), (6_000, 900)]);
-    let page = page(&Ground::new().with("e", exposed).with("c", converted), &[]);
+    let page = page(&Ground::new().with("e", exposed).with("c", converted), &["--shares", "A=50,B=50"]);
     assert!(
         page.contains("<p class=\"verdict bad\">Not to be believed: the groups are not as large"),
         "{page}"
