@@ -60,8 +60,10 @@ impl Live {
     /// Every mistake in the settings, with paths from their root.
     pub fn under(policy: &Policy, secrets: &Map<String>) -> Result<Self, PolicyErrors> {
         let mut errors = PolicyErrors::default();
+        let ids = secrets.iter().map(|(id, _)| id);
+        let secrets = keys(secrets, &mut At::new(Path::Root.key("keys"), &mut errors));
+        errors.conceal_keys(&Path::Root.key("keys"), ids);
         let at = &mut At::new(Path::Root, &mut errors);
-        let secrets = keys(secrets, &mut at.key("keys"));
         language(policy, at);
         let settings = settings(policy, Some(secrets), at);
         let (layers, holdout) = (policy.layers.clone(), policy.holdout.clone());
@@ -327,6 +329,23 @@ mod tests {
         assert_eq!(names, ["a", "c"], "c wanted the place that a could not leave");
         assert_eq!(router(&live, "shop").as_deref(), Some("a"));
         assert_eq!(router(&live, "pay").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn no_mistake_in_keys_shows_a_secret_that_stands_where_an_id_should() {
+        let secret = "00112233445566778899aabbccddeeff";
+        let long = format!("a{secret}");
+        for (id, digits, expected) in [
+            (secret, "k1", "keys[0]: Invalid value: letters, digits,"),
+            (&*long, "k1", "keys[0]: Invalid value: 32 to 128 hexadecimal digits"),
+            (&*long.repeat(9), "k1", "keys[0]: Too long"),
+            ("k 1", secret, "keys.\"k 1\": Invalid value: \"k 1\": letters, digits,"),
+        ] {
+            let secrets = Map::from_iter([(id.to_owned(), digits.to_owned())]);
+            let policy = Policy { language: Some(1), ..Policy::default() };
+            let told = Live::under(&policy, &secrets).unwrap_err().to_string();
+            assert!(told.starts_with(expected) && !told.contains(secret), "{told}");
+        }
     }
 
     #[test]

@@ -80,6 +80,10 @@ impl Config {
             }
         };
         let config: Config = read(&node, &Path::Root, &mut errors);
+        // Nobody wants a secret in a log.
+        errors.conceal("keys");
+        errors.conceal("etcd.user");
+        errors.conceal_keys(&Path::Root.key("keys"), config.keys.iter().map(|(id, _)| id));
         let at = &mut At::new(Path::Root, &mut errors);
         config.check(at);
         let keyring = Keyring::new(&config.signers, &mut at.key("signers"));
@@ -106,5 +110,52 @@ impl Config {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn no_mistake_shows_a_secret() {
+        const SECRET: &str = "00112233445566778899aabbccddeeff";
+        const NUMBER: u64 = 8_675_309_123_456_789;
+        let told = |member: &str, value: Value| {
+            let mut config = json!({"etcd": {"cluster": "etcd"}});
+            match member {
+                "user" => config["etcd"][member] = value,
+                member => config[member] = value,
+            }
+            Config::parse(config.to_string().as_bytes()).unwrap_err().to_string()
+        };
+        for (member, value, expected) in [
+            ("keys", json!({ SECRET: 1 }), "keys[0]: Wrong type: must be text"),
+            ("keys", json!({"0": SECRET, SECRET: ["k1"]}), "keys[1]: Wrong type: must be text"),
+            ("keys", json!({"k1": NUMBER}), "keys.k1: Wrong type: must be text"),
+            ("keys", json!(SECRET), "keys: Wrong type: must be a map"),
+            (
+                "user",
+                json!({"name": "a", "password": NUMBER}),
+                "etcd.user.password: Wrong type: must be text",
+            ),
+            ("user", json!(SECRET), "etcd.user: Wrong type: must be a map"),
+        ] {
+            let told = told(member, value);
+            assert!(told.starts_with(expected), "{told}");
+            assert!(!told.contains(SECRET) && !told.contains(&NUMBER.to_string()), "{told}");
+        }
+    }
+
+    #[test]
+    fn no_key_that_stands_twice_is_shown_where_it_may_be_a_secret() {
+        let digits = "00112233445566778899aabbccddeeff";
+        let json =
+            format!(r#"{{"etcd": {{"cluster": "etcd"}}, "keys": {{"{digits}": "k1", "{digits}": "k1"}}}}"#);
+        let told = Config::parse(json.as_bytes()).unwrap_err().to_string();
+        assert!(told.starts_with("keys[0]: Duplicate value: write the key once"), "{told}");
+        assert!(!told.contains(digits), "{told}");
     }
 }
