@@ -214,12 +214,18 @@ impl Live {
 
     /// Groups are told in the order of the names, whatever came first: so all proxies tell them alike.
     fn order_groups(&mut self) {
-        if self.plan.segments.iter().all(|segment| segment.head().routes) {
+        if !self.has_groups() {
             return;
         }
         let order: Vec<u32> = self.places.values().copied().collect();
         let meeting = Meeting { segments: &self.plan.segments, order: &order, are_listed: false };
         (_, self.plan.index) = meeting.link(&self.settings, &mut |_, _| {});
+    }
+
+    /// Whether a release only names groups. A place that a release has left does not.
+    fn has_groups(&self) -> bool {
+        let mut releases = self.plan.segments.iter().filter(|segment| !segment.block().0.is_empty());
+        releases.any(|segment| !segment.head().routes)
     }
 
     /// The place of a release, a new one where it has none.
@@ -386,6 +392,20 @@ mod tests {
         stage(&mut live, &canary("c", "pay"));
         assert_eq!(live.commit(), []);
         assert_eq!(live.plan().len(), 2, "the place of a release that is gone is taken by another");
+    }
+
+    #[test]
+    fn a_release_that_is_gone_names_no_groups() {
+        let mut live = live();
+        stage(&mut live, &canary("a", "shop"));
+        stage(&mut live, &canary("b", "pay"));
+        stage(&mut live, &test("z", (0, 50)));
+        assert_eq!(live.commit(), []);
+        assert!(live.has_groups());
+        live.stage_removal("b");
+        live.stage_removal("z");
+        assert_eq!(live.commit(), []);
+        assert!(!live.has_groups(), "or all is linked twice from now on");
     }
 
     #[test]
