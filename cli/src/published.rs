@@ -13,7 +13,6 @@ mod given;
 mod ledger;
 mod outlook;
 mod past;
-mod prefix;
 mod story;
 mod write;
 
@@ -29,10 +28,10 @@ use graylane_watch::store::{Fault, Opened, Store};
 pub use draft::{Draft, Drafter, Piece, again, key_of};
 pub(crate) use given::split;
 pub use given::{Given, Heard, Text, given};
+pub use graylane_document::Prefix;
 pub use ledger::{About, Ledger, Row};
 pub use outlook::Outlook;
 pub use past::Past;
-pub use prefix::Prefix;
 pub use story::{Story, Telling};
 pub use write::{Batches, Terms, is_too_much, rivals, transaction};
 

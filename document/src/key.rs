@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A key below the prefix, which is `/policies/` by default.
+/// A key below the [prefix](crate::Prefix).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key<'a> {
     /// `settings`: what a policy says for all its releases.

@@ -30,6 +30,7 @@ pub mod envelope;
 pub mod key;
 pub mod keyring;
 pub mod limits;
+pub mod prefix;
 pub mod refusal;
 #[cfg(feature = "sign")]
 pub mod secret;
@@ -45,6 +46,7 @@ pub use document::{Content, Document, check, open, read};
 pub use envelope::Envelope;
 pub use key::Key;
 pub use keyring::Keyring;
+pub use prefix::Prefix;
 pub use refusal::{Reason, Refusal};
 #[cfg(feature = "sign")]
 pub use secret::Secret;

@@ -5,10 +5,7 @@ use graylane::node::Node;
 use graylane::policy::Map;
 use graylane::read::read;
 use graylane::written;
-use graylane_document::{Keyring, Signers};
-
-/// Where policies stand, unless the configuration says another.
-const PREFIX: &str = "/policies/";
+use graylane_document::{Keyring, Prefix, Signers};
 
 written! {
     /// What the host hands to the watch.
@@ -39,7 +36,7 @@ written! {
 impl Etcd {
     /// The prefix of all keys.
     pub fn prefix(&self) -> &str {
-        self.prefix.as_deref().unwrap_or(PREFIX)
+        self.prefix.as_deref().unwrap_or(Prefix::DEFAULT)
     }
 }
 
@@ -99,8 +96,7 @@ impl Config {
         if etcd.cluster.as_deref().is_none_or(str::is_empty) {
             at.key("cluster").error(Problem::Required, "", "the name of an Envoy cluster");
         }
-        if !etcd.prefix().starts_with('/') || !etcd.prefix().ends_with('/') {
-            let allowed = "a prefix that starts and ends with a slash, like /policies/";
+        if let Err(allowed) = Prefix::parse(etcd.prefix()) {
             at.key("prefix").error(Problem::Invalid, Quoted(etcd.prefix()), allowed);
         }
         if let Some(user) = &etcd.user {
@@ -118,6 +114,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn the_prefix_is_one_that_can_be_published_below() {
+        for (prefix, is_good) in
+            [("/policies/", true), ("/", false), ("policies/", false), ("/policies", false)]
+        {
+            let json = json!({"etcd": {"cluster": "etcd", "prefix": prefix}}).to_string();
+            let told = Config::parse(json.as_bytes()).map(drop).map_err(|errors| errors.to_string());
+            let allowed = "a prefix that starts and ends with a slash, like /policies/";
+            let expected = format!("etcd.prefix: Invalid value: \"{prefix}\": {allowed}");
+            assert_eq!(told, if is_good { Ok(()) } else { Err(expected) });
+        }
+    }
 
     #[test]
     fn no_mistake_shows_a_secret() {

@@ -16,7 +16,7 @@ pub(crate) struct Etcd {
     #[arg(long = "etcd", value_name = "URL", value_delimiter = ',')]
     endpoints: Vec<String>,
     /// The prefix of all keys
-    #[arg(long, value_name = "PREFIX", default_value = "/policies/", value_parser = Prefix::parse)]
+    #[arg(long, value_name = "PREFIX", default_value = Prefix::DEFAULT, value_parser = Prefix::parse)]
     pub(super) prefix: Prefix,
     /// Who signs in; without it nobody does
     #[arg(long, value_name = "NAME", requires = "password_file")]

@@ -5,6 +5,9 @@
 pub struct Prefix(String);
 
 impl Prefix {
+    /// Where documents stand, unless another is said.
+    pub const DEFAULT: &str = "/policies/";
+
     /// Reads a prefix.
     ///
     /// # Errors
