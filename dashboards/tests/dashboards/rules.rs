@@ -77,4 +77,6 @@ fn every_alert_leads_to_a_section_that_says_what_it_means_where_to_look_and_what
         }
     }
     assert_eq!(sections.len(), alerts.len(), "sections of alerts that there are");
+    let critical = alerts.iter().filter(|alert| alert["labels"]["severity"] == "critical").count();
+    assert_eq!((critical, runbook.contains("Three of\nthem wake somebody (`critical`): ")), (3, true));
 }
