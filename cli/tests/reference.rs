@@ -18,6 +18,15 @@ fn the_references_in_the_tree_are_up_to_date() {
 }
 
 #[test]
+fn every_sentence_of_the_references_starts_with_a_capital() {
+    for reference in [reference::policy(), reference::facts()] {
+        let starts_small = |rest: &str| rest.starts_with(|char: char| char.is_ascii_lowercase());
+        let small: Vec<&str> = reference.split(". ").skip(1).filter(|rest| starts_small(rest)).collect();
+        assert!(small.is_empty(), "{:.80}", small.join("\n"));
+    }
+}
+
+#[test]
 fn the_facts_that_their_reference_starts_with_are_good_for_the_policy_of_the_other() {
     let policy = check(reference::SMALLEST, Form::Yaml).good.expect("it is good");
     let mesh = facts::check(reference::FEWEST, Form::Yaml, &policy.policy, &policy.plan, Needs::default())

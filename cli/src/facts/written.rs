@@ -29,9 +29,9 @@ written! {
 written! {
     /// The module, as the mesh fetches it.
     pub struct Module {
-        /// Where it is: `oci://registry.example.com/graylane@sha256:…`, or `https://…` or `file:///…` with `sha256`. Required.
+        /// Where it is: `oci://registry.example.com/graylane@sha256:…`, `https://…` or `http://…` with `sha256`, or `file:///…`. Required.
         url: Option<String> [required],
-        /// The hash of the file behind an `https://` or `file://`: 64 hexadecimal digits.
+        /// The hash of the file, 64 hexadecimal digits: a proxy refuses what it fetches by `https://` or `http://` without one.
         sha256: Option<String>,
         /// The secret of a private registry, by its name in the namespace of each plugin.
         pull_secret: Option<String> as "pullSecret",
@@ -67,7 +67,7 @@ written! {
         target_port: Option<TargetPort> as "targetPort",
         /// The hosts by which clients know it at the gateway. Without one its release is not in the plugin of the gateway.
         hosts: Vec<String>,
-        /// The namespaces whose pods call it, besides its own: its release is in the plugins of their sidecars. Default: all that the facts name; for its own alone, name that.
+        /// The namespaces whose pods call it, besides its own: its release is in the plugins of their sidecars. For its own alone, name that. Default: all that the facts name.
         clients: Vec<String>,
         /// The labels that all its pods carry, whatever their lane: what the Service selects by. Required where each lane is a Service: for the Gateway API, and for Kubernetes alone.
         selector: Map<String>,
