@@ -212,8 +212,6 @@ fn a_bad_update_is_refused_and_the_policy_before_stays() -> Result<()> {
     })
 }
 
-/// Envoy remembers what it has once accepted and does not try it again: a policy that was bad at the start comes
-/// back, after a good one, without being asked for. The good one must stay all the same.
 /// Who configures plugins owns their order: a reverted manifest must not leave old proxies with the new policy.
 #[test]
 fn a_lower_version_is_in_force_and_the_log_warns_of_it() -> Result<()> {
@@ -234,6 +232,8 @@ fn a_lower_version_is_in_force_and_the_log_warns_of_it() -> Result<()> {
     })
 }
 
+/// Envoy remembers what it has once accepted and does not try it again: a policy that was bad at the start comes
+/// back, after a good one, without being asked for. The good one must stay all the same.
 #[test]
 fn a_bad_first_policy_that_comes_back_after_a_good_one_does_not_displace_it() -> Result<()> {
     block_on(async {

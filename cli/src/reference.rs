@@ -70,7 +70,7 @@ fn about_policies() -> String {
         "\
 # The policy
 
-<!-- Written by `make reference` from the types in `src/`. A test fails when this file is not what they say. -->
+<!-- Written by `make reference` from the types in `policy/src/`. A test fails when this file is not what they say. -->
 
 A policy is a document in YAML or JSON, with the same keys. This is the smallest one that does something: five of a
 hundred users of a service are sent to a second lane, and stay there.

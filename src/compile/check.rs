@@ -67,7 +67,7 @@ pub(super) fn token<'a>(text: &'a str, at: &mut At<'_>) -> Option<&'a str> {
 pub(super) fn tested_header(text: &str, at: &mut At<'_>) -> Option<String> {
     // Inside Envoy the host is no header of that name, so a test of it would never hold.
     if text.starts_with(':') || text.eq_ignore_ascii_case("host") {
-        at.error(Problem::Forbidden, Quoted(text), "use match.hosts for the host and `path` for the path");
+        at.error(Problem::Forbidden, Quoted(text), "use the conditions `host`, `method` and `path`");
         return None;
     }
     token(text, at).map(str::to_ascii_lowercase)

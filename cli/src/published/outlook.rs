@@ -55,7 +55,7 @@ struct Difference {
 }
 
 impl Outlook {
-    /// What would come of drafts at a time. `pasts` are what stood below their keys.
+    /// What would come of drafts at a time, each with what stood below its key before.
     ///
     /// # Errors
     /// When a document cannot be shown, or what is in force cannot be compiled.
