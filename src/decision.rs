@@ -311,7 +311,7 @@ impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
     /// Why the request is no part of the experiment.
     fn outside(&self) -> Option<Outside> {
         let block = self.block();
-        let Head { audience, gates, .. } = self.head();
+        let Head { audience, gates, mode, .. } = self.head();
         if let Some(audience) = audience {
             let holds = self.conditions.hold(audience, &self.evidence(), self.observer);
             self.observer.note(|| Note::Audience { holds });
@@ -319,8 +319,14 @@ impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
                 return Some(Outside::Audience);
             }
         }
-        // Whoever has no id takes the default lane anyway, and is counted in no experiment.
-        let id = self.id?;
+        // No gate can be drawn without an id, and nobody is let past one undrawn.
+        let Some(id) = self.id else {
+            let is_experiment = mode == Mode::Ab;
+            if is_experiment {
+                self.observer.note(|| Note::Anonymous);
+            }
+            return is_experiment.then_some(Outside::Anonymous);
+        };
         let shuts_out = |gate: &Gate| {
             let bucket = gate.bucket(block, id);
             let Gate { outside, buckets, from, to, .. } = *gate;

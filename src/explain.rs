@@ -112,6 +112,8 @@ pub enum Note {
         /// Whether the request belongs to it.
         holds: bool,
     },
+    /// The release is an experiment, and the request has no id.
+    Anonymous,
     /// A gate of the experiment was looked at.
     Gate {
         /// Why others are outside.

@@ -47,9 +47,11 @@ pub enum Outside {
     Traffic,
     /// The request is none of the audience.
     Audience,
+    /// The request has no id by which anybody could be told apart.
+    Anonymous,
 }
 
-record!(enum Outside, else Outside::Traffic; Holdout, Layer, Traffic, Audience);
+record!(enum Outside, else Outside::Traffic; Holdout, Layer, Traffic, Audience, Anonymous);
 
 impl Outside {
     /// The reason as a word for logs and headers.
@@ -59,6 +61,7 @@ impl Outside {
             Outside::Layer => "layer",
             Outside::Traffic => "traffic",
             Outside::Audience => "audience",
+            Outside::Anonymous => "anonymous",
         }
     }
 }

@@ -80,6 +80,10 @@ impl Storyteller<'_> {
                     if *holds { "the request belongs to it" } else { "the request does not belong to it" };
                 step("audience", !*holds, what)
             }
+            Note::Anonymous => {
+                let what = "the request has no id, without which nobody is part of the experiment";
+                step(Outside::Anonymous.as_str(), true, what)
+            }
             Note::Gate { outside, bucket, buckets, from, to } => {
                 gate(*outside, *bucket, *buckets, *from..*to)
             }

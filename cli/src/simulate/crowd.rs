@@ -50,7 +50,8 @@ impl Place {
 
     /// Whether hashes say where the user is; rules and the audience place whom they want.
     fn is_dealt(&self) -> bool {
-        self.is_split() || self.outside.is_some_and(|outside| outside != Outside::Audience)
+        let is_drawn = |outside| !matches!(outside, Outside::Audience | Outside::Anonymous);
+        self.is_split() || self.outside.is_some_and(is_drawn)
     }
 
     fn stand(&self) -> Stand {

@@ -43,8 +43,9 @@ written! {
         /// A fresh UUID is drawn, and with `cookie` given back.
         Issue = "issue",
         /// The request's own id serves, header `x-request-id`: the hops of one request agree, the next request is dealt anew.
+        /// One without it has none, as with `none`.
         RequestId = "requestId",
-        /// It has none: it takes the default lane and is no part of an experiment.
+        /// It has none: what no override, label or rule places takes the default lane and is no part of an experiment.
         None = "none",
     }
 }
