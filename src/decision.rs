@@ -294,12 +294,12 @@ impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
 
     /// The lane for which the gray id is listed.
     fn listed(&self) -> Option<(LaneId, Reason)> {
-        let (block, id) = (self.block(), self.id?);
+        let block = self.block();
         let Head { base, deny, allow, .. } = self.head();
         let is_in = |lane: Option<LaneId>, set: Set| {
-            let is_on = set.has(block, id, Case::Kept);
+            let is_on = self.id.map(|id| set.has(block, id, Case::Kept));
             self.observer.note(|| Note::List { lane, is_on });
-            is_on
+            is_on == Some(true)
         };
         if deny.is_some_and(|set| is_in(None, set)) {
             return Some((base, Reason::Deny));
@@ -470,8 +470,16 @@ impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
                 has_tripped
             }
         };
-        let is_tripped = self.is_open(lane) && has_tripped(lane);
-        if self.is_open(lane) && !is_tripped {
+        let is_open = |lane: LaneId| {
+            let is_open = self.is_open(lane);
+            if !is_open {
+                self.observer.note(|| Note::Unavailable { lane });
+            }
+            is_open
+        };
+        let may_serve = is_open(lane);
+        let is_tripped = may_serve && has_tripped(lane);
+        if may_serve && !is_tripped {
             return (lane, false);
         }
         let fallbacks = |id: LaneId| {
@@ -479,7 +487,7 @@ impl<'c, 'a, O: Observer> Chooser<'c, 'a, O> {
             self.block().list(lane.map(|lane| lane.fallbacks).unwrap_or_default())
         };
         let base = self.head().base;
-        let is_available = |id: &LaneId| *id != lane && self.is_open(*id) && !has_tripped(*id);
+        let is_available = |id: &LaneId| *id != lane && is_open(*id) && !has_tripped(*id);
         let other = fallbacks(lane).chain([base]).chain(fallbacks(base)).find(is_available);
         (other.unwrap_or(lane), is_tripped)
     }

@@ -62,8 +62,15 @@ pub enum Note {
         /// Whether it is the id.
         is_taken: bool,
     },
-    /// No place holds an id; this is what becomes of it.
-    NoId(Absent),
+    /// A part of the place that the next [`Note::Source`] names is not there.
+    Missing(IdSource),
+    /// No place holds an id.
+    NoId {
+        /// What becomes of such a request.
+        absent: Absent,
+        /// Whether it gave the request an id.
+        has_other: bool,
+    },
     /// A release governs the request; what follows is about it. Its position in the policy.
     Release(u32),
     /// The release is off.
@@ -93,8 +100,8 @@ pub enum Note {
     List {
         /// The lane whose list it is; `None` for those who are denied.
         lane: Option<LaneId>,
-        /// Whether the id is on it.
-        is_on: bool,
+        /// Whether the id is on it; `None` where the request has none.
+        is_on: Option<bool>,
     },
     /// A condition was tested, as a part of the rule or audience that the next [`Note::Rule`] or [`Note::Audience`] names.
     Test(Test),
@@ -151,6 +158,11 @@ pub enum Note {
     },
     /// The split was not asked, since the request has no id.
     NotSplit,
+    /// A lane that might serve is marked unavailable.
+    Unavailable {
+        /// The lane.
+        lane: LaneId,
+    },
     /// The guard of a lane was asked.
     Guard {
         /// The lane.

@@ -74,7 +74,7 @@ pub(crate) fn find<'a>(
         }
     }
     let found = settings.sources.iter().find_map(|source| {
-        let id = value_of(source, facts, &settings.normalize);
+        let id = value_of(source, facts, &settings.normalize, observer);
         let is_taken = id.as_deref().is_some_and(is_id);
         note(&|| source.into(), id.as_deref(), is_taken);
         Some(match id.filter(|_| is_taken)? {
@@ -85,21 +85,27 @@ pub(crate) fn find<'a>(
             Cow::Owned(id) => GrayId::Derived(id),
         })
     });
-    if found.is_none() {
-        observer.note(|| Note::NoId(settings.absent));
-    }
-    found.or_else(|| match settings.absent {
-        Absent::Issue => facts.random().map(GrayId::fresh),
-        Absent::RequestId => {
-            let id = facts.single_header(headers::REQUEST_ID).filter(|id| is_id(id))?;
-            Some(GrayId::Sent { id, in_header: false })
-        }
-        Absent::None => None,
+    found.or_else(|| {
+        let id = match settings.absent {
+            Absent::Issue => facts.random().map(GrayId::fresh),
+            Absent::RequestId => {
+                let id = facts.single_header(headers::REQUEST_ID).filter(|id| is_id(id));
+                id.map(|id| GrayId::Sent { id, in_header: false })
+            }
+            Absent::None => None,
+        };
+        observer.note(|| Note::NoId { absent: settings.absent, has_other: id.is_some() });
+        id
     })
 }
 
 /// What a source holds, in the spelling that ids are brought into.
-fn value_of<'a>(source: &Source, facts: &Facts<'a>, normalize: &Normalize) -> Option<Cow<'a, [u8]>> {
+fn value_of<'a>(
+    source: &Source,
+    facts: &Facts<'a>,
+    normalize: &Normalize,
+    observer: &impl Observer,
+) -> Option<Cow<'a, [u8]>> {
     let value = match source {
         Source::Address => {
             let address = facts.source_address()?.to_canonical();
@@ -110,20 +116,29 @@ fn value_of<'a>(source: &Source, facts: &Facts<'a>, normalize: &Normalize) -> Op
         Source::Query(parameter) => Cow::Borrowed(facts.query(parameter.as_bytes())?),
         Source::Cookie(cookie) => Cow::Borrowed(facts.cookie(cookie.as_bytes())?),
         Source::Claim(claim) => Cow::Owned(claim::text(&facts.claim(claim.as_bytes())?)),
-        Source::Composite(parts) => return composite(parts, facts, normalize).map(Cow::Owned),
+        Source::Composite(parts) => return composite(parts, facts, normalize, observer).map(Cow::Owned),
     };
     Some(normalized(value, normalize))
 }
 
 /// The id of several parts, all of which must be there: `murmur3_x64_128` with seed 0 of the parts with a zero byte
 /// between them, both halves as 16 hexadecimal digits. No part can hold a zero byte, so no other parts look the same.
-fn composite(parts: &[Source], facts: &Facts<'_>, normalize: &Normalize) -> Option<Vec<u8>> {
+fn composite(
+    parts: &[Source],
+    facts: &Facts<'_>,
+    normalize: &Normalize,
+    observer: &impl Observer,
+) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(limits::ID);
     for part in parts {
         if !text.is_empty() {
             text.push(0);
         }
-        text.extend_from_slice(&value_of(part, facts, normalize).filter(|value| !value.is_empty())?);
+        let value = value_of(part, facts, normalize, observer).filter(|value| !value.is_empty());
+        if value.is_none() {
+            observer.note(|| Note::Missing(part.into()));
+        }
+        text.extend_from_slice(&value?);
     }
     let hash = murmur3::murmur3_x64_128(&mut text.as_slice(), 0).ok()?;
     Some(hex(&hash.rotate_left(64).to_be_bytes()))

@@ -60,16 +60,14 @@ pub(crate) fn recall(
     if !sticky.any_revision && revision != segment.revision() {
         return Err(Doubt::OtherRevision);
     }
-    let mut is_authentic = || {
-        if sticky.proof == Proof::None {
-            return parts.next().is_none();
-        }
-        let mac = parts.next().and_then(unhex::<MAC>).filter(|_| parts.next().is_none());
-        let key = settings.key(sticky.proof);
-        let code = key.zip(id).map(|(key, id)| code(key, &text(segment, lane, revision), id));
-        code.zip(mac).is_some_and(|(code, mac)| is_same(&code, &mac))
-    };
-    if is_authentic() { Ok(lane) } else { Err(Doubt::NotAuthentic) }
+    if sticky.proof == Proof::None {
+        return parts.next().map_or(Ok(lane), |_| Err(Doubt::Malformed));
+    }
+    let mac = parts.next().and_then(unhex::<MAC>).filter(|_| parts.next().is_none());
+    let key = settings.key(sticky.proof);
+    let code = key.zip(id).map(|(key, id)| code(key, &text(segment, lane, revision), id));
+    let is_authentic = code.zip(mac).is_some_and(|(code, mac)| is_same(&code, &mac));
+    if is_authentic { Ok(lane) } else { Err(Doubt::NotAuthentic) }
 }
 
 /// The value of the cookie that remembers `lane`; `None` where it takes a key or an id that is not there.

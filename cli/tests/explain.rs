@@ -277,6 +277,102 @@ fn a_sticky_cookie_is_believed_with_its_key_alone() -> Result<()> {
     Ok(())
 }
 
+/// Lanes that are left and cookies that count no longer, for people whose id is of two parts.
+const PASSED_OVER: &str = "
+language: 1
+identity: {absent: requestId, sources: [{composite: [sourceAddress, {header: user-agent}]}]}
+releases:
+- name: left
+  match: {hosts: [left.example.com]}
+  lanes: [{name: a}, {name: b, fallback: [c], unavailable: true}, {name: c, unavailable: true}]
+  canary: {stable: a, candidates: [{lane: b, percent: 100}]}
+  deny: [somebody]
+  allow: {b: [friend]}
+  sticky: {}
+- name: none
+  match: {hosts: [none.example.com]}
+  lanes: [{name: a, unavailable: true}, {name: b, unavailable: true}]
+  canary: {stable: a, candidates: [{lane: b, percent: 100}]}
+- name: group
+  match: {hosts: [group.example.com]}
+  lanes: [{name: a}, {name: b}]
+  ab: {salt: s, holdout: 5, groups: [{lane: a, weight: 50}, {lane: b, weight: 50}]}
+  sticky: {}
+- name: drained
+  match: {hosts: [drained.example.com]}
+  lanes: [{name: blue}, {name: green}]
+  blueGreen: {active: green, drain: {until: '2026-01-01T00:00:00Z'}}
+  sticky: {}
+- name: switched
+  match: {hosts: [switched.example.com]}
+  lanes: [{name: blue}, {name: green}]
+  blueGreen: {active: green}
+  sticky: {}
+";
+
+#[test]
+fn whatever_was_passed_over_is_told_with_the_reason() {
+    let text = |arguments: &[&str]| {
+        let output = program(&[&["-"], arguments].concat(), PASSED_OVER);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it writes text")
+    };
+    let at = ["--at", "2026-12-01T09:00:00Z", "-A", "ff"];
+    let told = |arguments: &[&str]| text(&[arguments, &at].concat());
+    // What a request without an id lacks, and where else none was found.
+    holds_lines(
+        &text(&["left.example.com"]),
+        &[
+            "id  the hash of the source address and header user-agent: header user-agent: not there",
+            "> id  nothing holds an id, and the request has none of its own (x-request-id)",
+            "deny     the request has no id to be on the list",
+            "allow    the request has no id to be on the list of b",
+            "sticky   cookie gray_left: not there",
+            "split    the request has no id to split by",
+        ],
+    );
+    holds_lines(
+        &text(&["left.example.com", "-H", "x-request-id: r-1"]),
+        &["gray id: r-1", "> id  nothing holds an id: the request's own serves (x-request-id)"],
+    );
+    holds_lines(
+        &text(&["group.example.com", "-b", "gray_group=group~b~1"]),
+        &[
+            "group (ab): a by default, no part of the experiment (anonymous)",
+            "> anonymous  the request has no id, without which nobody is part of the experiment",
+        ],
+    );
+    // Lanes that might have served.
+    let over = ["left (canary): b by split, served by a", "fallback  c is unavailable"];
+    let taken = "> fallback  b is unavailable: a serves";
+    holds_lines(&told(&["left.example.com"]), &[&over[..], &[taken]].concat());
+    holds_lines(
+        &told(&["none.example.com"]),
+        &[
+            "none (canary): b by split",
+            "fallback  a is unavailable",
+            "fallback  b is unavailable, and no other lane can serve: b does all the same",
+        ],
+    );
+    // Cookies that count no longer, or never did.
+    for (host, cookie, why) in [
+        ("left", "left~b~1~x", "\"left~b~1~x\" is not of the form that this release writes"),
+        (
+            "drained",
+            "drained~blue~1",
+            "\"drained~blue~1\" remembers blue, which is not open: its drain is over",
+        ),
+        (
+            "switched",
+            "switched~blue~1",
+            "\"switched~blue~1\" remembers blue, which is not open: it is neither active nor drained",
+        ),
+    ] {
+        let text = told(&[&format!("{host}.example.com"), "-b", &format!("gray_{host}={cookie}")]);
+        assert!(text.contains(&format!("  cookie gray_{host}: {why}\n")), "{text}");
+    }
+}
+
 #[test]
 fn programs_read_the_same_story() {
     let arguments = ["user-svc.example.com/api", "-H", "x-gray-id: user-1", "-o"];

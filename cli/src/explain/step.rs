@@ -100,26 +100,38 @@ pub(super) fn step(step: &'static str, is_taken: bool, what: impl Into<String>) 
 
 /// How the gray id was found.
 pub(super) fn identity(notes: &[Note], source: Source<'_>) -> Vec<Step> {
+    let mut missing = None;
     let told = |note: &Note| match note {
+        Note::Missing(part) => {
+            missing.get_or_insert_with(|| part.clone());
+            None
+        }
         Note::Source { place, found, is_taken } => {
-            let what = match found {
-                None => format!("{}: {}", place_of(place), source.absence(place)),
-                Some(id) if *is_taken => format!("{}: {}", place_of(place), quoted(id)),
-                Some(id) => format!("{}: {} can be no id", place_of(place), quoted(id)),
+            let what = match (found, missing.take()) {
+                (None, Some(part)) => {
+                    format!("{}: {}: {}", place_of(place), place_of(&part), source.absence(&part))
+                }
+                (None, None) => format!("{}: {}", place_of(place), source.absence(place)),
+                (Some(id), _) if *is_taken => format!("{}: {}", place_of(place), quoted(id)),
+                (Some(id), _) => format!("{}: {} can be no id", place_of(place), quoted(id)),
             };
             Some(step("id", *is_taken, what))
         }
-        Note::NoId(absent) => Some(step("id", true, no_id(*absent))),
+        Note::NoId { absent, has_other } => Some(step("id", true, no_id(*absent, *has_other))),
         _ => None,
     };
     notes.iter().filter_map(told).collect()
 }
 
-fn no_id(absent: Absent) -> &'static str {
-    match absent {
-        Absent::Issue => "nothing holds an id: a fresh one is drawn",
-        Absent::RequestId => "nothing holds an id: the request's own serves (x-request-id)",
-        Absent::None => "nothing holds an id, and the policy draws none",
+fn no_id(absent: Absent, has_other: bool) -> &'static str {
+    match (absent, has_other) {
+        (Absent::Issue, true) => "nothing holds an id: a fresh one is drawn",
+        (Absent::Issue, false) => "nothing holds an id, and none can be drawn",
+        (Absent::RequestId, true) => "nothing holds an id: the request's own serves (x-request-id)",
+        (Absent::RequestId, false) => {
+            "nothing holds an id, and the request has none of its own (x-request-id)"
+        }
+        (Absent::None, _) => "nothing holds an id, and the policy draws none",
     }
 }
 

@@ -7,10 +7,13 @@ use graylane::decision::{Entry, Outside, Reason};
 use graylane::explain::{self, Doubt, Found, Note, Part};
 use graylane::hash::Buckets;
 use graylane::plan::Segment;
-use graylane::policy::{self, Follow, IdSource};
+use graylane::policy::{self, BlueGreen, Follow, IdSource};
 
 use super::lossy;
 use super::step::{Source, Step, Test, passed, place_of, quoted, step};
+
+/// The step of lanes that another one serves in place of.
+const FALLBACK: &str = "fallback";
 
 /// Who tells of one release.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +41,44 @@ impl Storyteller<'_> {
             let lane = entry.assigned.map(|lane| self.lane(lane)).unwrap_or_default();
             steps.push(step("default", true, format!("{lane} takes whoever no step places")));
         }
-        if let (Some(from), Some(to)) = (entry.assigned, entry.served)
-            && from != to
-        {
-            let why =
-                if entry.is_guarded { "is not used while its guard has tripped" } else { "is unavailable" };
-            let what = format!("{} {why}: {} serves", self.lane(from), self.lane(to));
-            steps.push(step("fallback", true, what));
+        if let (Some(from), Some(to)) = (entry.assigned, entry.served) {
+            steps.extend(self.fallback(notes, from, to));
         }
+        steps
+    }
+
+    /// Which lanes were passed over for the one that serves.
+    fn fallback(self, notes: &[Note], from: LaneId, to: LaneId) -> Vec<Step> {
+        let is_left = |note: &Note| match note {
+            Note::Unavailable { lane } => *lane == from,
+            Note::Guard { lane, has_tripped } => *has_tripped && *lane == from,
+            _ => false,
+        };
+        if !notes.iter().any(is_left) {
+            return Vec::new();
+        }
+        let mut over: Vec<LaneId> = Vec::new();
+        for note in notes {
+            // The default lane may also be among the fallbacks.
+            if let Note::Unavailable { lane } = note
+                && *lane != from
+                && !over.contains(lane)
+            {
+                over.push(*lane);
+            }
+        }
+        let over =
+            over.into_iter().map(|lane| passed(FALLBACK, format!("{} is unavailable", self.lane(lane))));
+        let mut steps: Vec<Step> = over.collect();
+        let is_unavailable = notes.contains(&Note::Unavailable { lane: from });
+        let why = if is_unavailable { "is unavailable" } else { "is not used while its guard has tripped" };
+        let name = self.lane(from);
+        steps.push(if from == to {
+            let why = if is_unavailable { why } else { "has a guard that has tripped" };
+            passed(FALLBACK, format!("{name} {why}, and no other lane can serve: {name} does all the same"))
+        } else {
+            step(FALLBACK, true, format!("{name} {why}: {} serves", self.lane(to)))
+        });
         steps
     }
 
@@ -94,7 +127,13 @@ impl Storyteller<'_> {
                 self.split(*bucket, *buckets, parts, *has_holes, entry)
             }
             Note::NotSplit => passed("split", "the request has no id to split by"),
-            Note::Source { .. } | Note::NoId(_) | Note::Release(_) | Note::Test(_) => return None,
+            // Of lanes that are left is told at the end, and of the id before all releases.
+            Note::Unavailable { .. }
+            | Note::Source { .. }
+            | Note::Missing(_)
+            | Note::NoId { .. }
+            | Note::Release(_)
+            | Note::Test(_) => return None,
         })
     }
 
@@ -129,13 +168,17 @@ impl Storyteller<'_> {
         step(Reason::Label.as_str(), lane.is_some(), what)
     }
 
-    fn list(self, lane: Option<LaneId>, is_on: bool) -> Step {
+    fn list(self, lane: Option<LaneId>, is_on: Option<bool>) -> Step {
         let (reason, list) = match lane {
             None => (Reason::Deny, "the list".to_owned()),
             Some(lane) => (Reason::Allow, format!("the list of {}", self.lane(lane))),
         };
-        let what = if is_on { "the id is on" } else { "the id is not on" };
-        step(reason.as_str(), is_on, format!("{what} {list}"))
+        let what = match is_on {
+            Some(true) => "the id is on",
+            Some(false) => "the id is not on",
+            None => "the request has no id to be on",
+        };
+        step(reason.as_str(), is_on == Some(true), format!("{what} {list}"))
     }
 
     fn memory(
@@ -149,7 +192,12 @@ impl Storyteller<'_> {
         let why = match memory {
             Ok(lane) if is_open => format!("{told} remembers {}", self.lane(lane)),
             Ok(lane) => {
-                format!("{told} remembers {}, which is not open: it has no share now", self.lane(lane))
+                let why = match &self.written.blue_green {
+                    None => "it has no share now",
+                    Some(BlueGreen { drain: Some(_), .. }) => "its drain is over",
+                    Some(BlueGreen { drain: None, .. }) => "it is neither active nor drained",
+                };
+                format!("{told} remembers {}, which is not open: {why}", self.lane(lane))
             }
             Err(Doubt::Absent) => self.source.absence(&IdSource::Cookie(cookie.to_owned())).to_owned(),
             Err(Doubt::Malformed) => format!("{told} is not of the form that this release writes"),
