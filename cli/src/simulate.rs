@@ -338,16 +338,16 @@ fn movement(
     let gates = GateChanges::of(old, new, before.plan.knows_users_as(&side.plan), at);
     let lane = |stand, segment: &Segment| match stand {
         Stand::In(lane) => Some(String::from_utf8_lossy(segment.lane_name(lane)).into_owned()),
-        Stand::Outside(_) | Stand::Nowhere => None,
+        Stand::Hole | Stand::Outside(_) | Stand::Nowhere => None,
     };
     let moves = counts.iter().map(|(one, users)| movement::Move {
         from: lane(one.from, old),
         to: lane(one.to, new),
         is_dealt: one.is_dealt,
-        is_by_gate: match (one.from, one.to) {
-            (Stand::Outside(kind), Stand::In(_)) => gates.lets_in_more(kind),
-            (Stand::In(_), Stand::Outside(kind)) => gates.lets_in_fewer(kind),
-            _ => false,
+        by_gate: match (one.from, one.to) {
+            (Stand::Outside(kind), Stand::In(_) | Stand::Hole) => Some(gates.lets_in_more(kind)),
+            (Stand::In(_) | Stand::Hole, Stand::Outside(kind)) => Some(gates.lets_in_fewer(kind)),
+            _ => None,
         },
         users: *users,
     });
@@ -360,7 +360,8 @@ fn movement(
     };
     let revision = Revisions { before: old.revision(), now: new.revision() };
     let moves: Vec<movement::Move> = moves.collect();
-    Some(Movement::of(&moves, &lanes(names_before, old), &lanes(names_now, new), revision))
+    let [before, now] = [lanes(names_before, old), lanes(names_now, new)];
+    Some(Movement::of(&moves, &before, &now, gates.is_split_anew, revision))
 }
 
 /// Two splits of the same users.

@@ -235,7 +235,7 @@ fn a_new_salt_is_called_a_new_deal() {
     let new = canary(5.0).replace("{stable: stable,", "{stable: stable, salt: another,");
     let ran = simulate(&["-", "--against", &old], &new);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains(", as many as when everybody is DEALT ANEW: another salt,"), "{}", ran.out);
+    assert!(ran.out.contains(", since everybody is DEALT ANEW: another salt,"), "{}", ran.out);
     assert!(ran.out.contains(" users moved from v2 to stable, which no share asks for\n"), "{}", ran.out);
     let report = simulate(&["-", "--against", &old, "-o", "json"], &new).report(1);
     assert_eq!(word(&report, "/releases/0/movement/guarantee"), "dealtAnew");
@@ -284,6 +284,39 @@ fn who_comes_into_an_experiment_and_leaves_it_is_judged() {
     let other = slotted(0, ", traffic: {from: 10, to: 60}");
     let other = simulate(&["-", "--against", &half, "-o", "json"], &other).report(1);
     assert_eq!(word(&other, "/releases/0/movement/guarantee"), "broken");
+}
+
+/// `check --against` calculates what `simulate --against` counts.
+#[test]
+fn check_and_simulate_say_the_same_of_a_change() {
+    let layered = |traffic: &str, groups: &str| {
+        format!(
+            "{{language: 1, layers: [{{name: l}}], releases: [{{name: r, match: {{hosts: [a.example.com]}}, lanes: [{{name: A}}, {{name: B}}], \
+             ab: {{salt: s, layer: l, traffic: {traffic}, groups: {groups}}}, respond: {{cache: private}}}}]}}"
+        )
+    };
+    let halves = "[{lane: A, weight: 50}, {lane: B, weight: 50}]";
+    let old = layered("{from: 20, to: 60}", halves);
+    // A part that is moved is no smaller one, whatever becomes of the weights.
+    let moved = layered("{from: 0, to: 10}", "[{lane: A, weight: 0}, {lane: B, weight: 100}]");
+    let swapped = layered("{from: 20, to: 60}", "[{lane: B, weight: 50}, {lane: A, weight: 50}]");
+    let smaller = layered("{from: 30, to: 60}", "[{lane: A, weight: 10}, {lane: B, weight: 90}]");
+    let salted = old.replace("salt: s", "salt: other");
+    let files = Files::new();
+    let before = files.add("old.yaml", &old);
+    for (new, code, guarantee) in
+        [(moved, 1, "broken"), (swapped, 1, "broken"), (smaller, 0, "holds"), (salted, 1, "dealtAnew")]
+    {
+        let report = simulate(&["-", "--against", &before, "-o", "json"], &new).report(code);
+        assert_eq!(word(&report, "/releases/0/movement/guarantee"), guarantee, "{new}");
+        let now = files.add("new.yaml", &new);
+        let check = Command::new(env!("CARGO_BIN_EXE_graylane"))
+            .args(["check", &now, "--against", &before, "-o", "json"])
+            .output()
+            .expect("it runs");
+        let told: Value = serde_json::from_slice(&check.stdout).expect("JSON");
+        assert_eq!(word(&told, "/changes/releases/0/guarantee"), guarantee, "{new}");
+    }
 }
 
 #[test]

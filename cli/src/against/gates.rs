@@ -31,6 +31,8 @@ impl Gates {
 /// The gates by which users may come in or go out, for whoever counts users: of these only the kind of a gate is known.
 #[derive(Debug)]
 pub(crate) struct GateChanges {
+    /// Whether those who come in are split by another hash than before, or by other ids.
+    pub(crate) is_split_anew: bool,
     widened: Vec<Outside>,
     narrowed: Vec<Outside>,
 }
@@ -43,7 +45,11 @@ impl GateChanges {
             let is_meant = |(gate, _): &(usize, &(Outside, Deal<'_>))| bits & bit(*gate) != 0;
             side.gates.iter().enumerate().filter(is_meant).map(|(_, (kind, _))| *kind).collect()
         };
-        GateChanges { widened: kinds(&before, gates.widened), narrowed: kinds(&now, gates.narrowed) }
+        GateChanges {
+            is_split_anew: !are_split_alike(&before, &now, same_ids),
+            widened: kinds(&before, gates.widened),
+            narrowed: kinds(&now, gates.narrowed),
+        }
     }
 
     /// Whether whom a gate of this kind kept out before may come in.
@@ -54,6 +60,14 @@ impl GateChanges {
     /// Whether a gate of this kind may keep out whom it let in before.
     pub(crate) fn lets_in_fewer(&self, kind: Outside) -> bool {
         self.narrowed.contains(&kind)
+    }
+}
+
+/// Whether both sides split users by one hash, as far as both split; `same_ids` says whether both know users by the same ids.
+pub(super) fn are_split_alike(before: &Side<'_>, now: &Side<'_>, same_ids: bool) -> bool {
+    match (&before.split, &now.split) {
+        (Some(one), Some(other)) => same_ids && are_in_line(one, other),
+        _ => true,
     }
 }
 

@@ -4,8 +4,8 @@ use graylane::deal::Part;
 use graylane::plan::Segment;
 use graylane::time::Timestamp;
 
-use super::gates::{Gates, bit};
-use super::overlay::{Asked, Crowd, Stand, Stands, are_in_line, overlay};
+use super::gates::{Gates, are_split_alike, bit};
+use super::overlay::{Asked, Crowd, Stand, Stands, overlay};
 use super::places::{Places, Side};
 use super::proof::{Proof, is_by_structure};
 use crate::guarantee::{self, Guarantee};
@@ -64,10 +64,7 @@ pub(super) fn moves(before: &Segment, now: &Segment, same_ids: bool, at: Timesta
     let gates = Gates::compare(was, is, same_ids);
     let Sum { cells, unexplained } =
         Sum::of(&crowd, &places, |stands| is_explained(stands, &gates, &changes));
-    let is_in_line = match (&was.split, &is.split) {
-        (Some(one), Some(other)) => same_ids && are_in_line(one, other),
-        _ => true,
-    };
+    let is_in_line = are_split_alike(was, is, same_ids);
     let guarantee = if unexplained.is_empty() {
         Guarantee::Holds
     } else if is_in_line {

@@ -28,10 +28,13 @@ pub(super) struct Place {
     pub(super) rule: Option<u16>,
     /// Why the user is no part of an experiment, which leaves the base lane.
     pub(super) outside: Option<Outside>,
+    /// Whether the split said so: its groups all have slots, and the user is in none.
+    is_hole: bool,
 }
 
 impl Place {
-    const NOWHERE: Place = Place { lane: None, served: None, reason: Reason::Off, rule: None, outside: None };
+    const NOWHERE: Place =
+        Place { lane: None, served: None, reason: Reason::Off, rule: None, outside: None, is_hole: false };
 
     fn of(decision: &Decision<'_>, release: u32) -> Self {
         let entry = decision.entries.iter().find(|entry| entry.release == release);
@@ -41,6 +44,7 @@ impl Place {
             reason: entry.reason,
             rule: entry.rule,
             outside: entry.outside,
+            is_hole: entry.outside.is_some() && entry.bucket.is_some(),
         })
     }
 
@@ -56,6 +60,7 @@ impl Place {
 
     fn stand(&self) -> Stand {
         match (self.outside, self.lane) {
+            (Some(_), _) if self.is_hole => Stand::Hole,
             (Some(outside), _) => Stand::Outside(outside),
             (None, Some(lane)) => Stand::In(lane),
             (None, None) => Stand::Nowhere,
@@ -67,7 +72,9 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stand {
     In(LaneId),
-    /// No part of the experiment.
+    /// In no slot of the experiment.
+    Hole,
+    /// Left out by a gate of the experiment.
     Outside(Outside),
     /// Nothing governs the request, or what governs it is off.
     Nowhere,

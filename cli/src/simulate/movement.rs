@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::against::Revisions;
-use crate::chance::float;
 use crate::guarantee::{Change, Guarantee};
 
 /// Users of a release, before and after a change of the policy.
@@ -61,8 +60,8 @@ pub(super) struct Move {
     pub(super) to: Option<String>,
     /// Whether both policies deal them: rules move whom they want.
     pub(super) is_dealt: bool,
-    /// Whether a gate lets in more users or fewer, by which these came in or went out.
-    pub(super) is_by_gate: bool,
+    /// Whether it is a gate by which these came in or went out, and if so, whether it lets in more users or fewer.
+    pub(super) by_gate: Option<bool>,
     pub(super) users: u64,
 }
 
@@ -88,11 +87,15 @@ impl Lanes<'_> {
 
 /// Shares that differ by less are the same: the finest are parts of 10^9.
 const SAME: f64 = 1e-10;
-/// From this part of what everybody dealt anew would be, it is called so: what is less has other causes as well.
-const ANEW: f64 = 0.9;
 
 impl Movement {
-    pub(super) fn of(moves: &[Move], before: &Lanes<'_>, now: &Lanes<'_>, revision: Revisions) -> Self {
+    pub(super) fn of(
+        moves: &[Move],
+        before: &Lanes<'_>,
+        now: &Lanes<'_>,
+        is_split_anew: bool,
+        revision: Revisions,
+    ) -> Self {
         let mut lanes: Vec<Option<String>> = Vec::new();
         let named = before.names.iter().chain(now.names).cloned().map(Some);
         let some_nowhere = moves.iter().any(|one| one.from.is_none() || one.to.is_none());
@@ -103,14 +106,17 @@ impl Movement {
         }
         let position = |lane: &Option<String>| lanes.iter().position(|known| known == lane);
         let mut all = Matrix::new(lanes.len());
-        let [mut dealt, mut judged] = [Matrix::new(lanes.len()), Matrix::new(lanes.len())];
+        let [mut dealt, mut judged, mut unasked] = [(); 3].map(|()| Matrix::new(lanes.len()));
         for one in moves {
             if let (Some(from), Some(to)) = (position(&one.from), position(&one.to)) {
                 all.add(from, to, one.users);
                 if one.is_dealt {
                     dealt.add(from, to, one.users);
-                    if !one.is_by_gate {
-                        judged.add(from, to, one.users);
+                    match one.by_gate {
+                        None => judged.add(from, to, one.users),
+                        // What shares are among those who are let in says nothing of who is.
+                        Some(false) => unasked.add(from, to, one.users),
+                        Some(true) => {}
                     }
                 }
             }
@@ -124,10 +130,10 @@ impl Movement {
                 Change { is_base, shrank: was - is > SAME, grew: is - was > SAME }
             })
             .collect();
-        let unexplained = judged.unexplained(&lanes, &changes);
+        let unexplained = judged.unexplained(&unasked, &lanes, &changes);
         let guarantee = match unexplained.is_empty() {
             true => Guarantee::Holds,
-            false if float(dealt.moved()) >= ANEW * dealt.moved_if_dealt_anew() => Guarantee::DealtAnew,
+            false if is_split_anew => Guarantee::DealtAnew,
             false => Guarantee::Broken,
         };
         let row = |(from, lane): (usize, &Option<String>)| Row {
@@ -171,10 +177,6 @@ impl Matrix {
         (0..self.lanes).map(|to| self.get(lane, to)).sum()
     }
 
-    fn now(&self, lane: usize) -> u64 {
-        (0..self.lanes).map(|from| self.get(from, lane)).sum()
-    }
-
     fn users(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -184,20 +186,19 @@ impl Matrix {
         self.users().saturating_sub(stayed)
     }
 
-    /// How many would move, on average, if the lane before said nothing of the lane now.
-    fn moved_if_dealt_anew(&self) -> f64 {
-        let users = float(self.users());
-        let stay = |lane| float(self.before(lane)) * float(self.now(lane)) / users;
-        users - (0..self.lanes).map(stay).sum::<f64>()
-    }
-
-    /// The moves that no change of a share explains.
-    fn unexplained(&self, lanes: &[Option<String>], changes: &[Change]) -> Vec<Unexplained> {
+    /// The moves that no change of a share explains, and those that nothing asks for.
+    fn unexplained(
+        &self,
+        unasked: &Matrix,
+        lanes: &[Option<String>],
+        changes: &[Change],
+    ) -> Vec<Unexplained> {
         let mut found = Vec::new();
         for (from, (name, change)) in lanes.iter().zip(changes).enumerate() {
             for (to, (other_name, other)) in lanes.iter().zip(changes).enumerate() {
-                let users = self.get(from, to);
-                if from != to && users > 0 && !change.explains_move_to(*other) {
+                let judged = if change.explains_move_to(*other) { 0 } else { self.get(from, to) };
+                let users = judged.saturating_add(unasked.get(from, to));
+                if from != to && users > 0 {
                     found.push(Unexplained { from: name.clone(), to: other_name.clone(), users });
                 }
             }
@@ -213,12 +214,16 @@ mod tests {
     /// The guarantee for users who are split among lanes `a`, the base lane, `b` and `c`: counts from lane to lane. And how many
     /// users move unexplained.
     fn guarantee(counts: [[u64; 3]; 3], shares: [[f64; 3]; 2]) -> (Guarantee, u64) {
+        of(counts, shares, false)
+    }
+
+    fn of(counts: [[u64; 3]; 3], shares: [[f64; 3]; 2], is_split_anew: bool) -> (Guarantee, u64) {
         let names = ["a", "b", "c"].map(str::to_owned);
         let mut moves = Vec::new();
         for (from, row) in names.iter().zip(counts) {
             for (to, users) in names.iter().zip(row) {
                 let (from, to) = (Some(from.clone()), Some(to.clone()));
-                moves.push(Move { from, to, is_dealt: true, is_by_gate: false, users });
+                moves.push(Move { from, to, is_dealt: true, by_gate: None, users });
             }
         }
         let lanes = |side: usize| Lanes {
@@ -226,7 +231,7 @@ mod tests {
             base: Some("a".to_owned()),
             shares: names.iter().cloned().zip(shares[side]).collect(),
         };
-        let movement = Movement::of(&moves, &lanes(0), &lanes(1), Revisions::default());
+        let movement = Movement::of(&moves, &lanes(0), &lanes(1), is_split_anew, Revisions::default());
         (movement.guarantee, movement.unexplained.iter().map(|one| one.users).sum())
     }
 
@@ -253,9 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn users_who_are_dealt_anew_move_against_their_shares() {
+    fn users_who_move_against_their_shares_are_dealt_anew_by_another_hash_alone() {
         let anew = [[250, 255, 0], [245, 250, 0], [0, 0, 0]];
         let same = [[0.5, 0.5, 0.0]; 2];
-        assert_eq!(guarantee(anew, same), (Guarantee::DealtAnew, 500));
+        assert_eq!(of(anew, same, true), (Guarantee::DealtAnew, 500));
+        assert_eq!(of(anew, same, false), (Guarantee::Broken, 500));
     }
 }

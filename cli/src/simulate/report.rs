@@ -341,12 +341,9 @@ impl Movement {
                 )
             }
             Guarantee::Broken => (BAD, format!("{moved}; the ramp guarantee is BROKEN")),
-            Guarantee::DealtAnew => (
-                BAD,
-                format!(
-                    "{moved}, as many as when everybody is DEALT ANEW: another salt, identity or order of lanes?"
-                ),
-            ),
+            Guarantee::DealtAnew => {
+                (BAD, format!("{moved}, since everybody is DEALT ANEW: another salt, hash or identity?"))
+            }
         };
         let _ = writeln!(out, "    {style}{what}{style:#}");
         for one in &self.unexplained {
