@@ -22,8 +22,25 @@ pub fn format(text: &str, form: Form) -> Result<String, Fault> {
     let before = parse(text, form)?;
     match form {
         Form::Json => json(&before),
-        Form::Yaml => yaml(text, &before),
+        Form::Yaml => settled(text, &before),
     }
+}
+
+/// What has its last form after so many times, if it has one.
+const TIMES: usize = 4;
+
+/// The text as it stays however often it is formatted: the formatter takes its own line breaks for the writer's, and may go by them.
+fn settled(text: &str, before: &Node<'_>) -> Result<String, Fault> {
+    // A return alone ends a line of YAML as well; the formatter knows none.
+    let mut last = yaml(&text.replace("\r\n", "\n").replace('\r', "\n"), before)?;
+    for _ in 1..TIMES {
+        let next = yaml(&last, before)?;
+        if next == last {
+            return Ok(last);
+        }
+        last = next;
+    }
+    Err(changed("it would change each time"))
 }
 
 fn json(node: &Node<'_>) -> Result<String, Fault> {

@@ -69,6 +69,22 @@ fn what_is_formatted_stays_as_it_is() {
 }
 
 #[test]
+fn what_is_formatted_once_is_formatted() {
+    for text in ["{\"language\": 1,} \n", "['x' ]\n", "{a: 1, }", "[ {a: 1},]"] {
+        let once = format(text, Form::Yaml).expect("YAML");
+        assert_eq!(format(&once, Form::Yaml).expect("YAML"), once, "{text:?}");
+    }
+}
+
+#[test]
+fn lines_may_end_as_on_any_system() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a:   1 # one", "b: 2", ""].join(end);
+        assert_eq!(format(&text, Form::Yaml).expect("YAML"), "a: 1 # one\nb: 2\n", "{end:?}");
+    }
+}
+
+#[test]
 fn one_form_comes_of_many() {
     let formatted = "\
 # A policy.
