@@ -431,8 +431,10 @@ fn an_id_that_is_there_and_is_none_is_not_told_as_absent() {
     let url = "user-svc.example.com/api";
     let twice = explained(&[url, "-H", "x-gray-id: a", "-H", "x-gray-id: b"]);
     assert!(twice.contains("header x-gray-id: there more than once, which is no identity"), "{twice}");
-    let empty = explained(&[url, "-H", "x-gray-id:"]);
+    let empty = explained(&[url, "-H", "x-gray-id;"]);
     assert!(empty.contains("header x-gray-id: there, and empty"), "{empty}");
+    let removed = explained(&[url, "-H", "x-gray-id:"]);
+    assert!(removed.contains("header x-gray-id: not there"), "{removed}");
 }
 
 /// Bytes that are no text are shown, not refused.

@@ -18,7 +18,7 @@ use graylane_cli::clock;
 use graylane_cli::explain::{Question, explain as explained};
 use serde_json::{Map, Value};
 
-use super::request::{Trust, claim, header};
+use super::request::{Header, Trust, claim, header, sent};
 use crate::{Outcome, input, output};
 
 const HELP: &str = "\
@@ -48,9 +48,9 @@ pub(crate) struct Options {
     /// The method
     #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
     request: String,
-    /// A header; may stand several times
+    /// A header: NAME; is an empty one, NAME: none; may stand several times
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     /// Cookies; may stand several times
     #[arg(short = 'b', long = "cookie", value_name = "NAME=VALUE; …")]
     cookies: Vec<String>,
@@ -83,6 +83,7 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
     /// For people
+    #[value(alias = "table")]
     Text,
     /// For programs
     Json,
@@ -161,7 +162,8 @@ fn has_key(release: &Release) -> bool {
 fn request(options: &Options, plan: &Plan) -> Result<Given> {
     let Url { host, path } = &options.url;
     let pseudo = [(headers::METHOD, &options.request), (headers::AUTHORITY, host), (headers::PATH, path)];
-    let said = options.headers.iter().map(|(name, value)| (name.as_str(), value));
+    let said: Vec<(String, String)> = sent(&options.headers).collect();
+    let said = said.iter().map(|(name, value)| (name.as_str(), value));
     let agent = options.user_agent.iter().map(|agent| ("user-agent", agent));
     let cookies = options.cookies.iter().map(|cookies| (headers::COOKIE, cookies));
     let mut given = Given {

@@ -14,7 +14,7 @@ use graylane_cli::place::{Existing, place};
 use graylane_cli::simulate::{Side, Template};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::request::{Trust, header};
+use super::request::{Header, Trust, header, sent};
 use crate::{
     Outcome, input,
     output::{self, Output},
@@ -95,7 +95,7 @@ pub(crate) struct Options {
     at: Option<Timestamp>,
     /// A header that all users send, where the policy asks for one; may stand several times
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     /// Whom the listener believes
     #[arg(long, default_value = "edge")]
     trust: Trust,
@@ -278,7 +278,7 @@ fn template(options: &Options) -> Result<Template> {
         trust: options.trust.into(),
         host: None,
         path: None,
-        headers: options.headers.clone(),
+        headers: sent(&options.headers).collect(),
         from: IpAddr::V4(Ipv4Addr::LOCALHOST),
         claims: serde_json::Map::default(),
         now: options.at.map_or_else(clock::now, Ok)?,

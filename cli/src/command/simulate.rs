@@ -11,7 +11,7 @@ use graylane_cli::clock;
 use graylane_cli::simulate::{Population, Side, Simulation, Template};
 use serde_json::Value;
 
-use super::request::{Trust, claim, header};
+use super::request::{Header, Trust, claim, header, sent};
 use crate::{
     Outcome, input,
     output::{self, Output},
@@ -79,7 +79,7 @@ pub(crate) struct Options {
     path: Option<String>,
     /// Send this header too; may stand several times
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
     /// The address that requests come from, where it is not what tells users apart
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     from: IpAddr,
@@ -114,7 +114,7 @@ pub(crate) fn simulate(options: &Options) -> Result<Outcome> {
         trust: options.trust.into(),
         host: options.host.clone(),
         path: options.path.clone(),
-        headers: options.headers.clone(),
+        headers: sent(&options.headers).collect(),
         from: options.from,
         claims: options.claims.iter().cloned().collect(),
         now: options.at.map_or_else(clock::now, Ok)?,
