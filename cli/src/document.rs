@@ -11,7 +11,8 @@ use graylane::error::{Path, PolicyErrors, Problem};
 use graylane::node::Node;
 use graylane::policy::Trust;
 use serde_json::{Map, Number, Value, json};
-use serde_saphyr::{DuplicateKeyPolicy, UserMessageFormatter, alias_limits, budget, options};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{DuplicateKeyPolicy, Error, UserMessageFormatter, alias_limits, budget, options};
 
 use crate::keys::Keys;
 use crate::position::Position;
@@ -78,12 +79,32 @@ fn parse_yaml(text: &str) -> Result<Node<'_>, Fault> {
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
         let location = fault.location().map(|location| (location.line(), location.column()));
-        let message = fault.render_with_formatter(&UserMessageFormatter);
+        let message = match fault.without_snippet() {
+            Error::Budget { breach, .. } => too_much(breach),
+            _ => fault.render_with_formatter(&UserMessageFormatter),
+        };
         let (line, column) = location.unwrap_or((1, 1));
         let message = message.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&message);
         let [line, column] = [line, column].map(|number| usize::try_from(number).unwrap_or(1));
         Fault { message: message.to_owned(), position: Position::at(text, line, column) }
     })
+}
+
+/// What a document has too much of.
+fn too_much(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Depth { depth } => {
+            format!("it is nested too deeply, {} levels at most", depth.saturating_sub(1))
+        }
+        BudgetBreach::Aliases { .. }
+        | BudgetBreach::Anchors { .. }
+        | BudgetBreach::MergeKeys { .. }
+        | BudgetBreach::RecordedAnchorEvents { .. }
+        | BudgetBreach::RecordedAnchorBytes { .. } => {
+            "its anchors and aliases repeat too much; write it out, or in several files".to_owned()
+        }
+        _ => "it is too large".to_owned(),
+    }
 }
 
 fn parse_json(text: &str) -> Result<Node<'_>, Fault> {
@@ -218,6 +239,20 @@ releases:
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("Syntax error: the policy must be YAML: "), "{found:?}");
         assert!(found[0].contains("line "), "{found:?}");
+    }
+
+    #[test]
+    fn a_document_that_is_too_much_is_told_in_words() {
+        let deep = format!("a: {}{}", "[".repeat(100), "]".repeat(100));
+        let anchors: Vec<String> =
+            (0..100_000).map(|at| format!("- &a{at} {{a: [1, 2, 3, 4, 5, 6, 7, 8]}}")).collect();
+        for (yaml, said) in [
+            (deep, "it is nested too deeply, 64 levels at most"),
+            (anchors.join("\n"), "its anchors and aliases repeat too much"),
+        ] {
+            let found = mistakes(&yaml);
+            assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use graylane::compile;
 use graylane::plan::Plan;
 use graylane::policy::{Policy, Trust};
@@ -18,12 +18,11 @@ use crate::output;
 
 /// The text of a file, or of standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    if is_standard(path) {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    String::from_utf8(read_bytes(path)?).map_err(|fault| {
+        let before = fault.as_bytes().iter().take(fault.utf8_error().valid_up_to());
+        let line = before.filter(|byte| **byte == b'\n').count().saturating_add(1);
+        anyhow!("cannot read {}: line {line} is not UTF-8", name(path))
+    })
 }
 
 /// What is in a file, or comes from standard input for `-`, text or not.

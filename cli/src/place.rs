@@ -38,7 +38,10 @@ fn put(path: &Path, text: &str, existing: Existing, mode: Option<u32>) -> Result
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What has a mode is its owner's alone until all of it is there.
     let at_first = Permissions::from_mode(if mode.is_some() { 0o600 } else { 0o666 });
-    let mut file = tempfile::Builder::new().permissions(at_first).tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().permissions(at_first).tempfile_in(folder).map_err(|fault| {
+        // It names a file that nobody knows.
+        std::io::Error::from(fault.kind())
+    })?;
     file.write_all(text.as_bytes())?;
     if let Some(mode) = mode {
         file.as_file().set_permissions(Permissions::from_mode(mode))?;

@@ -308,6 +308,42 @@ fn fmt_is_a_filter_too() {
 }
 
 #[test]
+fn the_line_that_is_no_text_is_told() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, b"language: 1\n# \xfc\n")?;
+    let name = file.to_str().expect("a path");
+    for arguments in [&["check", name][..], &["fmt", name], &["explain", name, "shop.example.com"]] {
+        let output = graylane(arguments, "");
+        let (code, _, said) = told(&output);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("policy.yaml: line 2 is not UTF-8"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_without_a_file_that_nobody_knows() {
+    let output = graylane(&["init", "canary", "-o", "no-such-folder/policy.yaml"], "");
+    let (code, _, said) = told(&output);
+    assert_eq!(
+        (code, said),
+        (Some(2), "graylane: cannot write no-such-folder/policy.yaml: entity not found\n")
+    );
+}
+
+#[test]
+fn forms_for_people_have_either_name() {
+    let policy = root().join("examples/canary.yaml").display().to_string();
+    for arguments in [&["check", &policy][..], &["explain", &policy, "shop.example.com"]] {
+        for form in ["text", "table"] {
+            let output = graylane(&[arguments, &["-o", form]].concat(), "");
+            assert_eq!(output.status.code(), Some(0), "{arguments:?} {form}: {}", text(&output.stderr));
+        }
+    }
+}
+
+#[test]
 fn each_shell_gets_its_completion() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = graylane(&["completion", shell], "");

@@ -62,6 +62,7 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
     /// For people: each finding with its line
+    #[value(alias = "table")]
     Text,
     /// For programs
     Json,
