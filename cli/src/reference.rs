@@ -90,7 +90,8 @@ first line of the policy says which schema:
 ```
 
 The schema refuses every mistake of form: an unknown key or word, a value of the wrong type, a required key that is
-absent. What names refer to, what numbers add up to and how a text has to look is for `graylane check` to say.
+absent. Two it cannot see: a key that stands twice, and a whole number with a point or an exponent (`1.0`). These, what
+names refer to, what numbers add up to and how a text has to look are for `graylane check` to say.
 
 "
     )

@@ -3,7 +3,7 @@
 //! What the schema promises: a document with a mistake of form is refused, that is an unknown key or word, a value of the
 //! wrong type, or a required key that is absent; and every good policy is accepted. It does not know what names refer
 //! to, what numbers add up to or how a text has to look: `graylane check` does. Two mistakes of form are beyond it, since
-//! JSON Schema sees neither: a key that stands twice, and a whole number written with a fraction of zero (`5.0`).
+//! JSON Schema sees neither: a key that stands twice, and a whole number written with a point or an exponent (`5.0`).
 
 use graylane::policy::{PluginConfig, Policy};
 use schemars::JsonSchema;

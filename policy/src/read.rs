@@ -281,6 +281,9 @@ fn whole(node: &Node<'_>, at: &mut At<'_>, max: u64) -> u64 {
         Node::Unsigned(_) | Node::Negative(_) => {
             at.error(Problem::Invalid, node, format_args!("must be a whole number between 0 and {max}"));
         }
+        Node::Float(_) => {
+            at.error(Problem::Type, node, "must be a whole number, without a point or an exponent");
+        }
         _ => at.error(Problem::Type, node, "must be a whole number"),
     }
     0
