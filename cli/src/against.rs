@@ -101,13 +101,21 @@ fn release(
         path: format!("releases[{}]", new.position),
         name_before: (old.name != new.name).then(|| old.name.to_owned()),
         is_written: new.written.revision.is_some(),
-        sticky: is_remembered,
+        sticky: is_remembered && has_open_lanes(new, at),
         forgets: old.written.sticky.is_some() && !is_remembered,
         revision_forgets: is_remembered && !counts_any_revision(new),
         revision: Revisions { before: was.revision(), now: is.revision() },
         uncounted: unseen::of_release(old.written, new.written),
         ..Release::of(new.name, &moves(was, is, same_ids, at))
     }
+}
+
+/// Whether a cookie can keep somebody in another lane than shares or the active lane say: in a blue-green release only while it drains.
+fn has_open_lanes(new: Named<'_>, at: Timestamp) -> bool {
+    new.written.blue_green.as_ref().is_none_or(|mode| {
+        let until = mode.drain.as_ref().and_then(|drain| Timestamp::parse(drain.until.as_ref()?));
+        until.is_some_and(|until| at < until)
+    })
 }
 
 /// Whether cookies that were set before still count.

@@ -372,6 +372,26 @@ fn a_switch_of_the_active_lane_moves_everybody_and_is_asked_for() {
 }
 
 #[test]
+fn cookies_keep_nobody_in_an_idle_lane_that_is_not_drained() {
+    let at = |active: &str, drain: Value| {
+        let mode = json!({"active": active, "drain": drain});
+        json!({"lanes": [{"name": "blue"}, {"name": "green"}], "blueGreen": mode, "sticky": {}})
+    };
+    let before = at("blue", Value::Null);
+    let drained = |until: &str| at("green", json!({"until": until}));
+    for (now, stays) in [
+        (at("green", Value::Null), false),
+        (drained("2999-01-01T00:00:00Z"), true),
+        (drained("2020-01-01T00:00:00Z"), false),
+    ] {
+        let told = check(&policy(1, &before), &policy(2, &now), &[]).out;
+        assert!(told.contains("\n  100 % of all users move"), "{told}");
+        assert_eq!(told.contains("whoever has a sticky cookie stays"), stays, "{told}");
+        assert!(!told.contains("count no longer"), "{told}");
+    }
+}
+
+#[test]
 fn another_mode_or_name_moves_users_by_the_names_of_lanes() {
     let canary = |lane: &str, percent: u32| json!({"lanes": [{"name": "blue"}, {"name": lane}], "canary": {"stable": "blue", "candidates": [{"lane": lane, "percent": percent}]}});
     let switched = json!({"lanes": [{"name": "blue"}, {"name": "green"}], "blueGreen": {"active": "green"}});
