@@ -19,7 +19,7 @@ pub use release::{
     Sticky,
 };
 
-pub use crate::read::Map;
+pub use crate::read::{Map, OneOrMore};
 use crate::written;
 
 written! {

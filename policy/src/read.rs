@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::ops::Deref;
 
 use crate::error::{At, OneOf, Path, PolicyErrors, Problem, Quoted};
 use crate::node::Node;
@@ -355,6 +356,42 @@ impl<T: Written> Written for Map<T> {
     }
 }
 
+/// A list that says nothing where it is not written, and that holds something where it is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OneOrMore<T>(Vec<T>);
+
+impl<T> Default for OneOrMore<T> {
+    fn default() -> Self {
+        OneOrMore(Vec::new())
+    }
+}
+
+impl<T> Deref for OneOrMore<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'l, T> IntoIterator for &'l OneOrMore<T> {
+    type Item = &'l T;
+    type IntoIter = core::slice::Iter<'l, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<T: Written> Written for OneOrMore<T> {
+    fn read(node: &Node<'_>, at: &mut At<'_>) -> Self {
+        if matches!(node, Node::List(list) if list.is_empty()) {
+            at.error(Problem::Invalid, "[]", "at least one element");
+        }
+        OneOrMore(Vec::read(node, at))
+    }
+}
+
 /// What the schema of a written type needs beside its derived parts.
 #[cfg(feature = "schema")]
 pub mod schema {
@@ -363,7 +400,7 @@ pub mod schema {
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use serde_json::Value;
 
-    use super::Map;
+    use super::{Map, OneOrMore};
 
     /// Every default is told, also one that is not written out.
     pub fn never<T>(_: &T) -> bool {
@@ -378,6 +415,8 @@ pub mod schema {
             for (key, property) in properties {
                 let Value::Object(property) = property else { continue };
                 let default = property.remove("default").filter(|default| !default.is_null());
+                // An empty list that may not be written is no default to write.
+                let default = default.filter(|_| !property.contains_key("minItems"));
                 if property.remove("required").is_some() {
                     required.push(Value::from(key.as_str()));
                     without_null(property);
@@ -409,6 +448,20 @@ pub mod schema {
                 [Value::Object(only)] => property.append(only),
                 _ => drop(property.insert("anyOf".to_owned(), Value::Array(any))),
             }
+        }
+    }
+
+    impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            format!("OneOrMore{}", T::schema_name()).into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            json_schema!({"type": "array", "items": generator.subschema_for::<T>(), "minItems": 1})
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tests of a request.
 
-use super::Map;
+use super::{Map, OneOrMore};
 use crate::written;
 
 written! {
@@ -11,8 +11,8 @@ written! {
     pub struct Condition {
         /// Conditions that must all hold.
         all: Vec<Condition>,
-        /// Conditions of which at least one must hold.
-        any: Vec<Condition>,
+        /// Conditions of which at least one must hold; at least one is written.
+        any: OneOrMore<Condition>,
         /// A condition that must not hold.
         not: Option<Box<Condition>>,
         /// Headers by name. Of a header that stands several times the first value is tested.
@@ -34,8 +34,8 @@ written! {
         host: Option<TextTest>,
         /// The gray id.
         id: Option<TextTest>,
-        /// Networks or addresses of which one holds whoever sent the request: `10.0.0.0/8`, `2001:db8::1`.
-        source: Vec<String>,
+        /// Networks or addresses, at least one, of which one holds whoever sent the request: `10.0.0.0/8`, `2001:db8::1`.
+        source: OneOrMore<String>,
         /// A part of all users, by a hash of the gray id.
         percent: Option<PercentTest>,
     }

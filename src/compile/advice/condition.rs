@@ -32,7 +32,7 @@ pub(super) fn warn(written: &Condition, steps: &mut Steps, at: &mut At<'_>) {
     }
     networks(&written.source, steps, &mut at.key("source"));
     branches(&written.any, steps, &mut at.key("any"));
-    for (key, inner) in [("all", &written.all), ("any", &written.any)] {
+    for (key, inner) in [("all", &*written.all), ("any", &*written.any)] {
         let at = &mut at.key(key);
         for (index, inner) in inner.iter().enumerate() {
             warn(inner, steps, &mut at.index(index));
