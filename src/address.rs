@@ -34,7 +34,8 @@ impl Network {
 
     /// Whether it is a whole address space.
     pub(crate) fn is_everything(&self) -> bool {
-        self.mask == 0 || self.mask == u128::MAX << 32
+        let every_v4 = Network { bits: 0xffff << 32, mask: u128::MAX << 32 };
+        self.mask == 0 || *self == every_v4
     }
 
     /// Whether every address of it lies in `other`. Two networks lie in one another, or share no address.
@@ -76,6 +77,15 @@ mod tests {
         assert!(!contains("2001:db8::/32", "2001:db9::1"));
         assert!(contains("::/0", "2001:db8::1"));
         assert!(contains("10.0.0.0/8", "::ffff:10.0.0.1"));
+    }
+
+    #[test]
+    fn only_a_whole_address_space_is_everything() {
+        for (network, is_everything) in
+            [("0.0.0.0/0", true), ("::/0", true), ("2001:db8::/96", false), ("10.0.0.0/8", false)]
+        {
+            assert_eq!(Network::parse(network).unwrap().is_everything(), is_everything, "{network}");
+        }
     }
 
     #[test]
