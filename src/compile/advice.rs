@@ -5,6 +5,7 @@
 //! long (see [`Steps`]) nothing is said. Releases with mistakes are left out: what they mean is not known yet.
 
 mod condition;
+mod cookie;
 mod form;
 mod guard;
 mod hash;
@@ -75,6 +76,7 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
     let all_are_good = good.len() == policy.releases.len();
     nested::warn(&good, all_are_good, steps, at);
+    cookie::warn(&good, at);
     // Where one is not, what the index finds is not certain.
     if all_are_good {
         shadow::warn(plan, &good, steps, at);
