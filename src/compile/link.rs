@@ -94,10 +94,13 @@ impl<'a> Meeting<'a> {
         }
     }
 
-    /// Experiments of one layer never share a user, unless they are never on at the same time.
+    /// Experiments of one layer never share a user, unless they are never on at the same time; one that is off never is.
     fn layers_do_not_overlap(&self, tell: &mut Tell<'_>) {
         let part_of = |segment: &Segment| {
-            let Head { gates, layer, .. } = segment.head();
+            let Head { gates, layer, off, .. } = segment.head();
+            if off {
+                return None;
+            }
             let gate = segment.block().list(gates).find(|gate| gate.outside == Outside::Layer)?;
             Some((layer?, gate))
         };
@@ -165,7 +168,7 @@ fn seen_by_others(segment: &Segment) -> impl PartialEq + use<'_> {
     let hosts: Vec<_> = head.matches.hosts(block).collect();
     let paths: Vec<_> = head.matches.paths(block).collect();
     let gate = block.list(head.gates).find(|gate| gate.outside == Outside::Layer);
-    let part = gate.map(|gate| (head.layer, gate.from, gate.to, head.during));
+    let part = gate.filter(|_| !head.off).map(|gate| (head.layer, gate.from, gate.to, head.during));
     let headers: Vec<_> = block.words(head.overrides.headers).collect();
     let cookies: Vec<_> = block.words(head.overrides.cookies).collect();
     let rules = head.overrides.rules.map(|name| block.text(name));
