@@ -133,7 +133,7 @@ fn is_of_form(schema: &Value, document: &Value, error: &FieldError) -> bool {
     match error.problem {
         Problem::UnknownField => true,
         // To JSON Schema, 5.0 is a whole number.
-        Problem::Type => !(error.allowed.contains("without a point") && !error.value.contains('.')),
+        Problem::Type => !error.allowed.contains("without a point") || error.value.contains('.'),
         // A word out of a list; what else is unsupported, like a language level, is a matter of meaning.
         Problem::Unsupported => error.words().next().is_some(),
         Problem::Required => {
