@@ -52,7 +52,7 @@ impl<'a> Meeting<'a> {
                 at.error(Problem::TooMany, count, allowed);
             });
         }
-        self.memory_is_no_override(&claims, tell);
+        self.sticky_is_no_override(&claims, tell);
         self.layers_do_not_overlap(tell);
         let mut index = Index::default();
         for release in self.order {
@@ -76,20 +76,17 @@ impl<'a> Meeting<'a> {
     }
 
     /// A cookie that overrides is removed at an edge, so it cannot remember.
-    fn memory_is_no_override(&self, claims: &Claims, tell: &mut Tell<'_>) {
+    fn sticky_is_no_override(&self, claims: &Claims, tell: &mut Tell<'_>) {
         for (release, segment) in self.segments() {
-            let Head { sticky, group_cookie, .. } = segment.head();
-            let set = [("sticky", sticky.map(|sticky| sticky.cookie)), ("ab", group_cookie)];
-            for (key, cookie) in set {
-                let Some(cookie) = cookie else { continue };
-                let name = String::from_utf8_lossy(segment.text(cookie.name));
-                if claims.cookies.iter().any(|claim| **claim == *name) {
-                    tell(Some(release), &|at| {
-                        let mut at = at.key(key);
-                        let allowed = "a release has this cookie as an override; a cookie remembers or forces, not both";
-                        at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&name), allowed);
-                    });
-                }
+            let Some(sticky) = segment.head().sticky else { continue };
+            let name = String::from_utf8_lossy(segment.text(sticky.cookie.name));
+            if claims.cookies.iter().any(|claim| **claim == *name) {
+                tell(Some(release), &|at| {
+                    let mut at = at.key("sticky");
+                    let allowed =
+                        "a release has this cookie as an override; a cookie remembers or forces, not both";
+                    at.key("cookie").key("name").error(Problem::Duplicate, Quoted(&name), allowed);
+                });
             }
         }
     }
@@ -158,7 +155,7 @@ impl<'a> Meeting<'a> {
     }
 }
 
-/// Whether two versions of a release are the same to all others: the same places, part of a layer, overrides and cookies.
+/// Whether two versions of a release are the same to all others: the same places, part of a layer, overrides and cookie.
 pub(super) fn meet_alike(one: &Segment, other: &Segment) -> bool {
     seen_by_others(one) == seen_by_others(other)
 }
@@ -172,7 +169,6 @@ fn seen_by_others(segment: &Segment) -> impl PartialEq + use<'_> {
     let headers: Vec<_> = block.words(head.overrides.headers).collect();
     let cookies: Vec<_> = block.words(head.overrides.cookies).collect();
     let rules = head.overrides.rules.map(|name| block.text(name));
-    let set = [head.sticky.map(|sticky| sticky.cookie), head.group_cookie];
-    let set = set.map(|cookie| cookie.map(|cookie| block.text(cookie.name)));
-    ((head.routes, hosts, paths), part, (headers, rules, cookies), set)
+    let sticky = head.sticky.map(|sticky| block.text(sticky.cookie.name));
+    ((head.routes, hosts, paths), part, (headers, rules, cookies), sticky)
 }

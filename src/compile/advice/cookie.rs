@@ -1,6 +1,7 @@
-//! Cookies of one name that several releases set: what one of them keeps, the other overwrites.
+//! Cookies of one name that several releases set: what one of them keeps, the other overwrites. And cookies that tell a group
+//! and force one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::nested::{Host, host_holds};
 use super::{Good, Steps};
@@ -26,8 +27,16 @@ const READ: usize = 10;
 /// Warns of cookies that another release sets too; `at` is the list of releases.
 pub(super) fn warn(good: &[Good<'_>], at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
+    let forced: HashSet<&[u8]> = good.iter().flat_map(overrides).collect();
     let mut by_name: HashMap<_, Vec<Set<'_, '_>>> = HashMap::new();
     for set in good.iter().filter(|release| !release.segment.head().off).flat_map(cookies) {
+        if forced.contains(set.name) {
+            let mut at = at.index(set.release.position);
+            at.key(set.key).key("cookie").warning(
+                "a release has this cookie as an override: where it is believed, what tells the group forces it from then on, \
+                 and elsewhere it is removed; give it another name",
+            );
+        }
         let alike = by_name.entry((set.name, set.path, set.domain)).or_default();
         if !steps.take(alike.len().saturating_mul(READ)) {
             return;
@@ -41,6 +50,11 @@ pub(super) fn warn(good: &[Good<'_>], at: &mut At<'_>) {
         }
         alike.push(set);
     }
+}
+
+/// The cookies by which a release lets a lane be forced.
+fn overrides<'p>(release: &Good<'p>) -> impl Iterator<Item = &'p [u8]> + use<'p> {
+    release.segment.block().words(release.segment.head().overrides.cookies)
 }
 
 /// The cookies that a release sets to its lane.
