@@ -127,6 +127,26 @@ fn what_is_wrong_ten_thousand_times_is_said_once() {
     assert_eq!(warnings, [("releases[1].ab.salt".to_owned(), expected.to_owned())]);
 }
 
+#[test]
+fn of_a_condition_with_a_mistake_nothing_is_said_that_follows_from_it() {
+    let text = r#"{language: 1, releases: [{name: shop, match: {}, lanes: [{name: A}, {name: B}],
+        blueGreen: {active: A}, respond: {cache: none}, rules: [
+        {name: version, when: {header: {x-v: {semver: ">=3.2 <4"}}}, lane: B},
+        {name: key, when: {headers: {x-a: {exact: a}}}, lane: B},
+        {name: nothing, when: {all: []}, lane: B},
+        {name: two, when: {header: {x-a: {number: a}}, path: {present: false}}, lane: B}]}]}"#;
+    let findings = check(text, Form::Yaml).report.findings;
+    let said: Vec<_> = findings.iter().map(|finding| (finding.severity, &*finding.error.path)).collect();
+    let expected = [
+        (Severity::Error, "releases[0].rules[0].when.header.x-v.semver"),
+        (Severity::Error, "releases[0].rules[1].when.headers"),
+        (Severity::Error, "releases[0].rules[2].when"),
+        (Severity::Error, "releases[0].rules[3].when.header.x-a.number"),
+        (Severity::Warning, "releases[0].rules[3].when.path"),
+    ];
+    assert_eq!(said, expected);
+}
+
 /// The YAML files of a folder and the folders in it.
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let paths = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());

@@ -149,7 +149,7 @@ impl fmt::Display for FieldError {
 pub struct PolicyErrors {
     errors: Vec<FieldError>,
     warnings: Vec<FieldError>,
-    /// Where a neutral value stands for one that could not be read, in order.
+    /// Where a neutral value stands for one that could not be read, or nothing for a key that is not known, in order.
     unreadable: Vec<String>,
 }
 
@@ -198,6 +198,11 @@ impl<'a> At<'a> {
         let list = format!("{}[", self.path);
         let element = |error: &FieldError| error.path.strip_prefix(&list)?.split(']').next()?.parse().ok();
         self.errors.iter().filter_map(element).collect()
+    }
+
+    /// How many mistakes there are so far.
+    pub fn errors(&self) -> usize {
+        self.errors.len()
     }
 
     /// How many warnings there are so far.
@@ -272,7 +277,10 @@ impl PolicyErrors {
     /// The document has been read: neutral values stand where it could not be.
     pub fn end_of_reading(&mut self) {
         let unread = |error: &&FieldError| {
-            matches!(error.problem, Problem::Type | Problem::Unsupported | Problem::Invalid)
+            matches!(
+                error.problem,
+                Problem::Type | Problem::Unsupported | Problem::Invalid | Problem::UnknownField
+            )
         };
         self.unreadable.extend(self.errors.iter().filter(unread).map(|error| error.path.clone()));
         // A heap sorts in a tenth of the code that a slice is sorted by, and few documents have a mistake.

@@ -23,12 +23,12 @@ pub(super) fn compile(written: Option<&Condition>, builder: &mut Builder, at: &m
         return Jump::FAILS;
     };
     let Builder { arena, tests, .. } = builder;
-    let before = at.warnings();
+    let before = (at.errors(), at.warnings());
     let tree = Compiler { arena }.condition(written, 1, at);
     let start = lay(&tree, Jump::HOLDS, Jump::FAILS, tests);
     match start {
-        // The part of it that is known has been named already.
-        _ if at.warnings() > before => {}
+        // The part of it that is known has been named already; of one with a mistake nothing is known.
+        _ if (at.errors(), at.warnings()) != before => {}
         Jump::HOLDS => at.warning("this always holds"),
         Jump::FAILS => at.warning("this can never hold"),
         _ => {}
