@@ -55,7 +55,10 @@ pub(crate) fn recall(
         return Err(Doubt::OtherRelease);
     }
     let lane = segment.lane_named(lane).ok_or(Doubt::UnknownLane)?;
-    let revision = std::str::from_utf8(revision).ok().and_then(|digits| digits.parse().ok());
+    // As it is written: neither +3 nor 03.
+    let is_written = revision == b"0" || matches!(revision.first(), Some(b'1'..=b'9'));
+    let digits = std::str::from_utf8(revision).ok().filter(|_| is_written);
+    let revision = digits.and_then(|digits| digits.parse().ok());
     let revision: u32 = revision.ok_or(Doubt::Malformed)?;
     if !sticky.any_revision && revision != segment.revision() {
         return Err(Doubt::OtherRevision);

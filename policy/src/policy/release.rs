@@ -153,7 +153,8 @@ written! {
     /// Which revisions of its release a sticky cookie may be of.
     #[derive(Copy, Eq)]
     pub enum Revisions {
-        /// The one in force: raising `revision` makes everybody be dealt anew.
+        /// The one in force: raising `revision` makes everybody be dealt anew. A bare lane name, as other systems write it,
+        /// has no revision: it counts all the same, unless a `key` is asked for.
         Same = "same",
         /// Any: a user stays as long as the lane is open.
         Any = "any",
