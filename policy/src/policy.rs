@@ -89,7 +89,8 @@ written! {
         claims: Claims,
         /// Layers of experiments.
         layers: Vec<Layer>,
-        /// Users who are in no experiment of this policy at all; default: none.
+        /// Users whom no split of this policy takes into an experiment; default: none. Overrides, labels, lists and rules come
+        /// before it and tell them a group all the same.
         holdout: Option<Holdout>,
         /// How long the source of this policy may be silent; default: as long as it likes.
         stale: Option<Stale>,
@@ -180,7 +181,7 @@ written! {
 }
 
 written! {
-    /// Users who are in no experiment at all.
+    /// Users whom no split takes into an experiment.
     pub struct Holdout {
         /// The part of all users, in percent. Required.
         percent: Option<f64> [required],

@@ -9,7 +9,8 @@ written! {
         /// Decides who is in which group, together with the gray id; a new salt deals everybody anew. One that another release has
         /// deals the same users alike in both, and mixes what the two find. Required, unless the text that is hashed has no salt.
         salt: Option<String>,
-        /// The layer of the experiment, by name: experiments of one layer never share a user. Default: none.
+        /// The layer of the experiment, by name: the splits of experiments of one layer never share a user. Overrides, labels,
+        /// lists and rules come before, and give a user a group of each. Default: none.
         layer: Option<String>,
         /// The part of all users (of the layer, where there is one) that the experiment may take; default: all of them. It is
         /// drawn by another hash than the groups.
