@@ -42,10 +42,11 @@ impl Range {
         Some(range)
     }
 
-    /// What of it can be left by a division by `divisor`.
+    /// What of it can be left by a division by `divisor`: its whole numbers, from 0 on.
     pub(crate) fn of_remainders(self, divisor: u64) -> Self {
-        let last = (Units::from(divisor) - 1) * ONE;
-        Range { from: self.from.max(0), to: self.to.min(last) }
+        let end = Units::from(divisor) * ONE;
+        let (from, to) = (self.from.min(end).max(0), self.to.min(end - ONE).max(-ONE));
+        Range { from: (from + ONE - 1).div_euclid(ONE) * ONE, to: to.div_euclid(ONE) * ONE }
     }
 
     /// Whether no number is in it.
@@ -197,7 +198,12 @@ mod tests {
         let none_left = |text: &str| Range::parse(text).unwrap().of_remainders(100).is_empty();
         assert!(none_left(">=100"));
         assert!(none_left("<0"));
+        assert!(none_left("1.5"));
+        assert!(none_left(">98.5, <99"));
         assert!(!none_left("99"));
+        assert!(!none_left(">98.5"));
+        assert!(!none_left(">=-999999999999999999"));
+        assert!(Range::parse("0").unwrap().of_remainders(0).is_empty());
         assert!(!none_left("<=0"));
     }
 
