@@ -35,7 +35,7 @@ use crate::record::record;
 
 record! {
     /// How text becomes a bucket. Plain values, to be kept in a plan.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub struct Scheme {
         /// The hash function.
         pub algorithm: Algorithm,
@@ -76,7 +76,7 @@ impl Scheme {
 }
 
 /// The number of buckets of a scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Buckets {
     /// A fixed number, 1 to [`Buckets::MAX`].
     Count(u32),
@@ -102,7 +102,7 @@ impl Buckets {
 }
 
 /// How a hash becomes one of a number of buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// `(hash * buckets) >> 32`: keeps the order of the hash, so that a finer count moves nobody. For 32-bit
     /// hashes; of a longer one the low 32 bits count. Equal to `floor(hash / 2^32 * buckets)` in doubles for

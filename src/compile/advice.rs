@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use crate::error::At;
 use crate::limits;
 use crate::plan::{Plan, Segment};
-use crate::policy::{Policy, Release};
+use crate::policy::{Condition, Policy, Release, Rule};
 
 /// A release without mistakes, and what it came to.
 #[derive(Clone, Copy)]
@@ -37,6 +37,33 @@ impl Good<'_> {
     /// The release as messages name it.
     fn shown(&self) -> String {
         format!("releases[{}] ({})", self.position, self.written.name.as_deref().unwrap_or_default())
+    }
+}
+
+impl<'p> Good<'p> {
+    /// The condition of the preview, if the release has one.
+    fn preview(&self) -> Option<&'p Condition> {
+        self.written.blue_green.as_ref()?.preview.as_ref()?.when.as_ref()
+    }
+
+    /// Hands each condition of the release to `each`: with the rule that it is of, if it is of one, and where it stands; `at` is the
+    /// release.
+    fn conditions(
+        &self,
+        at: &mut At<'_>,
+        each: &mut dyn FnMut(&'p Condition, Option<&'p Rule>, &mut At<'_>),
+    ) {
+        if let Some(preview) = self.preview() {
+            each(preview, None, &mut at.key("blueGreen").key("preview").key("when"));
+        }
+        if let Some(audience) = self.written.ab.as_ref().and_then(|ab| ab.audience.as_ref()) {
+            each(audience, None, &mut at.key("ab").key("audience"));
+        }
+        for (index, rule) in self.written.rules.iter().enumerate() {
+            if let Some(when) = &rule.when {
+                each(when, Some(rule), &mut at.key("rules").index(index).key("when"));
+            }
+        }
     }
 }
 

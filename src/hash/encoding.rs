@@ -6,7 +6,7 @@ use super::{Algorithm, Format};
 use crate::record::record;
 
 /// What the hashed bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// The text itself.
     Raw,

@@ -1,5 +1,5 @@
-//! Splits that deal users alike because they draw by one hash: what one experiment finds is then mixed with what another
-//! does.
+//! Splits, gates and `percent` tests that draw users alike because they draw by one hash: what one experiment finds is then mixed
+//! with what another does, and a part of all users is no fair sample of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::error::At;
 use crate::gate::Outside;
 use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
 use crate::plan::{Head, Mode};
-use crate::policy::Policy;
+use crate::policy::{Condition, PercentTest, Policy, Rule};
 use crate::split::Hasher;
 
 /// Something that is drawn by a hash.
@@ -24,32 +24,51 @@ struct Draw<'g, 'p> {
     gate: Option<Outside>,
 }
 
+/// Splits and gates that are drawn by one hash.
+#[derive(Default)]
+struct Alike<'g, 'p> {
+    splits: Vec<Draw<'g, 'p>>,
+    gates: Vec<Draw<'g, 'p>>,
+}
+
 /// What stands before and after the id in the text that is hashed.
 type Text<'p> = (&'p [u8], &'p [u8]);
 
 /// With how many splits before it a split is compared: one of them suffices.
 const COMPARED: usize = 8;
 
-/// Warns of splits and gates that are drawn alike; `at` is the policy.
+/// Warns of what is drawn alike; `at` is the policy.
 pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
-    let mut groups: Vec<Vec<Draw<'_, '_>>> = Vec::new();
-    let mut by_text: HashMap<Text<'_>, Vec<usize>> = HashMap::new();
-    for (text, draw) in good.iter().filter(|release| !release.segment.head().off).flat_map(draws) {
-        let alike = by_text.entry(text).or_default();
-        let scheme_of =
-            |group: &usize| groups.get(*group).and_then(|group| group.first()).map(|draw| draw.scheme);
-        let group = alike.iter().copied().find(|group| scheme_of(group) == Some(draw.scheme));
-        let group = group.unwrap_or_else(|| {
-            alike.push(groups.len());
-            groups.push(Vec::new());
-            groups.len() - 1
+    let mut all: Vec<Alike<'_, '_>> = Vec::new();
+    let mut by_hash: HashMap<(Text<'_>, Scheme), usize> = HashMap::new();
+    let on = || good.iter().filter(|release| !release.segment.head().off);
+    for (text, draw) in on().flat_map(draws) {
+        let index = *by_hash.entry((text, draw.scheme)).or_insert_with(|| {
+            all.push(Alike::default());
+            all.len() - 1
         });
-        groups.get_mut(group).into_iter().for_each(|group| group.push(draw));
+        if let Some(alike) = all.get_mut(index) {
+            if draw.gate.is_some() { alike.gates.push(draw) } else { alike.splits.push(draw) }
+        }
     }
-    for group in &groups {
-        let (gates, splits): (Vec<_>, Vec<_>) = group.iter().partition(|draw| draw.gate.is_some());
-        splits_alike(&splits, at);
-        gates_alike(policy, &gates, &splits, at);
+    for alike in &all {
+        splits_alike(&alike.splits, at);
+        gates_alike(policy, &alike.gates, &alike.splits, at);
+        parts_alike(policy, &alike.gates, at);
+    }
+    let native = Scheme { buckets: Buckets::SumOfWeights, ..Scheme::NATIVE };
+    let at = &mut at.key("releases");
+    for release in on() {
+        release.conditions(&mut at.index(release.position), &mut |condition, rule, at| {
+            percents(condition, at, &mut |test, at| {
+                let Some(salt) = &test.salt else { return };
+                let text = format!("{salt}:");
+                let alike = by_hash.get(&((text.as_bytes(), &[]), native)).and_then(|index| all.get(*index));
+                if let Some(alike) = alike {
+                    test_alike(release, rule, alike, &mut at.key("salt"));
+                }
+            });
+        });
     }
 }
 
@@ -82,7 +101,7 @@ fn are_on_together(one: &Draw<'_, '_>, other: &Draw<'_, '_>) -> bool {
 }
 
 /// Said once for all that are alike. Canaries that go hand in hand are a choice that people make.
-fn splits_alike(splits: &[&Draw<'_, '_>], at: &mut At<'_>) {
+fn splits_alike(splits: &[Draw<'_, '_>], at: &mut At<'_>) {
     let mix = |one: &Draw<'_, '_>, other: &Draw<'_, '_>| {
         let (own, others) = (one.release.segment.head(), other.release.segment.head());
         let share_no_user = own.layer.is_some() && own.layer == others.layer;
@@ -122,36 +141,155 @@ fn salt_of(release: &Good<'_>, at: &mut At<'_>, warning: &str) {
     }
 }
 
+/// Where a gate is written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    /// In the holdout of the policy.
+    Holdout,
+    /// In a layer, by its position.
+    Layer(usize),
+    /// Under a key of the experiment.
+    Own(&'static str),
+}
+
+impl Place {
+    /// The place of a gate; `None` of a split.
+    fn of(draw: &Draw<'_, '_>) -> Option<Self> {
+        let layer = draw.release.segment.head().layer.and_then(|layer| usize::try_from(layer).ok());
+        Some(match (draw.gate?, layer) {
+            // Both holdouts are drawn by the native hash; the seed of the experiment's own is another.
+            (Outside::Holdout, _) if draw.seed == HOLDOUT_SEED => Place::Own("holdout"),
+            (Outside::Holdout, _) => Place::Holdout,
+            (Outside::Layer, Some(layer)) => Place::Layer(layer),
+            _ => Place::Own("traffic"),
+        })
+    }
+
+    /// The place as messages name it.
+    fn shown(self, policy: &Policy) -> String {
+        match self {
+            Place::Holdout => "the holdout of the policy".to_owned(),
+            Place::Layer(layer) => {
+                let name = policy.layers.get(layer).and_then(|layer| layer.name.as_deref());
+                format!("layers[{layer}] ({})", name.unwrap_or_default())
+            }
+            Place::Own(key) => format!("ab.{key}"),
+        }
+    }
+
+    /// Warns here, in a release of that position if it is in one; `at` is the policy.
+    fn warn(self, policy: &Policy, release: usize, at: &mut At<'_>, warning: &str) {
+        match self {
+            Place::Holdout => at.key("holdout").key("salt").warning(warning),
+            Place::Layer(layer) => {
+                let has_salt = policy.layers.get(layer).is_some_and(|layer| layer.salt.is_some());
+                let mut layers = at.key("layers");
+                let mut at = layers.index(layer);
+                if has_salt { at.key("salt").warning(warning) } else { at.warning(warning) }
+            }
+            Place::Own(key) => at.key("releases").index(release).key("ab").key(key).warning(warning),
+        }
+    }
+}
+
 /// Who is in an experiment, drawn as the lanes of a release are: whoever is in is then mostly of one lane. Said once for each
 /// kind of gate, since layers and the holdout of the policy are gates of many releases.
-fn gates_alike(policy: &Policy, gates: &[&Draw<'_, '_>], splits: &[&Draw<'_, '_>], at: &mut At<'_>) {
+fn gates_alike(policy: &Policy, gates: &[Draw<'_, '_>], splits: &[Draw<'_, '_>], at: &mut At<'_>) {
     let mut told = HashSet::new();
     for gate in gates {
-        let release = gate.release;
-        let layer = release.segment.head().layer.filter(|_| gate.gate == Some(Outside::Layer));
-        // Both holdouts are drawn by the native hash; the seed of the experiment's own is another.
-        let is_own = gate.gate == Some(Outside::Holdout) && gate.seed == HOLDOUT_SEED;
-        if told.contains(&(gate.gate, is_own, layer)) {
-            continue;
-        }
-        let own = splits.iter().find(|split| split.release.position == release.position);
+        let Some(place) = Place::of(gate).filter(|place| !told.contains(place)) else { continue };
+        let own = of_release(splits, gate.release.position).first();
         let together = || splits.iter().take(COMPARED).find(|split| are_on_together(gate, split));
         let Some(split) = own.or_else(together) else { continue };
-        told.insert((gate.gate, is_own, layer));
-        let warning = format!(
-            "{} splits users by the same hash: whoever is drawn here is not spread over its lanes; write another salt",
-            split.release.shown()
-        );
-        if let Some(layer) = layer.and_then(|layer| usize::try_from(layer).ok()) {
-            let has_salt = policy.layers.get(layer).is_some_and(|layer| layer.salt.is_some());
-            let mut layers = at.key("layers");
-            let mut at = layers.index(layer);
-            if has_salt { at.key("salt").warning(warning) } else { at.warning(warning) }
-        } else if gate.gate == Some(Outside::Holdout) && !is_own {
-            at.key("holdout").key("salt").warning(warning);
-        } else {
-            let key = if is_own { "holdout" } else { "traffic" };
-            at.key("releases").index(release.position).key("ab").key(key).warning(warning);
+        told.insert(place);
+        place.warn(policy, gate.release.position, at, &not_spread(split.release));
+    }
+}
+
+/// Those of the release of that position; releases come in their order.
+fn of_release<'d, 'g, 'p>(draws: &'d [Draw<'g, 'p>], position: usize) -> &'d [Draw<'g, 'p>] {
+    let start = draws.partition_point(|draw| draw.release.position < position);
+    let end = draws.partition_point(|draw| draw.release.position <= position);
+    draws.get(start..end).unwrap_or_default()
+}
+
+fn not_spread(release: &Good<'_>) -> String {
+    let release = release.shown();
+    format!(
+        "{release} splits users by the same hash: whoever is drawn here is not spread over its lanes; write another salt"
+    )
+}
+
+/// Parts of all users that are drawn alike. Experiments may share the salt of their traffic: so people keep them apart.
+fn parts_alike(policy: &Policy, gates: &[Draw<'_, '_>], at: &mut At<'_>) {
+    let hand_in_hand = |other: Place| {
+        let other = other.shown(policy);
+        format!(
+            "{other} is drawn by the same hash: who is in and who is out goes hand in hand; write another salt"
+        )
+    };
+    let placed = || gates.iter().filter_map(|gate| Some((Place::of(gate)?, gate.release.position)));
+    let mut shared = Vec::new();
+    for (place, release) in placed() {
+        if !matches!(place, Place::Own(_)) && !shared.contains(&place) {
+            if let Some(first) = shared.first() {
+                place.warn(policy, release, at, &hand_in_hand(*first));
+            }
+            shared.push(place);
         }
+    }
+    for (place, release) in placed().filter(|(place, _)| matches!(place, Place::Own(_))) {
+        // Of two that the experiment has itself, traffic is told of.
+        let is_other = |other: Place| match other {
+            Place::Own(_) => place == Place::Own("traffic") && other != place,
+            Place::Holdout | Place::Layer(_) => true,
+        };
+        let mut others = of_release(gates, release).iter().filter_map(Place::of);
+        if let Some(other) = others.find(|other| is_other(*other)) {
+            place.warn(policy, release, at, &hand_in_hand(other));
+        }
+    }
+}
+
+/// Hands each `percent` test of a condition to `each`; `at` is the condition.
+fn percents(written: &Condition, at: &mut At<'_>, each: &mut dyn FnMut(&PercentTest, &mut At<'_>)) {
+    if let Some(test) = &written.percent {
+        each(test, &mut at.key("percent"));
+    }
+    for (key, conditions) in [("all", &*written.all), ("any", &*written.any)] {
+        let at = &mut at.key(key);
+        for (index, condition) in conditions.iter().enumerate() {
+            percents(condition, &mut at.index(index), each);
+        }
+    }
+    if let Some(condition) = &written.not {
+        percents(condition, &mut at.key("not"), each);
+    }
+}
+
+/// Warns of a `percent` test of a release that is drawn as these are; `rule` is the rule that it is of, and `at` is its salt.
+fn test_alike(release: &Good<'_>, rule: Option<&Rule>, alike: &Alike<'_, '_>, at: &mut At<'_>) {
+    // A rule that gives a candidate the first users early goes hand in hand with what the canary does later.
+    let is_early = |split: &Draw<'_, '_>| {
+        let candidates = split.release.written.canary.iter().flat_map(|canary| &canary.candidates);
+        let lane = rule.and_then(|rule| rule.lane.as_ref());
+        lane.is_some() && candidates.into_iter().any(|candidate| candidate.lane.as_ref() == lane)
+    };
+    let is_mixed = |split: &&Draw<'_, '_>| {
+        let (own, other) = (release.segment.head(), split.release.segment.head());
+        other.mode == Mode::Ab && own.during.meets(&other.during)
+    };
+    if let Some(split) = of_release(&alike.splits, release.position).first() {
+        if !is_early(split) {
+            at.warning(not_spread(split.release));
+        }
+    } else if let Some(gate) = of_release(&alike.gates, release.position).first() {
+        let kind = gate.gate.map_or("", Outside::as_str);
+        at.warning(format_args!(
+            "the {kind} of this experiment is drawn by the same hash: who is in and who is out goes hand in hand; write \
+             another salt"
+        ));
+    } else if let Some(split) = alike.splits.iter().take(COMPARED).find(is_mixed) {
+        at.warning(format_args!("{}, unless the same users are meant", not_spread(split.release)));
     }
 }

@@ -7,7 +7,7 @@ use crate::condition::Jump;
 use crate::error::At;
 use crate::limits;
 use crate::plan::{LanePair, Rule};
-use crate::policy::{Condition, Follow};
+use crate::policy::Follow;
 use crate::window::Window;
 
 /// A rule with its condition; the preview of a blue-green release is the first one.
@@ -26,13 +26,15 @@ struct Earlier<'p> {
     why: String,
 }
 
-/// Warns of rules of a release that are never reached, and of parts of conditions that add nothing; `at` is the release.
+/// Warns of rules of a release that are never reached, and of what conditions say for nothing, and `at` is the release.
 pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
-    conditions(release, steps, at);
+    release.conditions(at, &mut |condition, _, at| {
+        condition::warn(condition, steps, at);
+    });
     let rules = rules(release);
     let earlier = if rules.is_empty() { Vec::new() } else { earlier(release) };
-    let previews = usize::from(preview(release).is_some());
+    let previews = usize::from(release.preview().is_some());
     let mut is_told = false;
     for (index, rule) in rules.iter().enumerate() {
         // That it can never hold has been said.
@@ -55,21 +57,6 @@ pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
         match index.checked_sub(previews) {
             Some(index) => at.key("rules").index(index).warning(why),
             None => at.key("blueGreen").key("preview").warning(why),
-        }
-    }
-}
-
-/// Warns of parts of all conditions of a release that add nothing.
-fn conditions(release: &Good<'_>, steps: &mut Steps, at: &mut At<'_>) {
-    if let Some(preview) = preview(release) {
-        condition::warn(preview, steps, &mut at.key("blueGreen").key("preview").key("when"));
-    }
-    if let Some(audience) = release.written.ab.as_ref().and_then(|ab| ab.audience.as_ref()) {
-        condition::warn(audience, steps, &mut at.key("ab").key("audience"));
-    }
-    for (index, rule) in release.written.rules.iter().enumerate() {
-        if let Some(when) = &rule.when {
-            condition::warn(when, steps, &mut at.key("rules").index(index).key("when"));
         }
     }
 }
@@ -110,13 +97,9 @@ fn taken_before(
 /// The preview, as messages name it.
 const PREVIEW: &str = "blueGreen.preview";
 
-fn preview<'p>(release: &Good<'p>) -> Option<&'p Condition> {
-    release.written.blue_green.as_ref()?.preview.as_ref()?.when.as_ref()
-}
-
 /// The rules in the order in which they are tried.
 fn rules<'p>(release: &Good<'p>) -> Vec<Written<'p>> {
-    let preview = preview(release).map(|when| (PREVIEW.to_owned(), when));
+    let preview = release.preview().map(|when| (PREVIEW.to_owned(), when));
     let written = release.written.rules.iter().enumerate().filter_map(|(index, rule)| {
         let name = rule.name.as_deref().unwrap_or_default();
         Some((format!("rules[{index}] ({name})"), rule.when.as_ref()?))
