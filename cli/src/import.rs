@@ -9,6 +9,8 @@ pub mod ingress_nginx;
 pub mod istio;
 mod names;
 
+use std::collections::BTreeSet;
+
 use graylane::compile::compile_node;
 use graylane::headers;
 use serde_json::{Map, Value, json};
@@ -30,7 +32,7 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// Whether all was said: nothing was left out.
+    /// Whether all was said: nothing was left out, and all holds for clients at an edge.
     pub fn is_whole(&self) -> bool {
         self.manifests.count(Severity::Warning) == 0
     }
@@ -69,22 +71,34 @@ pub fn known_expression(text: &str) -> Result<(), String> {
     }
 }
 
-/// What is told where a rule asks for a header that an edge listener removes from what clients send.
-fn claim_told(name: &str, system: &str) -> String {
-    format!(
-        "an edge listener removes {name} from what clients send, unless the policy trusts where they are; it trusts every address, so that this header counts from anybody as in {system}, and so do traffic labels. Narrow trustedSources to your testers' networks, or let them send another header"
-    )
+/// What is told where a release asks for headers that an edge listener removes from what clients send. Where everybody is trusted
+/// with them, requests go where they went; else these rules hold for no client, and that is a warning.
+fn claims_told(release: &draft::Release, system: &str, trusts_anybody: bool) -> Option<(Severity, String)> {
+    let claims = claims_of(std::slice::from_ref(release))?;
+    let removed = format!(
+        "an edge listener removes {claims} from what clients send, unless the policy trusts where they are"
+    );
+    Some(if trusts_anybody {
+        let so = "so do traffic labels, by which each client can choose its lane. Narrow trustedSources to your testers' networks, or let them send another header";
+        let what = format!(
+            "{removed}; it trusts every address, so that this counts from anybody as in {system}, and {so}"
+        );
+        (Severity::Note, what)
+    } else {
+        let instead = "Name your testers' networks in trustedSources, or let them send another header; --trust-anybody believes every client, its traffic labels too";
+        let what = format!(
+            "{removed}; it trusts nobody, so that its rules never see this from a client; in {system} it counts from anybody. {instead}"
+        );
+        (Severity::Warning, what)
+    })
 }
 
-/// The first header of a release that an edge listener removes from what clients send.
-fn claim_of(release: &draft::Release) -> Option<String> {
-    let headers = release.rules.iter().filter_map(|rule| names_of_headers(&rule.when)).flatten();
-    headers.into_iter().find(|name| is_claim(name))
-}
-
-/// Whether a rule asks for a header that an edge listener removes from what clients send.
-fn asks_for_claims(release: &draft::Release) -> bool {
-    claim_of(release).is_some()
+/// The headers that releases ask for and that an edge listener removes from what clients send, in words; none where there is none.
+fn claims_of(releases: &[draft::Release]) -> Option<String> {
+    let rules = releases.iter().flat_map(|release| &release.rules);
+    let headers = rules.filter_map(|rule| names_of_headers(&rule.when)).flatten();
+    let claims: BTreeSet<String> = headers.filter(|name| is_claim(name)).collect();
+    (!claims.is_empty()).then(|| claims.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// Whether an edge listener removes a header from what clients send.

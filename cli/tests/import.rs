@@ -29,6 +29,9 @@ struct Case {
     annotations: BTreeMap<String, String>,
     manifests: Option<String>,
     example: Option<String>,
+    /// Further arguments of the program.
+    #[serde(default)]
+    arguments: Vec<String>,
     #[serde(default)]
     code: i32,
     #[serde(default)]
@@ -210,8 +213,10 @@ fn is_told(case: &Case, told: &str) -> Vec<String> {
 
 fn faults(system: &str, case: &Case) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let Done { code, out, told } =
-        run(&["import", system, "-", "--facts", "facts.yaml"], &manifests(case), folder.path());
+    let further = case.arguments.iter().map(String::as_str);
+    let arguments: Vec<&str> =
+        ["import", system, "-", "--facts", "facts.yaml"].into_iter().chain(further).collect();
+    let Done { code, out, told } = run(&arguments, &manifests(case), folder.path());
     let mut faults = is_told(case, &told);
     if code != Some(case.code) {
         faults.push(format!("exit code {code:?} instead of {}\n{told}", case.code));
@@ -292,6 +297,38 @@ fn what_is_imported_takes_the_place_of_nothing() {
     assert_eq!(none.told, "graylane: there is no Ingress (networking.k8s.io/v1) in the files\n");
 }
 
+#[test]
+fn every_client_is_trusted_only_where_that_is_asked_for_and_a_rule_needs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = |example: &str, arguments: &[&str]| {
+        let system = if example.starts_with("istio") { "istio" } else { "ingress-nginx" };
+        let file = root().join(format!("examples/import/{example}.yaml"));
+        let file = file.to_str().expect("text");
+        let Done { code, out, told } =
+            run(&[&["import", system, file], arguments].concat(), "", folder.path());
+        (code, read::<Value>(&out)["trustedSources"].clone(), out, told)
+    };
+    for example in ["ingress-nginx-by-cookie", "ingress-nginx-by-weight", "istio-weights"] {
+        for arguments in [&[][..], &["--trust-anybody"]] {
+            let (code, sources, _, told) = trusted(example, arguments);
+            assert_eq!((code, sources), (Some(0), Value::Null), "{example} {arguments:?}: {told}");
+        }
+    }
+    let (code, sources, out, told) = trusted("ingress-nginx-by-header", &[]);
+    assert_eq!((code, sources), (Some(3), Value::Null), "{told}");
+    assert!(told.contains(":22:51: warning: ") && told.contains("; --trust-anybody "), "{told}");
+    // The line is there to be filled in, and the rule waits for it.
+    let narrowed = out.replace("# trustedSources: [192.0.2.0/24]", "trustedSources: [192.0.2.0/24]");
+    let narrowed = Policy::of(&narrowed, "{}");
+    let headers = BTreeMap::from([("x-canary".to_owned(), "enabled".to_owned())]);
+    let lane = narrowed.lane("shop.example.com", "/checkout", &headers);
+    assert_eq!(lane, Some(("checkout".to_owned(), "canary".to_owned())));
+
+    let (code, sources, out, told) = trusted("ingress-nginx-by-header", &["--trust-anybody"]);
+    assert_eq!((code, sources), (Some(0), serde_json::json!(["0.0.0.0/0", "::/0"])), "{told}");
+    assert!(out.contains("# Everybody is trusted, as --trust-anybody asks."), "{out}");
+}
+
 /// The annotations of the canary in manifests.
 fn annotations(yaml: &str) -> Value {
     let documents = yaml.split("---\n").map(read::<Value>);
@@ -306,7 +343,7 @@ fn what_is_imported_from_ingress_nginx_is_rendered_as_it_was() {
         let file = root().join(format!("examples/import/ingress-nginx-{name}.yaml"));
         let original = std::fs::read_to_string(file).expect("a file");
         let imported = run(
-            &["import", "ingress-nginx", "-", "--facts", "facts.yaml", "--force"],
+            &["import", "ingress-nginx", "-", "--facts", "facts.yaml", "--force", "--trust-anybody"],
             &original,
             folder.path(),
         );
@@ -317,7 +354,7 @@ fn what_is_imported_from_ingress_nginx_is_rendered_as_it_was() {
         assert_eq!(rendered.code, Some(losses), "{name}: {}", rendered.told);
         assert_eq!(annotations(&rendered.out), annotations(&original), "{name}");
         // And back: the same policy, but for names and comments.
-        let again = run(&["import", "ingress-nginx", "-"], &rendered.out, folder.path());
+        let again = run(&["import", "ingress-nginx", "-", "--trust-anybody"], &rendered.out, folder.path());
         let plain = |yaml: &str| {
             let mut policy = read::<Value>(yaml);
             // Releases without a canary are not rendered.

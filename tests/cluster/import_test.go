@@ -35,7 +35,7 @@ func TestAnAPIServerTakesWhatIsMadeOfCanariesOfIngressNginx(t *testing.T) {
 
 			folder := t.TempDir()
 			in := func(name string) string { return filepath.Join(folder, name) }
-			graylane(t, "", "import", "ingress-nginx", original, "--output", in("policy.yaml"), "--facts", in("facts.yaml"))
+			graylane(t, "", "import", "ingress-nginx", original, "--trust-anybody", "--output", in("policy.yaml"), "--facts", in("facts.yaml"))
 			graylane(t, c.code, "render", "ingress-nginx", in("policy.yaml"), "--release", c.app, "--facts", in("facts.yaml"), "--output", in("ingress.yaml"))
 			graylane(t, "", "render", "ingress-nginx", in("policy.yaml"), "--release", c.app, "--facts", in("facts.yaml"), "--decided-before", "--output", in("decided.yaml"))
 			for file, want := range map[string]string{"ingress.yaml": weight, "decided.yaml": "0"} {

@@ -17,17 +17,21 @@ and pathType, and which one counts depends on all of them. Backends become the l
 of ingress-nginx: header, cookie, weight. The weight becomes a share of users, each of whom stays in one lane.
 
 What differs is told on standard error, each with its line: a note where the policy says it in another way, a warning where
-something is left out.
+something is left out, or does not hold for clients.
 
-Exit codes: 0 all of it is in the policy; 3 the policy is written, and something is left out of it; 1 a manifest has mistakes, and
-nothing is written; 2 a file could not be read or written.
+Rules that ask for a header that an edge listener removes from what clients send, such as x-canary, do not hold for them unless the
+policy trusts where they are. It trusts nobody until you name networks in its trustedSources. With --trust-anybody it trusts every
+client with such headers, as ingress-nginx does, and so with traffic labels: at an edge each can choose its lane.
+
+Exit codes: 0 all of it is in the policy; 3 the policy is written, and something is left out of it or does not hold for clients; 1 a
+manifest has mistakes, and nothing is written; 2 a file could not be read or written.
 
 Examples:
   graylane import ingress-nginx shop.yaml shop-canary.yaml -o policy.yaml
   kubectl get ingress -n shop -o yaml | graylane import ingress-nginx - > policy.yaml
   graylane import ingress-nginx shop.yaml --facts facts.yaml -o policy.yaml     and what graylane render has to know
   graylane import ingress-nginx shop.yaml --cluster '{service}.{namespace}:{port}'
-  graylane import ingress-nginx shop.yaml | graylane explain - shop.example.com -H 'x-canary: always'";
+  graylane import ingress-nginx shop.yaml | graylane explain - shop.example.com -H 'x-next: always'";
 
 const ISTIO_HELP: &str = "\
 Give the VirtualServices, and the DestinationRules for the labels of their subsets. Destinations become lanes, routes with a match
@@ -35,10 +39,14 @@ become rules in their order, and the weights of the route without a match become
 The lane with the largest share is the one of everybody else. Timeouts, retries, rewrites and the like stay where they are.
 
 What differs is told on standard error, each with its line: a note where the policy says it in another way, a warning where
-something is left out.
+something is left out, or does not hold for clients.
 
-Exit codes: 0 all of it is in the policy; 3 the policy is written, and something is left out of it; 1 a manifest has mistakes, and
-nothing is written; 2 a file could not be read or written.
+Rules that ask for a header that an edge listener removes from what clients send, such as x-canary, do not hold for them unless the
+policy trusts where they are. It trusts nobody until you name networks in its trustedSources. With --trust-anybody it trusts every
+client with such headers, as Istio does, and so with traffic labels: at an edge each can choose its lane.
+
+Exit codes: 0 all of it is in the policy; 3 the policy is written, and something is left out of it or does not hold for clients; 1 a
+manifest has mistakes, and nothing is written; 2 a file could not be read or written.
 
 Examples:
   graylane import istio virtual-service.yaml destination-rule.yaml -o policy.yaml
@@ -91,6 +99,9 @@ struct Files {
     /// Write the services behind the lanes to this file, for graylane render
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Trust every client with headers that an edge listener removes from what others send, where a rule asks for one
+    #[arg(long)]
+    trust_anybody: bool,
     /// Replace files that are there already
     #[arg(long)]
     force: bool,
@@ -104,13 +115,19 @@ pub(crate) fn import(from: &Import) -> Result<Outcome> {
             let manifests = files.read()?;
             is_there(&manifests, "Ingress", "networking.k8s.io/v1")?;
             let prefix = annotations_prefix.trim_end_matches('/').to_owned();
-            let options = ingress_nginx::Options { prefix, class: class.clone(), cluster: cluster.clone() };
+            let options = ingress_nginx::Options {
+                prefix,
+                class: class.clone(),
+                cluster: cluster.clone(),
+                trusts_anybody: files.trust_anybody,
+            };
             files.write(&ingress_nginx::import(manifests, &options))
         }
         Import::Istio(IstioOptions { files, cluster }) => {
             let manifests = files.read()?;
             is_there(&manifests, "VirtualService", "networking.istio.io/v1")?;
-            files.write(&istio::import(manifests, &istio::Options { cluster: cluster.clone() }))
+            let options = istio::Options { cluster: cluster.clone(), trusts_anybody: files.trust_anybody };
+            files.write(&istio::import(manifests, &options))
         }
     }
 }

@@ -13,8 +13,8 @@ pub struct Draft {
     pub head: Vec<String>,
     /// The releases.
     pub releases: Vec<Release>,
-    /// Whether a rule asks for a header that an edge listener removes from what clients send, unless it trusts where they are.
-    pub believes_anybody: bool,
+    /// Whether every client is trusted, where a rule asks for a header that an edge listener removes from what others send.
+    pub trusts_anybody: bool,
 }
 
 /// A release.
@@ -90,6 +90,19 @@ pub struct Rule {
     pub comment: String,
 }
 
+/// With `--trust-anybody`.
+const ANYBODY: &str = "\
+# Everybody is trusted, as --trust-anybody asks. At an edge each client can so choose its lane in every release, also by a traffic
+# label, and say its group to the services behind it. Name your testers' networks in place of all addresses.
+trustedSources: [0.0.0.0/0, \"::/0\"]
+";
+
+/// Without it.
+const NOBODY: &str = "\
+# Nobody is trusted here, so that these rules never see it from a client. Name your testers' networks, and from there it counts:
+# trustedSources: [192.0.2.0/24]
+";
+
 const PRIVATE: &str =
     "  respond: {cache: private} # no shared cache may hand the page of one lane to users of another\n";
 
@@ -106,15 +119,22 @@ impl Draft {
                 "identity:\n  cookie: {name: gray_id, httpOnly: true} # who brings no id is given one to keep\n",
             );
         }
-        if self.believes_anybody {
-            out.push_str("# A rule below asks for a header that an edge listener removes from what others send. Name your testers' networks.\n");
-            out.push_str("trustedSources: [0.0.0.0/0, \"::/0\"]\n");
+        if let Some(claims) = super::claims_of(&self.releases) {
+            self.write_trust(&claims, &mut out);
         }
         out.push_str(if self.releases.is_empty() { "releases: []\n" } else { "releases:\n" });
         for release in &self.releases {
             release.write(&mut out);
         }
         out
+    }
+
+    /// Who is trusted with headers that an edge listener removes from what others send.
+    fn write_trust(&self, claims: &str, out: &mut String) {
+        let removed =
+            "An edge listener removes that from what clients send, unless it trusts where they are.";
+        comment(out, "", &format!("Rules below ask for {claims}. {removed}"));
+        out.push_str(if self.trusts_anybody { ANYBODY } else { NOBODY });
     }
 }
 
@@ -250,7 +270,7 @@ mod tests {
         let text = written(&Draft {
             head: vec!["from a test".into()],
             releases: vec![release],
-            believes_anybody: true,
+            trusts_anybody: true,
         })
         .expect("it is good");
         assert!(text.starts_with("# from a test\nlanguage: 1\n"), "{text}");
@@ -269,7 +289,7 @@ mod tests {
             ..Release::default()
         };
         for (share, is_given) in [(0, false), (1, true), (10_000, false)] {
-            let text = Draft { head: vec![], releases: vec![release(share)], believes_anybody: false }.text();
+            let text = Draft { head: vec![], releases: vec![release(share)], trusts_anybody: false }.text();
             assert_eq!(text.contains("gray_id"), is_given, "{share}");
         }
     }

@@ -31,6 +31,8 @@ pub struct Options {
     pub class: Option<String>,
     /// What the cluster of a lane is called, with `{service}`, `{namespace}`, `{port}` and `{lane}` in it.
     pub cluster: Option<String>,
+    /// Whether every client is trusted with headers that an edge listener removes from what others send.
+    pub trusts_anybody: bool,
 }
 
 /// Reads Ingresses as a policy.

@@ -21,6 +21,8 @@ use crate::manifests::{Manifests, Object};
 pub struct Options {
     /// What the cluster of a lane is called, with `{service}`, `{namespace}`, `{port}`, `{subset}` and `{lane}` in it.
     pub cluster: Option<String>,
+    /// Whether every client is trusted with headers that an edge listener removes from what others send.
+    pub trusts_anybody: bool,
 }
 
 /// Reads VirtualServices as a policy.
@@ -38,9 +40,7 @@ pub fn import(mut manifests: Manifests, options: &Options) -> Imported {
         "Imported from Istio. Differences stand in the comments; the last word is docs/tools.md, \"Import\"."
             .to_owned(),
     ];
-    // In the mesh the hop before is believed, and at a gateway what Istio believes.
-    let believes_anybody = releases.iter().any(super::asks_for_claims);
-    let draft = Draft { head, releases, believes_anybody };
+    let draft = Draft { head, releases, trusts_anybody: options.trusts_anybody };
     let is_good = manifests.count(Severity::Error) == 0;
     Imported { manifests, policy: is_good.then_some(draft) }
 }

@@ -8,7 +8,7 @@ use super::{Options, Reader, path};
 use crate::check::Severity;
 use crate::import::draft::{Backend, Draft, Lane, Release};
 use crate::import::names::Names;
-use crate::import::{asks_for_claims, claim_of, claim_told, percent, share};
+use crate::import::{claims_told, percent, share};
 
 const LANES: Lanes<'static> = Lanes { stable: "stable", canary: "canary" };
 
@@ -33,8 +33,7 @@ pub(super) fn draft(ingresses: &[Ingress], options: &Options, reader: &mut Reade
     let head = vec![
         "Imported from ingress-nginx. Differences stand in the comments; the last word is docs/tools.md, \"Import\".".to_owned(),
     ];
-    let believes_anybody = releases.iter().any(asks_for_claims);
-    Draft { head, releases, believes_anybody }
+    Draft { head, releases, trusts_anybody: options.trusts_anybody }
 }
 
 fn no_canary(ingresses: &[Ingress], reader: &mut Reader<'_>) {
@@ -174,7 +173,9 @@ impl Maker<'_> {
             let (comments, lanes, rules) = (comments.clone(), lanes.clone(), rules.clone());
             releases.push(Release { comments, name, off: false, hosts, paths, lanes, salt, rules });
         }
-        releases.iter().take(1).for_each(|release| tell_claim(ingress, release, reader));
+        if let Some(release) = releases.first() {
+            tell_claims(ingress, release, self.options, reader);
+        }
         releases
     }
 
@@ -297,8 +298,8 @@ fn tell_affinity(main: Option<&Ingress>, ingress: &Ingress, reader: &mut Reader<
     }
 }
 
-fn tell_claim(ingress: &Ingress, release: &Release, reader: &mut Reader<'_>) {
-    if let Some(name) = claim_of(release) {
-        reader.tell(&ingress.object, Severity::Note, "canary-by-header", &claim_told(&name, "ingress-nginx"));
+fn tell_claims(ingress: &Ingress, release: &Release, options: &Options, reader: &mut Reader<'_>) {
+    if let Some((severity, what)) = claims_told(release, "ingress-nginx", options.trusts_anybody) {
+        reader.tell(&ingress.object, severity, "canary-by-header", &what);
     }
 }

@@ -10,7 +10,7 @@ use super::{Options, Reader, condition, hosts};
 use crate::check::Severity;
 use crate::import::draft::{Release, Rule};
 use crate::import::names::Names;
-use crate::import::{claim_of, claim_told, percent, share};
+use crate::import::{claims_told, percent, share};
 use crate::manifests::Object;
 
 const USERS: &str = "shares are of users, each of whom stays in one lane; Istio throws dice for each request";
@@ -53,8 +53,8 @@ pub(super) fn releases(
             continue;
         }
         let release = Release { comments, name, off: false, hosts, paths: Vec::new(), lanes, salt, rules };
-        if let Some(claim) = claim_of(&release) {
-            reader.tell(&service.object, Severity::Note, "spec.http", &claim_told(&claim, "Istio"));
+        if let Some((severity, what)) = claims_told(&release, "Istio", options.trusts_anybody) {
+            reader.tell(&service.object, severity, "spec.http", &what);
         }
         releases.push(release);
     }
