@@ -35,7 +35,9 @@ pub(super) fn sticky(
 /// The key of this id among those of the plugin, where there is one.
 pub(super) fn proof(id: &str, keys: Option<&[Key]>, at: &mut At<'_>) -> Proof {
     let known = keys.and_then(|keys| keys.iter().position(|key| *key.id == *id));
-    if let (Some(keys), None) = (keys, known) {
+    if id.is_empty() {
+        at.error(Problem::Required, "", "the id of a key; without `key` nothing is signed");
+    } else if let (Some(keys), None) = (keys, known) {
         missing_key(id, keys.iter().map(|key| &*key.id), at);
     }
     known.map_or(Proof::UnknownKey, |at| Proof::Key(position(at)))
