@@ -1,5 +1,7 @@
 //! Networks of source addresses in CIDR notation.
 
+#[cfg(feature = "tools")]
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::record::record;
@@ -44,9 +46,26 @@ impl Network {
         self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
     }
 
+    /// Whether the text that it was read from names an address inside it, of which the end counts for nothing.
+    #[cfg(feature = "tools")]
+    pub(crate) fn is_named_by_member(self, text: &str) -> bool {
+        let address = text.split('/').next().and_then(|address| address.parse().ok());
+        address.is_some_and(|address| bits(address) != self.bits)
+    }
+
     /// Whether it holds `address`.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         bits(address) & self.mask == self.bits
+    }
+}
+
+/// As it is written: `10.0.0.0/8`.
+#[cfg(feature = "tools")]
+impl fmt::Display for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = IpAddr::from(self.bits.to_be_bytes()).to_canonical();
+        let hidden = if address.is_ipv4() { 96 } else { 0 };
+        write!(out, "{address}/{}", self.mask.leading_ones().saturating_sub(hidden))
     }
 }
 
@@ -85,6 +104,26 @@ mod tests {
             [("0.0.0.0/0", true), ("::/0", true), ("2001:db8::/96", false), ("10.0.0.0/8", false)]
         {
             assert_eq!(Network::parse(network).unwrap().is_everything(), is_everything, "{network}");
+        }
+    }
+
+    #[cfg(feature = "tools")]
+    #[test]
+    fn is_written_without_what_counts_for_nothing() {
+        for (text, written, is_less) in [
+            ("10.1.2.3/8", "10.0.0.0/8", true),
+            ("10.0.0.0/8", "10.0.0.0/8", false),
+            ("192.0.2.7", "192.0.2.7/32", false),
+            ("192.0.2.7/0", "0.0.0.0/0", true),
+            ("2001:db8::1/32", "2001:db8::/32", true),
+            ("::/0", "::/0", false),
+        ] {
+            let network = Network::parse(text).unwrap();
+            assert_eq!(
+                (network.to_string(), network.is_named_by_member(text)),
+                (written.to_owned(), is_less),
+                "{text}"
+            );
         }
     }
 

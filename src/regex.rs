@@ -82,6 +82,25 @@ impl Program {
         Ok(Program::keep(&automaton, whole, arena))
     }
 
+    /// Whether a regular expression can match a text that has one of `first` at its start, one of `last` at its end, and
+    /// none but `each`; the empty text is one of them. `None` for what is no expression.
+    #[cfg(feature = "tools")]
+    pub(crate) fn can_match(text: &str, bytes: [fn(u8) -> bool; 3]) -> Option<bool> {
+        let (automaton, whole) = expression::parse(text).ok()?;
+        Some(automaton.can_match(whole, bytes.map(Set::where_it_holds)))
+    }
+
+    /// The same of a glob.
+    #[cfg(feature = "tools")]
+    pub(crate) fn can_match_glob(
+        text: &str,
+        separator: Option<u8>,
+        bytes: [fn(u8) -> bool; 3],
+    ) -> Option<bool> {
+        let (automaton, whole) = glob::parse(text, separator).ok()?;
+        Some(automaton.can_match(whole, bytes.map(Set::where_it_holds)))
+    }
+
     fn keep(automaton: &Automaton, whole: Fragment, arena: &mut Arena) -> Self {
         let (map, classes) = automaton.classes();
         let follow = automaton.follow();

@@ -12,10 +12,13 @@ mod hash;
 mod lane;
 mod layer;
 mod nested;
+mod network;
 mod rule;
+mod settled;
 mod shadow;
 mod share;
 mod text;
+mod value;
 
 use std::collections::BTreeSet;
 
@@ -90,17 +93,20 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         .filter(|(position, _)| !faulty.contains(position))
         .map(|(position, (written, segment))| Good { position, written, segment })
         .collect();
+    let steps = &mut Steps(limits::COMPARISONS);
+    network::trusted(policy, steps, at);
     layer::warn(policy, &good, at);
     hash::warn(policy, &good, at);
     let at = &mut at.key("releases");
     for release in &good {
         let at = &mut at.index(release.position);
-        rule::warn(release, at);
+        rule::warn(release, &policy.identity.normalize, at);
+        value::paths(release.written, at);
+        value::lists(release.written, &policy.identity.normalize, at);
         lane::warn(release, at);
         share::warn(release, at);
         guard::warn(release, at);
     }
-    let steps = &mut Steps(limits::COMPARISONS);
     let all_are_good = good.len() == policy.releases.len();
     nested::warn(&good, all_are_good, steps, at);
     cookie::warn(&good, at);

@@ -207,6 +207,20 @@ impl Automaton {
         shape
     }
 
+    /// Whether a text can match whose bytes are these: one of `first`, then some of `each`, at the end one of `last`.
+    #[cfg(feature = "tools")]
+    pub(super) fn can_match(&self, whole: Fragment, [first, each, last]: [Set<4>; 3]) -> bool {
+        let takers = |bytes: Set<4>| {
+            let mut takers = Set::EMPTY;
+            for (at, position) in self.positions.iter().enumerate() {
+                takers.put(at, !(position.bytes & bytes).is_empty());
+            }
+            takers
+        };
+        let reached = self.reached(whole.first & takers(first), takers(each));
+        whole.nullable || !(reached & whole.last & takers(last)).is_empty()
+    }
+
     /// The positions that texts lead to, where `first` are those that begin and others than `possible` take nothing.
     pub(super) fn reached(&self, first: Set<4>, possible: Set<4>) -> Set<4> {
         let mut reached = first & possible;

@@ -68,6 +68,16 @@ impl Set<4> {
         }
         set
     }
+
+    /// The bytes of which `holds` is true.
+    #[cfg(feature = "tools")]
+    pub(super) fn where_it_holds(holds: fn(u8) -> bool) -> Self {
+        let mut set = Set::EMPTY;
+        for byte in 0..=u8::MAX {
+            set.put(usize::from(byte), holds(byte));
+        }
+        set
+    }
 }
 
 impl<const W: usize> BitAnd for Set<W> {

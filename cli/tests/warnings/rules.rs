@@ -1,5 +1,5 @@
-//! Rules that are said never to be reached are never reached, and parts of conditions that are said to add nothing add
-//! nothing, whatever the request.
+//! Rules that are said never to be reached are never reached, parts of conditions that are said to add nothing add nothing, and
+//! conditions that are said to hold always or never do, whatever the request.
 
 use std::cell::Cell;
 
@@ -173,14 +173,14 @@ fn request() -> impl Strategy<Value = Given> {
             let mut pairs: Vec<String> = label.iter().map(|(key, value)| format!("{key}={value}")).collect();
             pairs.extend(header_b.filter(|text| !text.is_empty()).map(|text| format!("x-a={text}")));
             let path = format!(
-                "{}{}",
-                path.unwrap_or("/"),
+                "/{}{}",
+                path.unwrap_or_default(),
                 query.map(|query| format!("?x-a={query}&x-b=a")).unwrap_or_default()
             );
             let headers = [
                 (":authority", Some(host.to_owned())),
                 (":path", Some(path)),
-                (":method", method.map(str::to_owned)),
+                (":method", method.filter(|text| !text.is_empty()).map(str::to_owned)),
                 ("x-a", header_a.map(str::to_owned)),
                 ("x-b", header_b.map(str::to_owned)),
                 ("x-lane", lane.map(str::to_owned)),
@@ -282,4 +282,62 @@ fn what_is_said_to_add_nothing_can_be_left_out() {
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     assert!(told.get() > 100, "{told:?}");
+}
+
+/// What a warning is about as a condition by itself: the condition that its path leads to, or the one test of it.
+fn alone(policy: &Value, path: &str) -> Option<Value> {
+    let pointer = path.replace(['.', '['], "/").replace(']', "");
+    let words: Vec<&str> = pointer.split('/').collect();
+    let at = |words: &[&str]| policy.pointer(&format!("/{}", words.join("/"))).cloned();
+    let is_step =
+        |word: &&str| matches!(*word, "when" | "all" | "any" | "not") || word.parse::<usize>().is_ok();
+    let end = words.iter().position(|word| *word == "when")?;
+    let end = end + words[end..].iter().take_while(|word| is_step(word)).count();
+    let (condition, rest) = words.split_at(end);
+    let test = |names: &[&str]| {
+        let test = at(&[condition, names].concat())?;
+        Some(names.iter().rev().fold(test, |inner, name| json!({*name: inner})))
+    };
+    match rest {
+        [] => at(condition),
+        [names @ .., "in", index] => {
+            let mut test = test(names)?;
+            let list = test.pointer_mut(&format!("/{}/in", names.join("/")))?;
+            *list = json!([list.get(index.parse::<usize>().ok()?)?]);
+            Some(test)
+        }
+        [key @ ("path" | "method" | "host" | "id"), ..] => test(&[key]),
+        [key, name, ..] => test(&[key, name]),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_said_to_hold_always_or_never_does() {
+    let (never, always, of_several) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let outcome = runner(6_000).run(&(policy(), vec(request(), 30)), |(policy, requests)| {
+        let (_, warnings) = plan_and_warnings(&policy);
+        for (path, words) in &warnings {
+            let holds = match &**words {
+                words if words.starts_with("this can never hold") || words.starts_with("nothing is ever this") => false,
+                words if words.starts_with("this always holds") => true,
+                _ => continue,
+            };
+            let Some(condition) = alone(&policy, path) else { continue };
+            let counted = if holds { &always } else { &never };
+            counted.set(counted.get() + 1);
+            of_several.set(of_several.get() + usize::from(words.contains("its tests") || words.contains("its branches")));
+            let rule = json!([{"name": "alone", "when": condition, "lane": "B"}]);
+            let (plan, _) = plan_and_warnings(&json!({"language": 1, "releases": [{"name": "shop", "match": {},
+                "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "A"}, "follow": "none", "rules": rule}]}));
+            for request in &requests {
+                let (rule, _) = outcome(&decide(&plan, Trust::Mesh, request));
+                prop_assert_eq!(rule.is_some(), holds, "{} {}\n{:?}", path, words, request);
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    let told = (never.get(), always.get(), of_several.get());
+    assert!(told.0 > 300 && told.1 > 10 && told.2 > 100, "{told:?}");
 }

@@ -51,7 +51,8 @@ written! {
 }
 
 written! {
-    /// How ids are brought into one spelling before they are hashed and passed on.
+    /// How ids are brought into one spelling before they are hashed, compared and passed on. The id that a believed hop before hands
+    /// over in the header of ids is taken as it came: that hop has spelled it.
     #[derive(Eq)]
     pub struct Normalize {
         /// Removes spaces and tabs at both ends; an id that has them is otherwise none.

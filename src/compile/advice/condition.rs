@@ -1,15 +1,16 @@
-//! Parts of one condition that add nothing to it.
+//! Parts of one condition that add nothing to it, and conditions that hold always or never.
 
 use std::collections::HashMap;
 
-use super::Steps;
 use super::form::Form;
-use crate::address::Network;
+use super::settled::settled;
+use super::{Steps, network, value};
 use crate::error::At;
-use crate::policy::{Condition, Map, TextTest};
+use crate::policy::{Condition, Map, Normalize, TextTest};
 
-/// Warns of what adds nothing to the condition that stands at `at`.
-pub(super) fn warn(written: &Condition, steps: &mut Steps, at: &mut At<'_>) {
+/// Warns of what is hardly meant in the condition that stands at `at`; `ids` is how gray ids are spelled. Says whether the condition,
+/// or one inside it, holds always or never.
+pub(super) fn warn(written: &Condition, ids: &Normalize, steps: &mut Steps, at: &mut At<'_>) -> bool {
     let named: [(_, &Map<TextTest>); 5] = [
         ("header", &written.header),
         ("cookie", &written.cookie),
@@ -17,30 +18,46 @@ pub(super) fn warn(written: &Condition, steps: &mut Steps, at: &mut At<'_>) {
         ("label", &written.label),
         ("claim", &written.claim),
     ];
+    let test = |key: &str, test: &TextTest, at: &mut At<'_>| {
+        twice(test, at);
+        value::warn(key, test, ids, at);
+    };
     for (key, tests) in named {
         let at = &mut at.key(key);
-        for (name, test) in tests.iter() {
-            twice(test, &mut at.key(name));
+        for (name, written) in tests.iter() {
+            test(key, written, &mut at.key(name));
         }
     }
     let single =
         [("path", &written.path), ("method", &written.method), ("host", &written.host), ("id", &written.id)];
-    for (key, test) in single {
-        if let Some(test) = test {
-            twice(test, &mut at.key(key));
+    for (key, written) in single {
+        if let Some(written) = written {
+            test(key, written, &mut at.key(key));
         }
     }
-    networks(&written.source, steps, &mut at.key("source"));
+    network::warn(&written.source, "source", steps, at);
     branches(&written.any, steps, &mut at.key("any"));
-    for (key, inner) in [("all", &*written.all), ("any", &*written.any)] {
+    let mut is_settled = false;
+    for (key, conditions) in [("all", &*written.all), ("any", &*written.any)] {
         let at = &mut at.key(key);
-        for (index, inner) in inner.iter().enumerate() {
-            warn(inner, steps, &mut at.index(index));
+        for (index, condition) in conditions.iter().enumerate() {
+            is_settled |= warn(condition, ids, steps, &mut at.index(index));
         }
     }
-    if let Some(inner) = &written.not {
-        warn(inner, steps, &mut at.key("not"));
+    if let Some(condition) = &written.not {
+        is_settled |= warn(condition, ids, steps, &mut at.key("not"));
     }
+    // What a single test says has been said.
+    is_settled |= Form::of(written).known().is_some();
+    if !is_settled && let Some(holds) = settled(written, steps) {
+        is_settled = true;
+        at.warning(if holds {
+            "this always holds: whatever is sent, one of its branches does"
+        } else {
+            "this can never hold: its tests exclude one another"
+        });
+    }
+    is_settled
 }
 
 /// A text that stands twice in a list, said once for the list.
@@ -60,25 +77,6 @@ fn twice(written: &TextTest, at: &mut At<'_>) {
         at.key("in")
             .index(*index)
             .warning(format_args!("stands twice: it is in[{first}] as well{more}; once is enough"));
-    }
-}
-
-/// Networks within others of the same list.
-fn networks(written: &[String], steps: &mut Steps, at: &mut At<'_>) {
-    if !steps.take(written.len().saturating_mul(written.len())) {
-        return;
-    }
-    let networks: Vec<Option<Network>> = written.iter().map(|text| Network::parse(text)).collect();
-    for (index, network) in networks.iter().enumerate() {
-        let holds_it = |(other, around): &(usize, &Option<Network>)| {
-            let both = network.zip(**around).filter(|_| *other != index);
-            // Of two that are the same the first stays.
-            both.is_some_and(|(one, around)| one.is_within(around) && (one != around || *other < index))
-        };
-        if let Some((other, _)) = networks.iter().enumerate().find(holds_it) {
-            at.index(index)
-                .warning(format_args!("adds nothing: source[{other}] holds these addresses; remove it"));
-        }
     }
 }
 

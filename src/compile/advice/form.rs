@@ -51,6 +51,11 @@ impl<'p> Form<'p> {
         Form::new(written, true)
     }
 
+    /// The form of what holds where a condition does not.
+    pub(super) fn of_opposite(written: &'p Condition) -> Self {
+        Form::new(written, false)
+    }
+
     /// The form of a list of which one must hold.
     pub(super) fn one_of(key: &'static str, name: &'p str, texts: impl Iterator<Item = &'p str>) -> Self {
         let texts = Texts { texts: texts.map(Cow::Borrowed).collect(), case: Case::Kept };
@@ -156,6 +161,10 @@ fn text<'p>(subject: Subject<'p>, written: &'p TextTest, holds: bool) -> Form<'p
         return Form::Known(wanted == holds);
     }
     let operator = operator(written, subject.key);
+    // No number is in the range; that has been said.
+    if matches!(&operator, Operator::Number(range) | Operator::Remainder(_, range) if range.is_empty()) {
+        return Form::Known(!holds);
+    }
     signed(Test { subject, operator }, holds)
 }
 
@@ -181,7 +190,9 @@ fn operator<'p>(written: &'p TextTest, key: &str) -> Operator<'p> {
         TextTest { number: Some(text), .. } => range(text).map_or(Operator::Unknown, Operator::Number),
         TextTest { remainder: Some(RemainderTest { divisor, remainder }), .. } => {
             let parts = divisor.zip(remainder.as_ref().and_then(range));
-            parts.map_or(Operator::Unknown, |(divisor, range)| Operator::Remainder(divisor, range))
+            parts.map_or(Operator::Unknown, |(divisor, range)| {
+                Operator::Remainder(divisor, range.of_remainders(divisor))
+            })
         }
         TextTest { semver: Some(text), .. } => Operator::Version(text),
         TextTest { regex: Some(text), .. } => Operator::Regex(text),

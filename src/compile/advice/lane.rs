@@ -1,11 +1,35 @@
-//! Lanes that nothing leads to.
+//! Lanes that nothing leads to, and lanes that are marked unavailable and serve all the same.
 
 use super::Good;
+use crate::arena::LaneId;
 use crate::error::At;
 use crate::policy::{Follow, Release};
 
-/// Warns of lanes of a release that no decision but by a label can name; `at` is the release.
+/// Warns of the lanes of a release; `at` is the release.
 pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
+    not_replaced(release, at);
+    not_named(release, at);
+}
+
+/// Lanes in whose place none can serve: the default lane has no way out, and theirs leads nowhere either.
+fn not_replaced(release: &Good<'_>, at: &mut At<'_>) {
+    let (block, segment) = (release.segment.block(), release.segment);
+    let is_open = |id: &LaneId| segment.lane(*id).is_some_and(|lane| !lane.unavailable);
+    let fallbacks = |id: LaneId| block.list(segment.lane(id).map(|lane| lane.fallbacks).unwrap_or_default());
+    let base = segment.head().base;
+    for (index, (id, lane)) in segment.lanes().enumerate() {
+        let mut others = fallbacks(id).chain([base]).chain(fallbacks(base));
+        if segment.routes() && lane.unavailable && !others.any(|other| is_open(&other)) {
+            at.key("lanes").index(index).key("unavailable").warning(
+                "it serves all the same, since no other lane can: neither its fallbacks, nor the default lane, nor the \
+                 fallbacks of that; write a `fallback`",
+            );
+        }
+    }
+}
+
+/// Lanes that no decision but by a label can name.
+fn not_named(release: &Good<'_>, at: &mut At<'_>) {
     let Release { overrides, lanes, name, .. } = release.written;
     let is_forced =
         !overrides.headers.is_empty() || !overrides.cookies.is_empty() || overrides.rules.is_some();

@@ -7,7 +7,7 @@ use crate::condition::Jump;
 use crate::error::At;
 use crate::limits;
 use crate::plan::{LanePair, Rule};
-use crate::policy::Follow;
+use crate::policy::{Follow, Normalize};
 use crate::window::Window;
 
 /// A rule with its condition; the preview of a blue-green release is the first one.
@@ -26,11 +26,12 @@ struct Earlier<'p> {
     why: String,
 }
 
-/// Warns of rules of a release that are never reached, and of what conditions say for nothing, and `at` is the release.
-pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
+/// Warns of rules of a release that are never reached, and of what conditions say for nothing; `ids` is how gray ids are spelled, and
+/// `at` is the release.
+pub(super) fn warn(release: &Good<'_>, ids: &Normalize, at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
     release.conditions(at, &mut |condition, _, at| {
-        condition::warn(condition, steps, at);
+        condition::warn(condition, ids, steps, at);
     });
     let rules = rules(release);
     let earlier = if rules.is_empty() { Vec::new() } else { earlier(release) };

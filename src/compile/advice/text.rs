@@ -80,7 +80,7 @@ impl Test<'_> {
             }
             (Number(range), Number(other)) => range.is_within(*other),
             (Remainder(divisor, range), Remainder(other_divisor, other)) => {
-                divisor == other_divisor && range.of_remainders(*divisor).is_within(*other)
+                divisor == other_divisor && range.is_within(*other)
             }
             (Version(text), Version(other)) | (Regex(text), Regex(other)) => text == other,
             (Glob(text, separator), Glob(other, other_separator)) => {
