@@ -102,7 +102,7 @@ fn claims_of(releases: &[draft::Release]) -> Option<String> {
 }
 
 /// Whether an edge listener removes a header from what clients send.
-fn is_claim(name: &str) -> bool {
+pub(crate) fn is_claim(name: &str) -> bool {
     headers::OVERRIDES.contains(&name) || [headers::LABEL, headers::GROUP, headers::DEBUG].contains(&name)
 }
 

@@ -353,6 +353,10 @@ fn what_is_imported_from_ingress_nginx_is_rendered_as_it_was() {
         assert_eq!(imported.code, Some(0), "{}", imported.told);
         let rendered =
             run(&["render", "ingress-nginx", "-", "--facts", "facts.yaml"], &imported.out, folder.path());
+        let is_told = rendered
+            .told
+            .contains("counts from anybody; at an edge the policy believes it from its trustedSources");
+        assert_eq!(is_told, name == "by-header", "{}", rendered.told);
         let losses = if name == "by-header" { 0 } else { 3 };
         assert_eq!(rendered.code, Some(losses), "{name}: {}", rendered.told);
         assert_eq!(annotations(&rendered.out), annotations(&original), "{name}");

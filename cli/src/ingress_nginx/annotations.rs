@@ -12,6 +12,7 @@ use super::shape::Shape;
 use super::{Options, pattern};
 use crate::check::Severity;
 use crate::import::ingress_nginx::{ALWAYS, NEVER};
+use crate::import::is_claim;
 
 /// The annotations by their names without the prefix.
 type Annotations = Vec<(&'static str, String)>;
@@ -90,6 +91,7 @@ fn by_rules(
         };
         match made {
             Some((made, takes_next)) => {
+                told.extend(made.iter().filter_map(|made| from_anybody(at, index, made)));
                 annotations.extend(made);
                 if takes_next {
                     rules.next();
@@ -99,6 +101,22 @@ fn by_rules(
         }
     }
     annotations
+}
+
+/// What is told of a header that an edge listener of graylane believes from trusted addresses alone.
+fn from_anybody(
+    at: &str,
+    index: usize,
+    (annotation, name): &(&str, String),
+) -> Option<(Severity, FieldError)> {
+    let is_claim = *annotation == "canary-by-header" && is_claim(&name.to_ascii_lowercase());
+    is_claim.then(|| {
+        let allowed = format!(
+            "in ingress-nginx {name} counts from anybody; at an edge the policy believes it from its trustedSources alone"
+        );
+        let path = format!("{at}.rules[{index}]");
+        (Severity::Note, FieldError { path, problem: Problem::Warning, value: String::new(), allowed })
+    })
 }
 
 fn lost_rule(at: &str, index: usize, rule: &Rule) -> FieldError {
