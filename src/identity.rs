@@ -122,7 +122,8 @@ fn value_of<'a>(
 }
 
 /// The id of several parts, all of which must be there: `murmur3_x64_128` with seed 0 of the parts with a zero byte
-/// between them, both halves as 16 hexadecimal digits. No part can hold a zero byte, so no other parts look the same.
+/// between them, both halves as 16 hexadecimal digits. What holds a zero byte is no part, a claim that is a list: so no other parts look
+/// the same.
 fn composite(
     parts: &[Source],
     facts: &Facts<'_>,
@@ -134,7 +135,8 @@ fn composite(
         if !text.is_empty() {
             text.push(0);
         }
-        let value = value_of(part, facts, normalize, observer).filter(|value| !value.is_empty());
+        let value = value_of(part, facts, normalize, observer);
+        let value = value.filter(|value| !value.is_empty() && !value.contains(&0));
         if value.is_none() {
             observer.note(|| Note::Missing(part.into()));
         }
