@@ -40,15 +40,21 @@ impl Network {
         self.mask == 0 || *self == every_v4
     }
 
+    /// Whether it holds the addresses of both kinds.
+    #[cfg(feature = "tools")]
+    pub(crate) fn holds_all_kinds(self) -> bool {
+        self.mask == 0
+    }
+
     /// Whether every address of it lies in `other`. Two networks lie in one another, or share no address.
     #[cfg(feature = "tools")]
     pub(crate) fn is_within(self, other: Network) -> bool {
         self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
     }
 
-    /// Whether the text that it was read from names an address inside it, of which the end counts for nothing.
+    /// Whether the text that it was read from has bits of an address behind its prefix, which count for nothing.
     #[cfg(feature = "tools")]
-    pub(crate) fn is_named_by_member(self, text: &str) -> bool {
+    pub(crate) fn is_written_with_host_bits(self, text: &str) -> bool {
         let address = text.split('/').next().and_then(|address| address.parse().ok());
         address.is_some_and(|address| bits(address) != self.bits)
     }
@@ -110,7 +116,7 @@ mod tests {
     #[cfg(feature = "tools")]
     #[test]
     fn is_written_without_what_counts_for_nothing() {
-        for (text, written, is_less) in [
+        for (text, written, has_bits) in [
             ("10.1.2.3/8", "10.0.0.0/8", true),
             ("10.0.0.0/8", "10.0.0.0/8", false),
             ("192.0.2.7", "192.0.2.7/32", false),
@@ -120,8 +126,8 @@ mod tests {
         ] {
             let network = Network::parse(text).unwrap();
             assert_eq!(
-                (network.to_string(), network.is_named_by_member(text)),
-                (written.to_owned(), is_less),
+                (network.to_string(), network.is_written_with_host_bits(text)),
+                (written.to_owned(), has_bits),
                 "{text}"
             );
         }

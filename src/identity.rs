@@ -29,7 +29,15 @@ pub enum GrayId<'a> {
     Fresh([u8; Hyphenated::LENGTH]),
 }
 
-impl GrayId<'_> {
+impl<'a> GrayId<'a> {
+    /// The id that was read from a request.
+    fn of(id: Cow<'a, [u8]>, in_header: bool) -> Self {
+        match id {
+            Cow::Borrowed(id) => GrayId::Sent { id, in_header },
+            Cow::Owned(id) => GrayId::Derived(id),
+        }
+    }
+
     /// The id as it is hashed and passed on.
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -77,20 +85,18 @@ pub(crate) fn find<'a>(
         let id = value_of(source, facts, &settings.normalize, observer);
         let is_taken = id.as_deref().is_some_and(is_id);
         note(&|| source.into(), id.as_deref(), is_taken);
-        Some(match id.filter(|_| is_taken)? {
-            Cow::Borrowed(id) => {
-                let in_header = matches!(source, Source::Header(header) if **header == *name);
-                GrayId::Sent { id, in_header }
-            }
-            Cow::Owned(id) => GrayId::Derived(id),
-        })
+        let in_header = matches!(source, Source::Header(header) if **header == *name);
+        // With spaces at its ends it stands there in another spelling.
+        let in_header = in_header && !settings.normalize.trim;
+        Some(GrayId::of(id.filter(|_| is_taken)?, in_header))
     });
     found.or_else(|| {
         let id = match settings.absent {
             Absent::Issue => facts.random().map(GrayId::fresh),
             Absent::RequestId => {
-                let id = facts.single_header(headers::REQUEST_ID).filter(|id| is_id(id));
-                id.map(|id| GrayId::Sent { id, in_header: false })
+                let id = facts.single_header(headers::REQUEST_ID);
+                let id = id.map(|id| normalized(Cow::Borrowed(id), &settings.normalize));
+                id.filter(|id| is_id(id)).map(|id| GrayId::of(id, false))
             }
             Absent::None => None,
         };

@@ -76,18 +76,18 @@ pub fn known_expression(text: &str) -> Result<(), String> {
 fn claims_told(release: &draft::Release, system: &str, trusts_anybody: bool) -> Option<(Severity, String)> {
     let claims = claims_of(std::slice::from_ref(release))?;
     let removed = format!(
-        "an edge listener removes {claims} from what clients send, unless the policy trusts where they are"
+        "an edge listener removes {claims} from what clients send, unless the policy trusts their addresses"
     );
     Some(if trusts_anybody {
         let so = "so do traffic labels, by which each client can choose its lane. Narrow trustedSources to your testers' networks, or let them send another header";
         let what = format!(
-            "{removed}; it trusts every address, so that this counts from anybody as in {system}, and {so}"
+            "{removed}; this one trusts every address, so that such a header counts from anybody as in {system}, and {so}"
         );
         (Severity::Note, what)
     } else {
         let instead = "Name your testers' networks in trustedSources, or let them send another header; --trust-anybody believes every client, its traffic labels too";
         let what = format!(
-            "{removed}; it trusts nobody, so that its rules never see this from a client; in {system} it counts from anybody. {instead}"
+            "{removed}; this one trusts nobody, so that its rules never see them. In {system} such a header counts from anybody. {instead}"
         );
         (Severity::Warning, what)
     })

@@ -131,7 +131,7 @@ fn other(flag: Flag) -> &'static [&'static str] {
         Flag::Service => &["pay"],
         Flag::Other => &["ship"],
         Flag::OtherHost => &["[::1]"],
-        Flag::Path => &["/a%20b:\"c\""],
+        Flag::Path => &["/[a],{b}"],
         Flag::Stable => &["null"],
         Flag::Candidate => &["yes"],
         Flag::Fallback => &["true"],

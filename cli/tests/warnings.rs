@@ -128,6 +128,23 @@ fn what_is_wrong_ten_thousand_times_is_said_once() {
 }
 
 #[test]
+fn a_long_list_takes_no_warning_from_what_is_elsewhere() {
+    let sources: Vec<String> =
+        (0..2_000).map(|index| format!("10.{}.{}.0/24", index / 250, index % 250)).collect();
+    let others: Vec<Value> =
+        (0..1_500).map(|index| json!({"not": {"header": {"x-a": {"exact": format!("v{index}")}}}})).collect();
+    let release = json!({"name": "shop", "match": {"hosts": ["*.example.com", "a.example.com"]}, "respond": {"cache": "none"},
+        "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "A"}, "rules": [
+            {"name": "none-of-many", "when": {"all": others}, "lane": "B"},
+            {"name": "two", "when": {"header": {"x-b": {"exact": "b"}}}, "lane": "B"},
+            {"name": "two-again", "when": {"header": {"x-b": {"exact": "b"}}}, "lane": "A"}]});
+    let policy = json!({"language": 1, "trustedSources": sources, "releases": [release]});
+    let (_, warnings) = plan_and_warnings(&policy);
+    let paths: Vec<&str> = warnings.iter().map(|(path, _)| &**path).collect();
+    assert_eq!(paths, ["releases[0].rules[2]", "releases[0].match.hosts[1]"], "{warnings:#?}");
+}
+
+#[test]
 fn of_a_condition_with_a_mistake_nothing_is_said_that_follows_from_it() {
     let text = r#"{language: 1, releases: [{name: shop, match: {}, lanes: [{name: A}, {name: B}],
         blueGreen: {active: A}, respond: {cache: none}, rules: [

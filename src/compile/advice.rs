@@ -36,14 +36,12 @@ struct Good<'p> {
     segment: &'p Segment,
 }
 
-impl Good<'_> {
+impl<'p> Good<'p> {
     /// The release as messages name it.
     fn shown(&self) -> String {
         format!("releases[{}] ({})", self.position, self.written.name.as_deref().unwrap_or_default())
     }
-}
 
-impl<'p> Good<'p> {
     /// The condition of the preview, if the release has one.
     fn preview(&self) -> Option<&'p Condition> {
         self.written.blue_green.as_ref()?.preview.as_ref()?.when.as_ref()
@@ -93,20 +91,19 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         .filter(|(position, _)| !faulty.contains(position))
         .map(|(position, (written, segment))| Good { position, written, segment })
         .collect();
-    let steps = &mut Steps(limits::COMPARISONS);
-    network::trusted(policy, steps, at);
+    network::trusted(policy, at);
     layer::warn(policy, &good, at);
     hash::warn(policy, &good, at);
     let at = &mut at.key("releases");
     for release in &good {
         let at = &mut at.index(release.position);
         rule::warn(release, &policy.identity.normalize, at);
-        value::paths(release.written, at);
-        value::lists(release.written, &policy.identity.normalize, at);
+        value::places(release.written, &policy.identity.normalize, at);
         lane::warn(release, at);
         share::warn(release, at);
         guard::warn(release, at);
     }
+    let steps = &mut Steps(limits::COMPARISONS);
     let all_are_good = good.len() == policy.releases.len();
     nested::warn(&good, all_are_good, steps, at);
     cookie::warn(&good, at);
@@ -114,4 +111,9 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
     if all_are_good {
         shadow::warn(plan, &good, steps, at);
     }
+}
+
+/// How many more there are, as the end of a sentence.
+fn more(count: usize, do_so: &str) -> String {
+    if count == 0 { String::new() } else { format!(" (and so {do_so}: {count})") }
 }

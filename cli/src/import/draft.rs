@@ -92,14 +92,14 @@ pub struct Rule {
 
 /// With `--trust-anybody`.
 const ANYBODY: &str = "\
-# Everybody is trusted, as --trust-anybody asks. At an edge each client can so choose its lane in every release, also by a traffic
+# Everybody is trusted, as --trust-anybody asks. At an edge each client can thus choose its lane in every release, also by a traffic
 # label, and say its group to the services behind it. Name your testers' networks in place of all addresses.
 trustedSources: [0.0.0.0/0, \"::/0\"]
 ";
 
 /// Without it.
 const NOBODY: &str = "\
-# Nobody is trusted here, so that these rules never see it from a client. Name your testers' networks, and from there it counts:
+# Nobody is trusted here, so that these rules never see them from a client. Name your testers' networks, and from there they count:
 # trustedSources: [192.0.2.0/24]
 ";
 
@@ -131,8 +131,7 @@ impl Draft {
 
     /// Who is trusted with headers that an edge listener removes from what others send.
     fn write_trust(&self, claims: &str, out: &mut String) {
-        let removed =
-            "An edge listener removes that from what clients send, unless it trusts where they are.";
+        let removed = "An edge listener removes these from what clients send, unless the policy trusts their addresses.";
         comment(out, "", &format!("Rules below ask for {claims}. {removed}"));
         out.push_str(if self.trusts_anybody { ANYBODY } else { NOBODY });
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::form::Form;
 use super::settled::settled;
-use super::{Steps, network, value};
+use super::{Steps, more, network, value};
 use crate::error::At;
 use crate::policy::{Condition, Map, Normalize, TextTest};
 
@@ -36,20 +36,21 @@ pub(super) fn warn(written: &Condition, ids: &Normalize, steps: &mut Steps, at: 
         }
     }
     network::warn(&written.source, "source", steps, at);
-    branches(&written.any, steps, &mut at.key("any"));
-    let mut is_settled = false;
-    for (key, conditions) in [("all", &*written.all), ("any", &*written.any)] {
-        let at = &mut at.key(key);
-        for (index, condition) in conditions.iter().enumerate() {
-            is_settled |= warn(condition, ids, steps, &mut at.index(index));
-        }
-    }
+    let mut each = |key: &str, conditions: &[Condition]| -> Vec<bool> {
+        let mut at = at.key(key);
+        let each = conditions.iter().enumerate();
+        each.map(|(index, condition)| warn(condition, ids, steps, &mut at.index(index))).collect()
+    };
+    let (all, any) = (each("all", &written.all), each("any", &written.any));
+    branches(&written.any, &any, steps, &mut at.key("any"));
+    let mut is_settled = all.contains(&true) || any.contains(&true);
     if let Some(condition) = &written.not {
         is_settled |= warn(condition, ids, steps, &mut at.key("not"));
     }
     // What a single test says has been said.
-    is_settled |= Form::of(written).known().is_some();
-    if !is_settled && let Some(holds) = settled(written, steps) {
+    let form = Form::of(written);
+    is_settled |= form.known().is_some();
+    if !is_settled && let Some(holds) = settled(written, &form, steps) {
         is_settled = true;
         at.warning(if holds {
             "this always holds: whatever is sent, one of its branches does"
@@ -80,12 +81,11 @@ fn twice(written: &TextTest, at: &mut At<'_>) {
     }
 }
 
-/// Branches of an `any` that hold only where another does.
-fn branches(written: &[Condition], steps: &mut Steps, at: &mut At<'_>) {
-    let forms: Vec<Form<'_>> = written.iter().map(Form::of).collect();
-    // What is known has been said.
-    let depends: Vec<(usize, &Form<'_>)> =
-        forms.iter().enumerate().filter(|(_, form)| form.known().is_none()).collect();
+/// Branches of an `any` that hold only where another does; `settled` says of which of them more has been said.
+fn branches(written: &[Condition], settled: &[bool], steps: &mut Steps, at: &mut At<'_>) {
+    let unsettled = written.iter().zip(settled).enumerate().filter(|(_, (_, is_settled))| !**is_settled);
+    let depends: Vec<(usize, Form<'_>)> =
+        unsettled.map(|(index, (branch, _))| (index, Form::of(branch))).collect();
     for (index, form) in &depends {
         let holds_too = depends.iter().find(|(other, around)| {
             *other != *index
@@ -98,9 +98,4 @@ fn branches(written: &[Condition], steps: &mut Steps, at: &mut At<'_>) {
                 .warning(format_args!("adds nothing: any[{other}] holds whenever this does; remove it"));
         }
     }
-}
-
-/// How many more there are, as the end of a sentence.
-pub(super) fn more(count: usize, do_so: &str) -> String {
-    if count == 0 { String::new() } else { format!(" (and so {do_so}: {count})") }
 }

@@ -196,15 +196,17 @@ fn operator<'p>(written: &'p TextTest, key: &str) -> Operator<'p> {
         }
         TextTest { semver: Some(text), .. } => Operator::Version(text),
         TextTest { regex: Some(text), .. } => Operator::Regex(text),
-        TextTest { glob: Some(text), .. } => Operator::Glob(
-            text,
-            match key {
-                "path" => Some(b'/'),
-                "host" => Some(b'.'),
-                _ => None,
-            },
-        ),
+        TextTest { glob: Some(text), .. } => Operator::Glob(text, separator(key)),
         _ => Operator::Unknown,
+    }
+}
+
+/// What `*` of a glob does not go over.
+pub(super) fn separator(key: &str) -> Option<u8> {
+    match key {
+        "path" => Some(b'/'),
+        "host" => Some(b'.'),
+        _ => None,
     }
 }
 

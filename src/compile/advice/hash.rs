@@ -3,15 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Good;
-use super::condition::more;
+use super::{Good, more};
 use crate::compile::gate::HOLDOUT_SEED;
 use crate::error::At;
 use crate::gate::Outside;
 use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
 use crate::plan::{Head, Mode};
 use crate::policy::{Condition, PercentTest, Policy, Rule};
-use crate::split::Hasher;
 
 /// Something that is drawn by a hash.
 #[derive(Clone, Copy)]
@@ -56,7 +54,7 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
         gates_alike(policy, &alike.gates, &alike.splits, at);
         parts_alike(policy, &alike.gates, at);
     }
-    let native = Scheme { buckets: Buckets::SumOfWeights, ..Scheme::NATIVE };
+    let native = kind(Scheme::NATIVE, Buckets::NATIVE);
     let at = &mut at.key("releases");
     for release in on() {
         release.conditions(&mut at.index(release.position), &mut |condition, rule, at| {
@@ -65,7 +63,7 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
                 let text = format!("{salt}:");
                 let alike = by_hash.get(&((text.as_bytes(), &[]), native)).and_then(|index| all.get(*index));
                 if let Some(alike) = alike {
-                    test_alike(release, rule, alike, &mut at.key("salt"));
+                    test_alike(policy, release, rule, alike, &mut at.key("salt"));
                 }
             });
         });
@@ -80,24 +78,24 @@ fn draws<'g, 'p>(release: &'g Good<'p>) -> impl Iterator<Item = (Text<'p>, Draw<
     let gates = gates.map(|gate| (gate.hasher, gate.buckets, Some(gate.outside)));
     split.into_iter().chain(gates).map(move |(hasher, buckets, gate)| {
         let text = (block.text(hasher.before), block.text(hasher.after));
-        (text, Draw { release, scheme: kind(&hasher, buckets), seed: hasher.scheme.seed, gate })
+        (text, Draw { release, scheme: kind(hasher.scheme, buckets), seed: hasher.scheme.seed, gate })
     })
 }
 
 /// The scheme as far as it says who comes before whom: multiply-shift keeps the order of the hash, whatever the number of
 /// buckets. FNV has no seed.
-fn kind(hasher: &Hasher, buckets: u32) -> Scheme {
-    let buckets = match hasher.scheme.reduction {
+fn kind(scheme: Scheme, buckets: u32) -> Scheme {
+    let buckets = match scheme.reduction {
         Reduction::MultiplyShift => Buckets::SumOfWeights,
         Reduction::Modulo => Buckets::Count(buckets),
     };
-    let has_seed = !matches!(hasher.scheme.algorithm, Algorithm::Fnv1a32 | Algorithm::Fnv1a32Twice);
-    Scheme { buckets, seed: if has_seed { hasher.scheme.seed } else { 0 }, ..hasher.scheme }
+    let has_seed = !matches!(scheme.algorithm, Algorithm::Fnv1a32 | Algorithm::Fnv1a32Twice);
+    Scheme { buckets, seed: if has_seed { scheme.seed } else { 0 }, ..scheme }
 }
 
 /// Whether there is a time at which two releases are on, neither of which is off.
-fn are_on_together(one: &Draw<'_, '_>, other: &Draw<'_, '_>) -> bool {
-    one.release.segment.head().during.meets(&other.release.segment.head().during)
+fn are_on_together(one: &Good<'_>, other: &Good<'_>) -> bool {
+    one.segment.head().during.meets(&other.segment.head().during)
 }
 
 /// Said once for all that are alike. Canaries that go hand in hand are a choice that people make.
@@ -106,7 +104,7 @@ fn splits_alike(splits: &[Draw<'_, '_>], at: &mut At<'_>) {
         let (own, others) = (one.release.segment.head(), other.release.segment.head());
         let share_no_user = own.layer.is_some() && own.layer == others.layer;
         let is_experiment = own.mode == Mode::Ab || others.mode == Mode::Ab;
-        is_experiment && !share_no_user && are_on_together(one, other)
+        is_experiment && !share_no_user && are_on_together(one.release, other.release)
     };
     let later = splits.iter().enumerate().find_map(|(index, later)| {
         let mut before = splits.iter().take(index).take(COMPARED);
@@ -199,7 +197,8 @@ fn gates_alike(policy: &Policy, gates: &[Draw<'_, '_>], splits: &[Draw<'_, '_>],
     for gate in gates {
         let Some(place) = Place::of(gate).filter(|place| !told.contains(place)) else { continue };
         let own = of_release(splits, gate.release.position).first();
-        let together = || splits.iter().take(COMPARED).find(|split| are_on_together(gate, split));
+        let together =
+            || splits.iter().take(COMPARED).find(|split| are_on_together(gate.release, split.release));
         let Some(split) = own.or_else(together) else { continue };
         told.insert(place);
         place.warn(policy, gate.release.position, at, &not_spread(split.release));
@@ -220,22 +219,24 @@ fn not_spread(release: &Good<'_>) -> String {
     )
 }
 
+/// That something is drawn as the gate of a place is.
+fn hand_in_hand(place: Place, policy: &Policy) -> String {
+    let place = place.shown(policy);
+    format!(
+        "{place} is drawn by the same hash: who is in and who is out goes hand in hand; write another salt"
+    )
+}
+
 /// Parts of all users that are drawn alike. Experiments may share the salt of their traffic: so people keep them apart.
 fn parts_alike(policy: &Policy, gates: &[Draw<'_, '_>], at: &mut At<'_>) {
-    let hand_in_hand = |other: Place| {
-        let other = other.shown(policy);
-        format!(
-            "{other} is drawn by the same hash: who is in and who is out goes hand in hand; write another salt"
-        )
-    };
     let placed = || gates.iter().filter_map(|gate| Some((Place::of(gate)?, gate.release.position)));
-    let mut shared = Vec::new();
-    for (place, release) in placed() {
-        if !matches!(place, Place::Own(_)) && !shared.contains(&place) {
-            if let Some(first) = shared.first() {
-                place.warn(policy, release, at, &hand_in_hand(*first));
+    let (mut seen, mut first) = (HashSet::new(), None);
+    for (place, release) in placed().filter(|(place, _)| !matches!(place, Place::Own(_))) {
+        if seen.insert(place) {
+            match first {
+                Some(first) => place.warn(policy, release, at, &hand_in_hand(first, policy)),
+                None => first = Some(place),
             }
-            shared.push(place);
         }
     }
     for (place, release) in placed().filter(|(place, _)| matches!(place, Place::Own(_))) {
@@ -246,7 +247,7 @@ fn parts_alike(policy: &Policy, gates: &[Draw<'_, '_>], at: &mut At<'_>) {
         };
         let mut others = of_release(gates, release).iter().filter_map(Place::of);
         if let Some(other) = others.find(|other| is_other(*other)) {
-            place.warn(policy, release, at, &hand_in_hand(other));
+            place.warn(policy, release, at, &hand_in_hand(other, policy));
         }
     }
 }
@@ -268,27 +269,29 @@ fn percents(written: &Condition, at: &mut At<'_>, each: &mut dyn FnMut(&PercentT
 }
 
 /// Warns of a `percent` test of a release that is drawn as these are; `rule` is the rule that it is of, and `at` is its salt.
-fn test_alike(release: &Good<'_>, rule: Option<&Rule>, alike: &Alike<'_, '_>, at: &mut At<'_>) {
+fn test_alike(
+    policy: &Policy,
+    release: &Good<'_>,
+    rule: Option<&Rule>,
+    alike: &Alike<'_, '_>,
+    at: &mut At<'_>,
+) {
     // A rule that gives a candidate the first users early goes hand in hand with what the canary does later.
     let is_early = |split: &Draw<'_, '_>| {
-        let candidates = split.release.written.canary.iter().flat_map(|canary| &canary.candidates);
+        let mut candidates = split.release.written.canary.iter().flat_map(|canary| &canary.candidates);
         let lane = rule.and_then(|rule| rule.lane.as_ref());
-        lane.is_some() && candidates.into_iter().any(|candidate| candidate.lane.as_ref() == lane)
+        lane.is_some() && candidates.any(|candidate| candidate.lane.as_ref() == lane)
     };
     let is_mixed = |split: &&Draw<'_, '_>| {
-        let (own, other) = (release.segment.head(), split.release.segment.head());
-        other.mode == Mode::Ab && own.during.meets(&other.during)
+        split.release.segment.head().mode == Mode::Ab && are_on_together(release, split.release)
     };
+    let gate = of_release(&alike.gates, release.position).first().and_then(Place::of);
     if let Some(split) = of_release(&alike.splits, release.position).first() {
         if !is_early(split) {
             at.warning(not_spread(split.release));
         }
-    } else if let Some(gate) = of_release(&alike.gates, release.position).first() {
-        let kind = gate.gate.map_or("", Outside::as_str);
-        at.warning(format_args!(
-            "the {kind} of this experiment is drawn by the same hash: who is in and who is out goes hand in hand; write \
-             another salt"
-        ));
+    } else if let Some(gate) = gate {
+        at.warning(hand_in_hand(gate, policy));
     } else if let Some(split) = alike.splits.iter().take(COMPARED).find(is_mixed) {
         at.warning(format_args!("{}, unless the same users are meant", not_spread(split.release)));
     }

@@ -14,12 +14,15 @@ pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
 /// Lanes in whose place none can serve: the default lane has no way out, and theirs leads nowhere either.
 fn not_replaced(release: &Good<'_>, at: &mut At<'_>) {
     let (block, segment) = (release.segment.block(), release.segment);
+    if !segment.routes() || segment.head().off {
+        return;
+    }
     let is_open = |id: &LaneId| segment.lane(*id).is_some_and(|lane| !lane.unavailable);
     let fallbacks = |id: LaneId| block.list(segment.lane(id).map(|lane| lane.fallbacks).unwrap_or_default());
     let base = segment.head().base;
     for (index, (id, lane)) in segment.lanes().enumerate() {
         let mut others = fallbacks(id).chain([base]).chain(fallbacks(base));
-        if segment.routes() && lane.unavailable && !others.any(|other| is_open(&other)) {
+        if lane.unavailable && !others.any(|other| is_open(&other)) {
             at.key("lanes").index(index).key("unavailable").warning(
                 "it serves all the same, since no other lane can: neither its fallbacks, nor the default lane, nor the \
                  fallbacks of that; write a `fallback`",

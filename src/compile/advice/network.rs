@@ -3,6 +3,7 @@
 use super::Steps;
 use crate::address::Network;
 use crate::error::At;
+use crate::limits;
 use crate::policy::Policy;
 
 /// Warns of the list of networks under `key`; `at` is where the key is.
@@ -10,9 +11,9 @@ pub(super) fn warn(written: &[String], key: &str, steps: &mut Steps, at: &mut At
     let at = &mut at.key(key);
     let networks: Vec<Option<Network>> = written.iter().map(|text| Network::parse(text)).collect();
     for (index, (text, network)) in written.iter().zip(&networks).enumerate() {
-        if let Some(network) = network.filter(|network| network.is_named_by_member(text)) {
+        if let Some(network) = network.filter(|network| network.is_written_with_host_bits(text)) {
             at.index(index).warning(format_args!(
-                "what stands behind the prefix counts for nothing: this is {network}; write it so, or a single address"
+                "only its first bits count, as many as it says: this is {network}; write that, or a single address"
             ));
         }
     }
@@ -33,17 +34,23 @@ pub(super) fn warn(written: &[String], key: &str, steps: &mut Steps, at: &mut At
 }
 
 /// Warns of the addresses whose claims count; `at` is the policy.
-pub(super) fn trusted(policy: &Policy, steps: &mut Steps, at: &mut At<'_>) {
+pub(super) fn trusted(policy: &Policy, at: &mut At<'_>) {
     let key = "trustedSources";
     let written = &policy.trusted_sources;
-    let is_everything = |text: &String| Network::parse(text).is_some_and(|network| network.is_everything());
-    if !written.iter().any(is_everything) {
-        return warn(written, key, steps, at);
+    let everybody = |text: &String| {
+        let network = Network::parse(text).filter(Network::is_everything)?;
+        Some(if network.holds_all_kinds() { "every client" } else { "every client with an IPv4 address" })
+    };
+    let mut is_told = false;
+    for (index, text) in written.iter().enumerate() {
+        let Some(everybody) = everybody(text) else { continue };
+        is_told = true;
+        at.key(key).index(index).warning(format_args!(
+            "{everybody} is believed: whoever writes a label, an override or a group is taken at their word; write the \
+             networks of those who may"
+        ));
     }
-    for (index, _) in written.iter().enumerate().filter(|(_, text)| is_everything(text)) {
-        at.key(key).index(index).warning(
-            "every client is believed: whoever writes a label, an override or an id is taken at their word; write the networks \
-             of those who may",
-        );
+    if !is_told {
+        warn(written, key, &mut Steps(limits::COMPARISONS), at);
     }
 }

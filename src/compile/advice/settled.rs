@@ -1,12 +1,13 @@
 //! Conditions that hold always or never, which no test says by itself but all of them together do.
 
 use super::Steps;
-use super::form::Form;
+use super::form::{Form, Test};
 use crate::policy::Condition;
 
-/// Whether it is certain that a condition always holds, or never does; `None` where it may depend on the request.
-pub(super) fn settled(written: &Condition, steps: &mut Steps) -> Option<bool> {
-    if is_impossible(&[&Form::of(written)], steps) {
+/// Whether it is certain that a condition always holds, or never does; `None` where it may depend on the request. `form` is that of the
+/// condition.
+pub(super) fn settled(written: &Condition, form: &Form<'_>, steps: &mut Steps) -> Option<bool> {
+    if is_impossible(&[form], steps) {
         Some(false)
     } else if is_impossible(&[&Form::of_opposite(written)], steps) {
         Some(true)
@@ -30,14 +31,7 @@ fn is_impossible(forms: &[&Form<'_>], steps: &mut Steps) -> bool {
             Form::Holds(_) | Form::Fails(_) => tests.push(form),
         }
     }
-    if !steps.take(tests.len().saturating_mul(tests.len())) {
-        return false;
-    }
-    let mut pairs = tests.iter().enumerate().flat_map(|(index, test)| {
-        let others = tests.iter().skip(index + 1);
-        others.map(move |other| (*test, *other))
-    });
-    pairs.any(|(one, other)| exclude(one, other, steps))
+    is_contradiction(&tests, steps)
         || choices.iter().any(|branches| {
             branches.iter().all(|branch| {
                 let with_rest: Vec<&Form<'_>> = tests.iter().copied().chain([branch]).collect();
@@ -46,12 +40,20 @@ fn is_impossible(forms: &[&Form<'_>], steps: &mut Steps) -> bool {
         })
 }
 
-fn exclude(one: &Form<'_>, other: &Form<'_>, steps: &mut Steps) -> bool {
-    match (one, other) {
-        (Form::Holds(one), Form::Holds(other)) => one.excludes(other, steps),
-        (Form::Holds(holds), Form::Fails(fails)) | (Form::Fails(fails), Form::Holds(holds)) => {
-            holds.implies(fails, steps)
-        }
-        _ => false,
-    }
+/// Whether it is certain that two of these tests never come out so together.
+fn is_contradiction(tests: &[&Form<'_>], steps: &mut Steps) -> bool {
+    let of = |wanted: bool| -> Vec<&Test<'_>> {
+        let each = tests.iter().filter_map(|form| match form {
+            Form::Holds(test) if wanted => Some(test),
+            Form::Fails(test) if !wanted => Some(test),
+            _ => None,
+        });
+        each.collect()
+    };
+    let (holds, fails) = (of(true), of(false));
+    steps.take(holds.len().saturating_mul(holds.len() + fails.len()))
+        && holds.iter().enumerate().any(|(index, one)| {
+            holds.iter().skip(index + 1).any(|other| one.excludes(other, steps))
+                || fails.iter().any(|other| one.implies(other, steps))
+        })
 }

@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::condition::more;
 use super::nested::{Host, Owned, Path, Places, host_holds, meets, path_holds};
-use super::{Good, Steps};
+use super::{Good, Steps, more};
 use crate::error::At;
 use crate::limits;
 use crate::pattern::{HostKind, PathKind, Place};
