@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use graylane::compile;
 use graylane::plan::Plan;
 use graylane::policy::{Policy, Trust};
-use graylane_cli::check::{Checked, Good, check};
+use graylane_cli::check::{Checked, Good, Report, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::findings::File;
 use graylane_cli::keys::{self, Keys};
@@ -63,36 +63,54 @@ pub(crate) struct WithKeys {
     pub(crate) keys: Keys,
 }
 
+/// Reads a file and checks it; none where it has mistakes, which are told.
+pub(crate) fn checked<T>(
+    path: &Path,
+    check: impl FnOnce(&str, Form) -> Result<T, Report>,
+) -> Result<Option<T>> {
+    let text = read(path)?;
+    let checked = check(&text, Form::of(path));
+    if let Err(report) = &checked {
+        output::tell(&File { name: &name(path), text: &text, report }.findings());
+    }
+    Ok(checked.ok())
+}
+
+/// Reads keys, and tells what is wrong with them; none without a file.
+pub(crate) fn keys(path: Option<&Path>) -> Result<Option<keys::Checked>> {
+    let Some(path) = path else { return Ok(None) };
+    let checked = keys::check(&read(path)?, Form::of(path));
+    output::tell(&checked.text(&name(path)));
+    Ok(Some(checked))
+}
+
 /// Reads a policy and the keys that it names, both of which have to be good. Where they are not, the mistakes of both are told and
 /// there is neither.
 pub(crate) fn policy_with_keys(path: &Path, keys: Option<&Path>) -> Result<Option<WithKeys>> {
+    policy_with(path, self::keys(keys)?.as_ref())
+}
+
+/// The same with keys that have been read, of which the mistakes are told already.
+pub(crate) fn policy_with(path: &Path, keys: Option<&keys::Checked>) -> Result<Option<WithKeys>> {
     let text = read(path)?;
-    let checked_keys = match keys {
-        Some(keys) => Some(keys::check(&read(keys)?, Form::of(keys))),
-        None => None,
-    };
     let Checked { mut report, good } = check(&text, Form::of(path));
     let faulty = match &good {
         Some(_) => None,
         None => document::parse(&text, Form::of(path)).ok().map(|node| compile::check_node(&node).0),
     };
     if let Some(policy) = good.as_ref().map(|good| &good.policy).or(faulty.as_ref()) {
-        let keys = checked_keys.as_ref().map(|checked| &checked.keys);
-        keys::add_missing(&mut report, policy, &text, keys);
-    }
-    if let (Some(checked), Some(path)) = (&checked_keys, keys) {
-        output::tell(&checked.text(&name(path)));
+        keys::add_missing(&mut report, policy, &text, keys.map(|checked| &checked.keys));
     }
     if !report.is_good(false) {
         output::tell(&File { name: &name(path), text: &text, report: &report }.text());
         return Ok(None);
     }
-    let checked = checked_keys.unwrap_or_default();
-    Ok(good.filter(|_| checked.mistakes.is_empty()).map(|Good { node, policy, plan }| WithKeys {
+    let keys = keys.cloned().unwrap_or_default().good();
+    Ok(good.zip(keys).map(|(Good { node, policy, plan }, keys)| WithKeys {
         json: document::json(&node),
         policy,
         plan,
-        keys: checked.keys,
+        keys,
     }))
 }
 

@@ -61,7 +61,7 @@ impl fmt::Debug for Keys {
 }
 
 /// A file of keys that has been checked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Checked {
     /// The keys; where there are mistakes, what of them could be read.
     pub keys: Keys,
@@ -70,7 +70,7 @@ pub struct Checked {
 }
 
 /// One thing that is wrong with a file of keys.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// What, without any value that may be a secret.
     pub error: FieldError,
@@ -119,6 +119,11 @@ fn not_keys(position: Position) -> Mistake {
 }
 
 impl Checked {
+    /// The keys; none where there are mistakes.
+    pub fn good(self) -> Option<Keys> {
+        self.mistakes.is_empty().then_some(self.keys)
+    }
+
     /// The mistakes as people read them, one a line; `name` is how the file is called.
     pub fn text(&self, name: &str) -> String {
         let line = |Mistake { error, position: Position { line, column, .. } }: &Mistake| {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use graylane_testbed::{Bootstrap, Client, Envoy, PluginFile, Request, Result, Upstream, block_on, module};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The policy, the key and the MACs of `tests/scenarios/sticky.yaml`, which were computed outside.
@@ -74,6 +74,22 @@ fn keys_are_part_of_what_is_rendered() {
         assert_eq!(keys.keys().collect::<Vec<_>>(), ids, "{arguments:?}");
         assert!(graylane::load(configuration.to_string().as_bytes()).plan.is_ok(), "the module takes it");
     }
+}
+
+#[test]
+fn keys_are_read_once_for_the_policy_and_the_next_one() {
+    let folder = folder(POLICY, KEYS);
+    std::fs::write(folder.path().join("next.yaml"), POLICY.replace("percent: 10", "percent: 20"))
+        .expect("a file");
+    let arguments = ["policy.yaml", "--keys", "-", "--shadow", "next.yaml"];
+    let (code, rendered, told) = render(folder.path(), &arguments, KEYS);
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let percent = "/shadow/releases/0/canary/candidates/0/percent";
+    assert_eq!(configuration(&rendered).pointer(percent), Some(&json!(20)));
+    // Their mistakes are told once, too.
+    let (code, _, told) = render(folder.path(), &arguments, &KEYS.replace("k1", "k 1"));
+    let of_keys = told.lines().filter(|line| line.starts_with("<stdin>")).count();
+    assert_eq!((code, of_keys), (Some(1), 1), "{told}");
 }
 
 #[test]

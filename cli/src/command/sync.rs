@@ -2,16 +2,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use graylane_cli::document::Form;
-use graylane_cli::facts::{self, Mesh, Needs};
-use graylane_cli::findings::File;
-use graylane_cli::keys;
-use graylane_cli::keys::Keys;
+use graylane_cli::facts::{self, Needs};
 use graylane_cli::sync::source::{self, Address, Folder, Source, ZooKeeper};
 use graylane_cli::sync::target::{Ecds, Etcd, Istio, Target};
 use graylane_cli::sync::{self, Passed, Rules, Status, Webhook};
@@ -229,7 +225,8 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
 
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
-    let Some(keys) = keys(filter.keys.as_deref())? else { return Ok(Outcome::Bad) };
+    let keys = input::keys(filter.keys.as_deref())?.unwrap_or_default().good();
+    let Some(keys) = keys else { return Ok(Outcome::Bad) };
     let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Ecds(Box::new(target)), None, OF_ALL)
 }
@@ -238,7 +235,9 @@ fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
     let IstioOptions { common, facts, plugin, gateway_api, force_conflicts, etcd } = options;
     let needs =
         Needs { module_file: plugin.loads_a_file(), gateway_labels: !gateway_api, ..Needs::default() };
-    let (Some(mut mesh), Some(keys)) = (mesh(facts, needs)?, keys(plugin.keys.as_deref())?) else {
+    let mesh = input::checked(facts, |text, form| facts::check_plugins(text, form, needs))?;
+    let keys = input::keys(plugin.keys.as_deref())?.unwrap_or_default().good();
+    let (Some(mut mesh), Some(keys)) = (mesh, keys) else {
         return Ok(Outcome::Bad);
     };
     if let Some(gateway) = mesh.gateway.as_mut().filter(|_| *gateway_api) {
@@ -246,24 +245,6 @@ fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
     }
     let target = Istio::new(mesh, plugin.extension.into(), keys, *force_conflicts, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Istio(Box::new(target)), None, OF_ALL)
-}
-
-/// Reads facts; none where they have mistakes, which are told.
-fn mesh(path: &Path, needs: Needs) -> Result<Option<Mesh>> {
-    let text = input::read(path)?;
-    let checked = facts::check_plugins(&text, Form::of(path), needs);
-    if let Err(report) = &checked {
-        output::tell(&File { name: &input::name(path), text: &text, report }.findings());
-    }
-    Ok(checked.ok())
-}
-
-/// Reads a file of secrets; none where it has mistakes, which are told.
-fn keys(path: Option<&Path>) -> Result<Option<Keys>> {
-    let Some(path) = path else { return Ok(Some(Keys::default())) };
-    let checked = keys::check(&input::read(path)?, Form::of(path));
-    output::tell(&checked.text(&input::name(path)));
-    Ok(checked.mistakes.is_empty().then_some(checked.keys))
 }
 
 /// The author of all that stands in a target which is of one source.

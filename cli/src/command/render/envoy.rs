@@ -96,16 +96,16 @@ pub(crate) fn render(options: &Options) -> Result<Outcome> {
     if let Some(path) = output {
         is_another_file(path, sources.into_iter().flatten())?;
     }
-    let keys_path = keys_file.map(PathBuf::as_path);
     input::is_read_once(sources.into_iter().flatten().map(PathBuf::as_path))?;
+    let keys = input::keys(keys_file.map(PathBuf::as_path))?;
     let shadow = match &options.shadow {
         None => None,
-        Some(path) => match input::policy_with_keys(path, keys_path)? {
+        Some(path) => match input::policy_with(path, keys.as_ref())? {
             None => return Ok(Outcome::Bad),
             Some(WithKeys { json, .. }) => Some(json),
         },
     };
-    let Some(WithKeys { json, keys, .. }) = input::policy_with_keys(&options.policy, keys_path)? else {
+    let Some(WithKeys { json, keys, .. }) = input::policy_with(&options.policy, keys.as_ref())? else {
         return Ok(Outcome::Bad);
     };
     output::tell_size(&input::name(&options.policy), &json);

@@ -128,14 +128,9 @@ fn facts(options: &NginxOptions, good: &Good<'_>) -> Result<Option<Facts>> {
         ..Facts::default()
     };
     if let Some(path) = &options.facts {
-        let text = input::read(path)?;
-        match facts::check_services(&text, Form::of(path), &good.policy, &good.plan) {
-            Ok(file) => known.file = file,
-            Err(report) => {
-                output::tell(&File { name: &input::name(path), text: &text, report: &report }.findings());
-                return Ok(None);
-            }
-        }
+        let check = |text: &str, form| facts::check_services(text, form, &good.policy, &good.plan);
+        let Some(file) = input::checked(path, check)? else { return Ok(None) };
+        known.file = file;
     }
     Ok(Some(known))
 }

@@ -6,9 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use graylane::plan::Plan;
 use graylane_cli::check::Severity;
-use graylane_cli::document::Form;
 use graylane_cli::facts::{self, Mesh, Needs};
-use graylane_cli::findings::File;
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Object;
 use graylane_cli::place::{Existing, place};
@@ -255,17 +253,9 @@ impl Read {
         let Some(WithKeys { json, policy, plan, keys }) = read else {
             return Ok(None);
         };
-        let text = input::read(facts)?;
-        match facts::check(&text, Form::of(facts), &policy, &plan, needs) {
-            Ok(mesh) => {
-                let keys_file = keys_file.map(Path::to_owned);
-                Ok(Some(Read { mesh, policy: json, keys, keys_file, plan }))
-            }
-            Err(report) => {
-                output::tell(&File { name: &input::name(facts), text: &text, report: &report }.findings());
-                Ok(None)
-            }
-        }
+        let mesh = input::checked(facts, |text, form| facts::check(text, form, &policy, &plan, needs))?;
+        let keys_file = keys_file.map(Path::to_owned);
+        Ok(mesh.map(|mesh| Read { mesh, policy: json, keys, keys_file, plan }))
     }
 
     fn source<'s>(&'s self, existing: &'s [Object]) -> Source<'s> {
