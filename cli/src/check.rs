@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use graylane::compile::check_node;
-use graylane::error::{FieldError, PolicyErrors, Problem};
+use graylane::error::{FieldError, Path, PolicyErrors, Problem};
 use graylane::node::Node;
 use graylane::plan::Plan;
 use graylane::policy::Policy;
+use graylane::read::{Written, read};
 use serde::Serialize;
 
 use crate::document::{Fault, Form, parse};
@@ -157,6 +158,26 @@ fn releases(node: &Node<'_>) -> usize {
         Some((_, Node::List(releases))) => releases.len(),
         _ => 0,
     }
+}
+
+/// Reads a file that is no policy, and holds it against what the caller knows; `what` is how messages call it.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn hold<W: Written, T>(
+    text: &str,
+    form: Form,
+    what: &str,
+    against: impl FnOnce(W, &mut PolicyErrors) -> T,
+) -> Result<T, Report> {
+    let node = parse(text, form).map_err(|fault| not_a_document(fault, form, what))?;
+    let mut errors = PolicyErrors::default();
+    let written = read(&node, &Path::Root, &mut errors);
+    let held = against(written, &mut errors);
+    if errors.is_empty() {
+        return Ok(held);
+    }
+    Err(Report { findings: placed(text, found(&errors)), releases: 0 })
 }
 
 /// The report of a text that cannot be read as what it should be.

@@ -9,7 +9,8 @@ use std::path::Path as File;
 use graylane::compile::compile_node;
 use graylane::error::{Path, PolicyErrors, Problem};
 use graylane::node::Node;
-use graylane::policy::Trust;
+use graylane::policy::{Metrics, Trust};
+use graylane::read::is_neutral;
 use serde_json::{Map, Number, Value, json};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, UserMessageFormatter, alias_limits, budget, options};
@@ -138,11 +139,20 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
 }
 
 /// The configuration of a plugin, as Envoy hands it to the module; with keys it holds secrets.
-pub fn plugin_configuration(trust: Trust, access_log: bool, keys: &Keys, policy: &Value) -> Value {
+pub fn plugin_configuration(
+    trust: Trust,
+    access_log: bool,
+    metrics: Metrics,
+    keys: &Keys,
+    policy: &Value,
+) -> Value {
     let mut configuration = Map::new();
     configuration.insert("trust".to_owned(), json!(trust));
     if access_log {
         configuration.insert("accessLog".to_owned(), Value::Bool(true));
+    }
+    if !is_neutral(&metrics) {
+        configuration.insert("metrics".to_owned(), json!(metrics));
     }
     if !keys.is_empty() {
         configuration.insert("keys".to_owned(), json!(keys));
@@ -214,10 +224,11 @@ releases:
 
     #[test]
     fn the_module_takes_what_is_rendered() {
-        let configuration =
-            plugin_configuration(Trust::Edge, false, &Keys::default(), &read(POLICY).unwrap());
+        let metrics = Metrics { lanes: Some(7), ..Metrics::default() };
+        let policy = read(POLICY).unwrap();
+        let configuration = plugin_configuration(Trust::Edge, false, metrics, &Keys::default(), &policy);
         let loaded = graylane::load(configuration.to_string().as_bytes());
-        assert_eq!(loaded.trust, Trust::Edge);
+        assert_eq!((loaded.trust, loaded.metrics), (Trust::Edge, metrics));
         assert_eq!(loaded.plan.unwrap().version(), 7);
     }
 

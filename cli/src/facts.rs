@@ -12,10 +12,9 @@ pub mod written;
 use graylane::error::{At, Path, PolicyErrors, Problem};
 use graylane::plan::Plan;
 use graylane::policy::Policy;
-use graylane::read::read;
 
-use crate::check::{self, Report, Severity};
-use crate::document::{Form, parse};
+use crate::check::{self, Report};
+use crate::document::Form;
 
 pub use mesh::{Gateway, Lane, Mesh, Module, Service};
 
@@ -84,14 +83,5 @@ fn hold<T>(
     form: Form,
     against: impl FnOnce(written::Facts, &mut PolicyErrors) -> T,
 ) -> Result<T, Report> {
-    let node = parse(text, form).map_err(|fault| check::not_a_document(fault, form, "the facts"))?;
-    let mut errors = PolicyErrors::default();
-    let facts = read(&node, &Path::Root, &mut errors);
-    let held = against(facts, &mut errors);
-    if errors.is_empty() {
-        return Ok(held);
-    }
-    let mut report = Report::default();
-    report.add(text, errors.iter().map(|error| (Severity::Error, error.clone())).collect());
-    Err(report)
+    check::hold(text, form, "the facts", against)
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use graylane::compile;
 use graylane::plan::Plan;
-use graylane::policy::{Policy, Trust};
+use graylane::policy::{Metrics, Policy, Trust};
 use graylane_cli::check::{Checked, Good, Report, check};
 use graylane_cli::document::{self, Form};
 use graylane_cli::findings::File;
 use graylane_cli::keys::{self, Keys};
 use graylane_cli::manifests::Manifests;
+use graylane_cli::metrics;
 use serde_json::Value;
 
 use crate::output;
@@ -74,6 +75,11 @@ pub(crate) fn checked<T>(
         output::tell(&File { name: &name(path), text: &text, report }.findings());
     }
     Ok(checked.ok())
+}
+
+/// Reads what plugins count by release and lane, all defaults without a file; none where it has mistakes, which are told.
+pub(crate) fn metrics(path: Option<&Path>) -> Result<Option<Metrics>> {
+    path.map_or(Ok(Some(Metrics::default())), |path| checked(path, metrics::check))
 }
 
 /// Reads keys, and tells what is wrong with them; none without a file.
@@ -139,8 +145,9 @@ pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Pol
     let Some(WithKeys { json, policy, keys, .. }) = policy_with_keys(path, Some(keys))? else {
         return Ok(None);
     };
-    // Whom the listener believes is no part of the plan.
-    let configuration = document::plugin_configuration(Trust::Edge, false, &keys, &json).to_string();
+    // Whom the listener believes, and what it counts, is no part of the plan.
+    let configuration =
+        document::plugin_configuration(Trust::Edge, false, Metrics::default(), &keys, &json).to_string();
     Ok(Some((policy, graylane::load(configuration.as_bytes()).plan?)))
 }
 

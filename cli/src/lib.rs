@@ -17,6 +17,7 @@ pub mod init;
 pub mod keys;
 pub mod kubectl;
 pub mod manifests;
+pub mod metrics;
 pub mod parity;
 pub mod place;
 pub mod position;

@@ -485,6 +485,33 @@ fn secrets_are_asked_for_where_the_policy_is_part_of_what_is_rendered() {
 }
 
 #[test]
+fn what_is_counted_stands_in_every_plugin() {
+    let folder = folder();
+    let facts = fs::read_to_string(data("facts.yaml")).unwrap();
+    let more = "module: {url: 'file:///etc/graylane.wasm'}
+gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
+    fs::write(folder.path().join("facts.yaml"), format!("{more}{facts}")).unwrap();
+    fs::write(folder.path().join("metrics.yaml"), "grpcStatus: true\nlanes: 200\n").unwrap();
+    for arguments in [["istio", "wasm-plugin"], ["istio", "envoy-filter"], ["gateway-api", "wasm-plugin"]] {
+        let [form, extension] = arguments;
+        let arguments = [form, "--extension", extension, "--metrics", "metrics.yaml"];
+        let rendered: Vec<Value> = objects(folder.path(), &arguments).into_iter().map(opened).collect();
+        let counted = Value::from(rendered).to_string();
+        let counted = counted.matches(r#""metrics":{"lanes":200,"grpcStatus":true}"#).count();
+        assert_eq!(counted, 2, "{form} {extension}");
+    }
+    fs::write(folder.path().join("metrics.yaml"), "grpcstatus: true\n").unwrap();
+    let (code, out, told) = render(folder.path(), &["istio", "--metrics", "metrics.yaml"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(told.starts_with("metrics.yaml:1:1: error: grpcstatus: Unknown field"), "{told}");
+    fs::write(folder.path().join("metrics.yaml"), "{}").unwrap();
+    let (code, _, told) =
+        render(folder.path(), &["istio", "--metrics", "metrics.yaml", "-o", "metrics.yaml"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("would be replaced by what is rendered from it"), "{told}");
+}
+
+#[test]
 fn what_differs_from_a_folder_is_shown() {
     let folder = folder();
     let there = folder.path().join("there");

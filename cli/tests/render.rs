@@ -1,4 +1,4 @@
-//! `graylane render` with the secrets that a policy names.
+//! `graylane render envoy` with what a configuration has beside the policy: the secrets that it names, and what is counted.
 #![cfg(test)]
 
 use std::io::Write;
@@ -93,6 +93,68 @@ fn keys_are_read_once_for_the_policy_and_the_next_one() {
 }
 
 #[test]
+fn metrics_are_part_of_what_is_rendered() {
+    let folder = folder(POLICY, KEYS);
+    std::fs::write(folder.path().join("metrics.yaml"), "lanes: 200\n").expect("a file");
+    std::fs::write(folder.path().join("metrics.json"), r#"{"requestsOnly": true}"#).expect("a file");
+    for (file, input, metrics) in [
+        ("metrics.yaml", "", json!({"lanes": 200})),
+        ("metrics.json", "", json!({"requestsOnly": true})),
+        ("-", "{lanes: 5, grpcStatus: true}", json!({"lanes": 5, "grpcStatus": true})),
+        ("-", "{}", Value::Null),
+    ] {
+        let arguments = ["policy.yaml", "--keys", "keys.yaml", "--metrics", file];
+        let (code, rendered, told) = render(folder.path(), &arguments, input);
+        assert_eq!((code, told.as_str()), (Some(0), ""), "{file}");
+        let configuration = configuration(&rendered);
+        assert_eq!(configuration["metrics"], metrics, "{file}");
+        let loaded = graylane::load(configuration.to_string().as_bytes());
+        let counted = json!(loaded.metrics);
+        assert_eq!(counted, if metrics.is_null() { json!({}) } else { metrics }, "the module takes it");
+        assert!(loaded.plan.is_ok(), "{:?}", loaded.plan);
+    }
+}
+
+#[test]
+fn the_mistakes_of_metrics_are_told_with_those_of_the_policies_each_in_its_line() {
+    let folder = folder(&POLICY.replace("stable: stable", "stable: stabel"), KEYS);
+    std::fs::write(folder.path().join("next.yaml"), POLICY.replace("percent: 10", "percent: 101"))
+        .expect("a file");
+    let metrics = "lanes: many\ngrpc_status: true\nlanes: 5\nrequestsOnly: 1\n";
+    std::fs::write(folder.path().join("metrics.yaml"), metrics).expect("a file");
+    let arguments = [
+        ["policy.yaml", "--keys", "keys.yaml", "--metrics", "metrics.yaml"].as_slice(),
+        &["--shadow", "next.yaml", "-o", "ecds.json"],
+    ];
+    let (code, out, told) = render(folder.path(), &arguments.concat(), "");
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    let heads: Vec<&str> = told.lines().filter(|line| line.contains(": error: ")).collect();
+    let starts = [
+        "metrics.yaml:1:8: error: lanes: Wrong type: \"many\": must be a whole number",
+        "metrics.yaml:2:1: error: grpc_status: Unknown field: allowed: lanes, grpcStatus, requestsOnly",
+        "metrics.yaml:3:1: error: lanes: Duplicate value",
+        "metrics.yaml:4:15: error: requestsOnly: Wrong type: 1: must be true or false",
+        "next.yaml:8:73: error: releases[0].canary.candidates[0].percent: Invalid value: 101",
+        "policy.yaml:8:32: error: releases[0].canary.stable: Not found: \"stabel\"",
+    ];
+    assert_eq!(heads.len(), starts.len(), "{told}");
+    for (head, start) in heads.iter().zip(starts) {
+        assert!(head.starts_with(start), "{start}\n{told}");
+    }
+    assert!(told.contains("help: did you mean \"grpcStatus\"?"), "{told}");
+    assert!(!folder.path().join("ecds.json").exists());
+    for (text, what) in [
+        ("", "<stdin>:1:1: error: Wrong type: null: must be a map"),
+        ("{lanes: 5", "<stdin>:1:1: error: Syntax error: the metrics must be YAML: "),
+        ("lanes: -1", "<stdin>:1:8: error: lanes: Invalid value: -1: must be a whole number between 0 and "),
+    ] {
+        let arguments = ["policy.yaml", "--keys", "keys.yaml", "--metrics", "-"];
+        let (code, _, told) = render(folder.path(), &arguments, text);
+        assert!(code == Some(1) && told.starts_with(what), "{told}");
+    }
+}
+
+#[test]
 fn a_policy_that_names_a_key_is_not_rendered_without_it() {
     let folder = folder(POLICY, &KEYS.replace("k1", "k2"));
     let (code, out, told) = render(folder.path(), &["policy.yaml"], "");
@@ -141,7 +203,12 @@ fn what_cannot_be_read_is_no_mistake_of_a_policy() {
             &["policy.yaml", "--keys", "-", "--shadow", "-"],
             "graylane: standard input can only be one of the files\n",
         ),
+        (
+            &["policy.yaml", "--keys", "-", "--metrics", "-"],
+            "graylane: standard input can only be one of the files\n",
+        ),
         (&["policy.yaml", "--keys", "none.yaml"], "graylane: cannot read none.yaml: "),
+        (&["policy.yaml", "--metrics", "none.yaml"], "graylane: cannot read none.yaml: "),
     ] {
         let (code, out, told) = render(folder.path(), arguments, "");
         assert_eq!((code, out.as_str()), (Some(2), ""), "{told}");
@@ -204,9 +271,10 @@ fn envoy_honours_a_cookie_with_a_mac_of_that_key() -> Result<()> {
 #[test]
 fn what_is_rendered_takes_the_place_of_nothing_that_it_is_rendered_from() {
     let folder = folder(POLICY, KEYS);
-    for output in ["policy.yaml", "keys.yaml", "./policy.yaml"] {
-        let (code, _, told) =
-            render(folder.path(), &["policy.yaml", "--keys", "keys.yaml", "-o", output], "");
+    std::fs::write(folder.path().join("metrics.yaml"), "{}").expect("a file");
+    let read_from = ["policy.yaml", "--keys", "keys.yaml", "--metrics", "metrics.yaml"];
+    for output in ["policy.yaml", "keys.yaml", "metrics.yaml", "./policy.yaml"] {
+        let (code, _, told) = render(folder.path(), &[read_from.as_slice(), &["-o", output]].concat(), "");
         assert_eq!(code, Some(2), "{told}");
         assert!(told.contains("would be replaced by what is rendered from it"), "{told}");
     }

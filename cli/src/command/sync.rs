@@ -1,6 +1,7 @@
 //! `graylane sync`: what a folder or a `ZooKeeper` says, kept live where proxies read it.
 
 use std::fmt;
+use std::iter;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +40,8 @@ could be read; an empty source takes nothing away.
 With --signers, signatures are verified as proxies do; files and plugins are for proxies that do not, so what is not signed is refused
 for them.
 
-Exit codes: 0 it was stopped, or with --once all of it is live; 1 with --once, something is refused; 2 it could not be carried out.";
+Exit codes: 0 it was stopped, or with --once all of it is live; 1 a file of an option has mistakes, or with --once
+something is refused; 2 it could not be carried out.";
 
 const ETCD_EXAMPLES: &str = "\n\nExamples:
   graylane sync etcd --from zookeeper://zk-0:2181,zk-1:2181/policies --author zk --etcd http://127.0.0.1:2379 --key sync.pem --id sync
@@ -49,6 +51,7 @@ const ETCD_EXAMPLES: &str = "\n\nExamples:
 const ENVOY_EXAMPLES: &str = "\n\nExamples:
   graylane sync envoy --from policies/ --trust edge -o ecds.json
   graylane sync envoy --from zookeeper://127.0.0.1:2181/policies --trust edge --keys keys.yaml -o ecds.json
+  graylane sync envoy --from policies/ --trust edge --module graylane-telemetry.wasm --metrics metrics.yaml --shadow next.yaml -o ecds.json
   graylane sync envoy --from etcd --etcd http://127.0.0.1:2379 --trust edge --watch policies -o ecds.json";
 
 const ISTIO_EXAMPLES: &str = "\n\nThe facts are those of graylane render istio or gateway-api, which render routes and subsets too. Of each release its service says where
@@ -225,9 +228,13 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
 
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
-    let keys = input::keys(filter.keys.as_deref())?.unwrap_or_default().good();
-    let Some(keys) = keys else { return Ok(Outcome::Bad) };
-    let target = Ecds::new(output.clone(), *mode, filter.filter(), keys, OF_ALL.to_owned());
+    input::is_read_once(filter.files().map(PathBuf::as_path))?;
+    let keys = input::keys(filter.keys.as_deref())?;
+    let filter = filter.filter(keys.as_ref())?;
+    let (Some(filter), Some(keys)) = (filter, keys.unwrap_or_default().good()) else {
+        return Ok(Outcome::Bad);
+    };
+    let target = Ecds::new(output.clone(), *mode, filter, keys, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Ecds(Box::new(target)), None, OF_ALL)
 }
 
@@ -235,15 +242,18 @@ fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
     let IstioOptions { common, facts, plugin, gateway_api, force_conflicts, etcd } = options;
     let needs =
         Needs { module_file: plugin.loads_a_file(), gateway_labels: !gateway_api, ..Needs::default() };
+    input::is_read_once(iter::once(facts).chain(plugin.files()).map(PathBuf::as_path))?;
     let mesh = input::checked(facts, |text, form| facts::check_plugins(text, form, needs))?;
     let keys = input::keys(plugin.keys.as_deref())?.unwrap_or_default().good();
-    let (Some(mut mesh), Some(keys)) = (mesh, keys) else {
+    let metrics = input::metrics(plugin.metrics.as_deref())?;
+    let (Some(mut mesh), Some(keys), Some(metrics)) = (mesh, keys, metrics) else {
         return Ok(Outcome::Bad);
     };
     if let Some(gateway) = mesh.gateway.as_mut().filter(|_| *gateway_api) {
         gateway.labels.clear();
     }
-    let target = Istio::new(mesh, plugin.extension.into(), keys, *force_conflicts, OF_ALL.to_owned());
+    let target =
+        Istio::new(mesh, plugin.extension.into(), keys, metrics, *force_conflicts, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Istio(Box::new(target)), None, OF_ALL)
 }
 

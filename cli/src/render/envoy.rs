@@ -1,6 +1,6 @@
 //! For Envoy alone: the filter with its whole configuration, as a file for its extension config discovery (ECDS).
 
-use graylane::policy::Trust;
+use graylane::policy::{Metrics, Trust};
 use serde_json::{Value, json};
 
 use crate::document::plugin_configuration;
@@ -17,8 +17,12 @@ pub struct Filter {
     pub trust: Trust,
     /// Whether each decision is left for the access log.
     pub access_log: bool,
+    /// What is counted by release and lane.
+    pub metrics: Metrics,
     /// The name of a watch whose policy is in force as soon as it has one.
     pub watch: Option<String>,
+    /// The policy that may come next.
+    pub shadow: Option<Value>,
 }
 
 /// The VMs of filter and watch share data by it: `envoy/etcd.yaml` has the same.
@@ -27,13 +31,13 @@ const VM_ID: &str = "graylane";
 const CONFIGURATION: &str = "/resources/0/typed_config/config/configuration/value";
 
 impl Filter {
-    /// A response of one resource, the filter; `shadow` is the policy that may come next.
-    pub fn discovery_response(&self, keys: &Keys, policy: &Value, shadow: Option<&Value>) -> Value {
-        let mut configuration = plugin_configuration(self.trust, self.access_log, keys, policy);
+    /// A response of one resource, the filter.
+    pub fn discovery_response(&self, keys: &Keys, policy: &Value) -> Value {
+        let mut configuration = plugin_configuration(self.trust, self.access_log, self.metrics, keys, policy);
         if let (Some(watch), Some(map)) = (&self.watch, configuration.as_object_mut()) {
             map.insert("watch".to_owned(), watch.as_str().into());
         }
-        if let (Some(shadow), Some(map)) = (shadow, configuration.as_object_mut()) {
+        if let (Some(shadow), Some(map)) = (&self.shadow, configuration.as_object_mut()) {
             map.insert("shadow".to_owned(), shadow.clone());
         }
         let mut vm = json!({

@@ -4,6 +4,7 @@ mod bridge;
 mod etcd;
 mod file;
 mod killed;
+mod mesh;
 mod zookeeper;
 
 use std::time::Duration;

@@ -1,9 +1,11 @@
 //! `graylane render envoy`: a policy as Envoy reads it.
 
+use std::iter;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use graylane_cli::keys;
 use graylane_cli::place::{Existing, place};
 use graylane_cli::render::envoy::Filter;
 
@@ -16,13 +18,14 @@ const HELP: &str = "\
 With keys the file holds secrets, so its owner and group alone may read it: mode 640, else 644. Where Envoy runs as another user,
 put it into the group that the file gets, or say another --mode. What standard output is sent to has the mode that you gave it.
 
-Exit codes: 0 it is rendered; 1 the policy or the keys have mistakes, which are told on standard error, and nothing is written;
+Exit codes: 0 it is rendered; 1 one of the files has mistakes, which are told on standard error, and nothing is written;
 2 a file could not be read or written.
 
 Examples:
   graylane render envoy policy.yaml --trust edge -o ecds.yaml
   graylane render envoy policy.yaml --trust edge --keys keys.yaml -o ecds.yaml      keys.yaml: {k1: 00112233…}
   graylane render envoy policy.yaml --trust edge --module target/graylane-telemetry.wasm --shadow next.yaml -o ecds.yaml
+  graylane render envoy policy.yaml --trust edge --module target/graylane-telemetry.wasm --metrics metrics.yaml -o ecds.yaml
   graylane render envoy policy.yaml --trust mesh --module /etc/envoy/graylane.wasm > ecds.json";
 
 /// The filter and its policy as a file for Envoy's extension config discovery
@@ -34,9 +37,6 @@ pub(crate) struct Options {
     policy: PathBuf,
     #[command(flatten)]
     filter: FilterOptions,
-    /// The policy that may come next: graylane-telemetry.wasm decides by it too, and counts who would move
-    #[arg(long, value_name = "FILE")]
-    shadow: Option<PathBuf>,
     /// Write to this file by one rename, which Envoy takes for a change; without it to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -60,6 +60,12 @@ pub(crate) struct FilterOptions {
     /// The secrets that the policy names, by their ids (YAML or JSON): `k1: 00112233…`, 32 to 128 hexadecimal digits
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+    /// What graylane-telemetry.wasm counts by release and lane (YAML or JSON): `{lanes: 200, grpcStatus: true}`
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    /// The policy that may come next: graylane-telemetry.wasm decides by it too, and counts who would move
+    #[arg(long, value_name = "FILE")]
+    shadow: Option<PathBuf>,
     /// Leave each decision for the access log
     #[arg(long)]
     access_log: bool,
@@ -69,16 +75,28 @@ pub(crate) struct FilterOptions {
 }
 
 impl FilterOptions {
-    /// The filter.
-    pub(crate) fn filter(&self) -> Filter {
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.keys, &self.metrics, &self.shadow].into_iter().flatten()
+    }
+
+    /// The filter; none where its metrics or its shadow have mistakes, which are told. A shadow is not good without good keys.
+    pub(crate) fn filter(&self, keys: Option<&keys::Checked>) -> Result<Option<Filter>> {
         let FilterOptions { trust, module, name, access_log, watch, .. } = self;
-        Filter {
+        let metrics = input::metrics(self.metrics.as_deref())?;
+        let shadow = match &self.shadow {
+            None => Some(None),
+            Some(path) => input::policy_with(path, keys)?.map(|shadow| Some(shadow.json)),
+        };
+        Ok(metrics.zip(shadow).map(|(metrics, shadow)| Filter {
             name: name.clone(),
             module: module.clone(),
             trust: (*trust).into(),
             access_log: *access_log,
+            metrics,
             watch: watch.clone(),
-        }
+            shadow,
+        }))
     }
 }
 
@@ -91,25 +109,19 @@ pub(crate) fn mode(digits: &str) -> Result<u32, String> {
 /// Renders a policy for Envoy.
 pub(crate) fn render(options: &Options) -> Result<Outcome> {
     let output = options.output.as_deref().filter(|path| !input::is_standard(path));
-    let keys_file = options.filter.keys.as_ref();
-    let sources = [Some(&options.policy), keys_file, options.shadow.as_ref()];
+    let sources = || iter::once(&options.policy).chain(options.filter.files());
     if let Some(path) = output {
-        is_another_file(path, sources.into_iter().flatten())?;
+        is_another_file(path, sources())?;
     }
-    input::is_read_once(sources.into_iter().flatten().map(PathBuf::as_path))?;
-    let keys = input::keys(keys_file.map(PathBuf::as_path))?;
-    let shadow = match &options.shadow {
-        None => None,
-        Some(path) => match input::policy_with(path, keys.as_ref())? {
-            None => return Ok(Outcome::Bad),
-            Some(WithKeys { json, .. }) => Some(json),
-        },
-    };
-    let Some(WithKeys { json, keys, .. }) = input::policy_with(&options.policy, keys.as_ref())? else {
+    input::is_read_once(sources().map(PathBuf::as_path))?;
+    let keys = input::keys(options.filter.keys.as_deref())?;
+    let filter = options.filter.filter(keys.as_ref())?;
+    let policy = input::policy_with(&options.policy, keys.as_ref())?;
+    let (Some(filter), Some(WithKeys { json, keys, .. })) = (filter, policy) else {
         return Ok(Outcome::Bad);
     };
     output::tell_size(&input::name(&options.policy), &json);
-    let text = format!("{:#}\n", options.filter.filter().discovery_response(&keys, &json, shadow.as_ref()));
+    let text = format!("{:#}\n", filter.discovery_response(&keys, &json));
     match output {
         Some(path) => {
             place(path, &text, Existing::Replaced, Some(options.mode.unwrap_or(Filter::mode(&keys))))?;

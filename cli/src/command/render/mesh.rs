@@ -1,10 +1,11 @@
 //! `graylane render istio`, `gateway-api` and `kubernetes`: a policy and facts of the cluster as the objects of its control plane.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use graylane::plan::Plan;
+use graylane::policy::Metrics;
 use graylane_cli::check::Severity;
 use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
@@ -91,6 +92,9 @@ pub(crate) struct PluginOptions {
     /// The secrets that the policy names, by their ids (YAML or JSON); they stand in the plugin's object then
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
+    /// What graylane-telemetry.wasm counts by release and lane (YAML or JSON): `{lanes: 200, grpcStatus: true}`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -145,6 +149,11 @@ pub(crate) struct KubernetesOptions {
 }
 
 impl PluginOptions {
+    /// The files that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.keys, &self.metrics].into_iter().flatten()
+    }
+
     pub(crate) fn loads_a_file(&self) -> bool {
         matches!(self.extension, ExtensionKind::EnvoyFilter)
     }
@@ -187,9 +196,8 @@ impl GatewayApiOptions {
 
 /// Renders for Istio.
 pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
-    let Some(read) =
-        Read::of(&options.common, options.plugin.keys.as_deref(), &options.existing, options.needs())?
-    else {
+    let plugin = Some(&options.plugin);
+    let Some(read) = Read::of(&options.common, plugin, &options.existing, options.needs())? else {
         return Ok(Outcome::Bad);
     };
     let mut manifests = input::manifests(&options.existing)?;
@@ -205,7 +213,7 @@ pub(crate) fn istio(options: &IstioOptions) -> Result<Outcome> {
 
 /// Renders for the Gateway API.
 pub(crate) fn gateway_api(options: &GatewayApiOptions) -> Result<Outcome> {
-    let Some(read) = Read::of(&options.common, options.plugin.keys.as_deref(), &[], options.needs())? else {
+    let Some(read) = Read::of(&options.common, Some(&options.plugin), &[], options.needs())? else {
         return Ok(Outcome::Bad);
     };
     let rendered = gateway_api::render(&read.source(&[]), options.plugin.extension.into());
@@ -223,44 +231,44 @@ pub(crate) fn kubernetes(options: &KubernetesOptions) -> Result<Outcome> {
 }
 
 /// What was read, all of it good.
-struct Read {
+struct Read<'o> {
     mesh: Mesh,
     policy: Value,
     keys: Keys,
-    keys_file: Option<PathBuf>,
+    metrics: Metrics,
     plan: Plan,
+    files: Vec<&'o PathBuf>,
 }
 
-impl Read {
-    /// Reads policy, keys and facts; none where one of them has mistakes, which are told.
+impl<'o> Read<'o> {
+    /// Reads policy, facts and what else the plugin is made of; none where one of them has mistakes, which are told.
     fn of(
-        common: &Common,
-        keys_file: Option<&Path>,
-        existing: &[PathBuf],
+        common: &'o Common,
+        plugin: Option<&'o PluginOptions>,
+        existing: &'o [PathBuf],
         needs: Needs,
     ) -> Result<Option<Self>> {
         let Common { policy, facts, .. } = common;
-        let all = [policy.as_path(), facts]
-            .into_iter()
-            .chain(keys_file)
-            .chain(existing.iter().map(PathBuf::as_path));
-        input::is_read_once(all)?;
+        let of_plugin = plugin.into_iter().flat_map(PluginOptions::files);
+        let files: Vec<_> = [policy, facts].into_iter().chain(of_plugin).chain(existing).collect();
+        input::is_read_once(files.iter().map(|path| path.as_path()))?;
+        let metrics = input::metrics(plugin.and_then(|plugin| plugin.metrics.as_deref()))?;
         let read = if common.remove || !needs.keys {
             input::policy_without_keys(policy)?
         } else {
-            input::policy_with_keys(policy, keys_file)?
+            input::policy_with_keys(policy, plugin.and_then(|plugin| plugin.keys.as_deref()))?
         };
         let Some(WithKeys { json, policy, plan, keys }) = read else {
             return Ok(None);
         };
         let mesh = input::checked(facts, |text, form| facts::check(text, form, &policy, &plan, needs))?;
-        let keys_file = keys_file.map(Path::to_owned);
-        Ok(mesh.map(|mesh| Read { mesh, policy: json, keys, keys_file, plan }))
+        let good = mesh.zip(metrics);
+        Ok(good.map(|(mesh, metrics)| Read { mesh, policy: json, keys, metrics, plan, files }))
     }
 
     fn source<'s>(&'s self, existing: &'s [Object]) -> Source<'s> {
-        let Read { mesh, policy, keys, plan, .. } = self;
-        Source { existing, ..Source::of(mesh, policy, plan, keys) }
+        let Read { mesh, policy, keys, metrics, plan, .. } = self;
+        Source { existing, metrics: *metrics, ..Source::of(mesh, policy, plan, keys) }
     }
 }
 
@@ -268,7 +276,7 @@ impl Read {
 fn finish(
     common: &Common,
     rendered: Result<Rendered, Vec<String>>,
-    read: &Read,
+    read: &Read<'_>,
     existing: &[PathBuf],
 ) -> Result<Outcome> {
     let Rendered { objects, notes } = match rendered {
@@ -282,8 +290,7 @@ fn finish(
     };
     let output = common.output.as_deref().filter(|path| !input::is_standard(path));
     if let Some(path) = output {
-        let read = [&common.policy, &common.facts].into_iter().chain(&read.keys_file).chain(existing);
-        is_another_file(path, read)?;
+        is_another_file(path, read.files.iter().copied())?;
     }
     for note in &notes {
         output::tell(&format!("note: {}\n", shown(note)));

@@ -100,7 +100,7 @@ impl Ecds {
     /// The file with this policy, and how large that is as the configuration of the plugin.
     fn rendered(&self, policy: &Policy, version: u64) -> (String, usize) {
         let policy = json!(Policy { version, ..policy.clone() });
-        let response = self.filter.discovery_response(&self.keys, &policy, None);
+        let response = self.filter.discovery_response(&self.keys, &policy);
         (format!("{response:#}\n"), policy.to_string().len())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use graylane::compile::{compile, size_advice};
 use graylane::plan::Plan;
-use graylane::policy::Policy;
+use graylane::policy::{Metrics, Policy};
 use serde_json::{Value as Json, json};
 use tokio::task::block_in_place;
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ pub struct Istio {
     mesh: Mesh,
     extension: Extension,
     keys: Keys,
+    metrics: Metrics,
     /// Whether fields that somebody else has written are taken over.
     takes_over: bool,
     /// The author of all of it.
@@ -63,13 +64,21 @@ struct Plugin {
 
 impl Istio {
     /// Those of a mesh whose module is known.
-    pub fn new(mesh: Mesh, extension: Extension, keys: Keys, takes_over: bool, author: String) -> Self {
+    pub fn new(
+        mesh: Mesh,
+        extension: Extension,
+        keys: Keys,
+        metrics: Metrics,
+        takes_over: bool,
+        author: String,
+    ) -> Self {
         let (live, values, version, is_applied) = (BTreeMap::new(), None, 0, false);
         let (corrected, pause) = (None, Backoff::new(PAUSE.0, PAUSE.1));
         Istio {
             mesh,
             extension,
             keys,
+            metrics,
             takes_over,
             author,
             live,
@@ -178,7 +187,8 @@ impl Istio {
     fn compared(&self, policy: &Policy, version: u64) -> Result<(Vec<Plugin>, Vec<Plugin>)> {
         let plan = compile(policy).context("what is in force is no policy as a whole")?;
         let policy = json!(Policy { version, ..policy.clone() });
-        let all = plugins(&Source::of(&self.mesh, &policy, &plan, &self.keys), self.extension);
+        let source = Source { metrics: self.metrics, ..Source::of(&self.mesh, &policy, &plan, &self.keys) };
+        let all = plugins(&source, self.extension);
         let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
         for mut new in all.into_iter().map(|object| Plugin::of(object, self.extension)) {
             match self.live.get(&new.name()) {

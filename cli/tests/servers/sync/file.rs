@@ -1,7 +1,9 @@
 //! A folder, kept in a file that a real Envoy follows.
 
-use graylane_testbed::{Bootstrap, Client, Envoy, Request, Result, Upstream, block_on, eventually, module};
-use serde_json::json;
+use graylane_testbed::{
+    Bootstrap, Client, Envoy, Request, Result, Upstream, block_on, eventually, module, telemetry_module,
+};
+use serde_json::{Value, json};
 
 use crate::ground::Ground;
 use crate::sync::bridge::Bridge;
@@ -91,6 +93,81 @@ fn a_new_bridge_writes_new_keys_and_keeps_what_a_broken_dial_said() {
     assert!(ground.read("ecds.json").contains("percent\\\":5"), "there is nothing to keep");
 }
 
+/// The configuration of the plugin in a file for Envoy.
+fn configuration(file: &str) -> Value {
+    let file: Value = serde_json::from_str(file).expect("JSON");
+    let text = file.pointer("/resources/0/typed_config/config/configuration/value").and_then(Value::as_str);
+    serde_json::from_str(text.expect("a configuration")).expect("JSON")
+}
+
+#[test]
+fn what_is_counted_and_the_next_policy_stand_in_each_file_that_is_written() -> Result<()> {
+    block_on(async {
+        let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
+        let mut bootstrap = Bootstrap::load("lane-header")?;
+        bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
+        let envoy = Envoy::on(bootstrap).start().await?;
+        let ground = Ground::empty();
+        let file = envoy.plugin_path().display().to_string();
+        let module = telemetry_module()?.display().to_string();
+        ground.write("policies/shop.yaml", canary("shop", 0));
+        ground.write("next.yaml", json!({"language": 1, "releases": [release("shop", 100)]}).to_string());
+        ground.write("metrics.yaml", "requestsOnly: true\nlanes: 20\n");
+        std::fs::remove_file(&file)?;
+        let from =
+            ["sync", "envoy", "--from", "policies", "--trust", "edge", "--module", &module, "-o", &file];
+        let beside = ["--metrics", "metrics.yaml", "--shadow", "next.yaml"];
+        let start = || Bridge::of(ground.bare_command(&[from.as_slice(), &beside].concat()).spawn()?);
+        let bridge = start()?;
+        until_served(&envoy, &bridge, "shop", "stable").await?;
+        ground.write("policies/shop.yaml", canary("shop", 100));
+        until_served(&envoy, &bridge, "shop", "v2").await?;
+        drop(bridge);
+        let written = std::fs::read_to_string(&file)?;
+        let configuration = configuration(&written);
+        assert_eq!(configuration["metrics"], json!({"lanes": 20, "requestsOnly": true}));
+        let named = envoy.admin().get("/stats?filter=graylane_release").await?;
+        for (counted, is_counted) in [
+            ("graylane_requests_total", true),
+            ("graylane_responses_total", false),
+            ("graylane_change=.=leaves;.;graylane_shadow_requests_total", true),
+        ] {
+            assert_eq!(named.contains(counted), is_counted, "{counted}: {named}");
+        }
+        // The same bridge once more has nothing to write.
+        let bridge = start()?;
+        bridge.until_said("is kept as policies says", 1).await?;
+        ground.write("policies/pay.yaml", canary("pay", 100));
+        until_served(&envoy, &bridge, "pay", "v2").await?;
+        assert_eq!(bridge.said().matches(" live in ").count(), 1, "{}", bridge.said());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_bridge_does_not_start_with_mistakes_in_what_stands_beside_the_policy() {
+    let ground = Ground::empty();
+    ground.write("policies/shop.yaml", canary("shop", 5));
+    ground.write("keys.yaml", "k1: 00ff");
+    ground.write("metrics.yaml", "\nlane: 5\n");
+    ground.write("next.yaml", canary("shop", 5));
+    let from = ["sync", "envoy", "--from", "policies", "--trust", "edge", "-o", "ecds.json", "--once"];
+    let beside = ["--keys", "keys.yaml", "--metrics", "metrics.yaml", "--shadow", "next.yaml"];
+    let ran = ground.bare(&[from.as_slice(), &beside].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for told in [
+        "keys.yaml:1:5: error: k1: Invalid value",
+        "metrics.yaml:2:1: error: lane: Unknown field: allowed: lanes, grpcStatus, requestsOnly",
+        "help: did you mean \"lanes\"?",
+        "next.yaml:1:1: error: language: Required value",
+    ] {
+        assert!(ran.told.contains(told), "{told}: {ran:?}");
+    }
+    assert!(!ground.path("ecds.json").exists());
+    let ran = ground.bare(&[from.as_slice(), &["--keys", "-", "--metrics", "-"]].concat());
+    assert!(ran.code == Some(2) && ran.told.contains("standard input can only be one"), "{ran:?}");
+}
+
 #[test]
 fn a_release_whose_key_is_not_known_any_more_is_not_lost() {
     let ground = Ground::empty();
@@ -127,7 +204,6 @@ mod real_etcd {
     use std::time::Instant;
 
     use graylane_testbed::{Context, Etcd, PluginFile};
-    use serde_json::Value;
 
     use super::*;
 
