@@ -176,6 +176,8 @@ impl Conditions<'_> {
             Subject::Query(name) => accepts(query::find(facts, block.text(name))),
             Subject::Label(key) => accepts(label::find(facts, block.text(key))),
             Subject::Claim(name) => match facts.claim(block.text(name)) {
+                // A list without elements is there as well.
+                Some(_) if matches!(test.get().operator, Operator::Present) => true,
                 Some(value) => {
                     let is_numeric = test.get().operator.is_numeric();
                     claim::any(&value, is_numeric, |text| accepts(Some(text)))
