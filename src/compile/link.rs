@@ -99,7 +99,8 @@ impl<'a> Meeting<'a> {
                 return None;
             }
             let gate = segment.block().list(gates).find(|gate| gate.outside == Outside::Layer)?;
-            Some((layer?, gate))
+            // Of a part that is nobody's nobody is shared.
+            (gate.from < gate.to).then_some((layer?, gate))
         };
         let parts: Vec<_> = self
             .segments()

@@ -53,8 +53,18 @@ pub(super) fn mode(
             at.error(Problem::Required, "", "one mode: ab, canary or blueGreen");
             CompiledMode::new(Mode::BlueGreen, LaneId(0))
         }
-        _ => {
+        (ab, canary, blue_green) => {
             at.error(Problem::Forbidden, "", "a release has one mode: ab, canary or blueGreen");
+            // Their own mistakes are told all the same.
+            if let Some(ab) = ab {
+                ab_mode(ab, context, builder, &mut at.key("ab"));
+            }
+            if let Some(canary) = canary {
+                canary_mode(canary, name, builder, &mut at.key("canary"));
+            }
+            if let Some(blue_green) = blue_green {
+                blue_green_mode(release, blue_green, builder, &mut at.key("blueGreen"));
+            }
             CompiledMode::new(Mode::BlueGreen, LaneId(0))
         }
     }
