@@ -30,6 +30,31 @@ record! {
     }
 }
 
+/// A range of versions without a pre-release.
+#[cfg(feature = "tools")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first one.
+    from: Core,
+    /// The first one behind it, if there is one.
+    to: Option<Core>,
+}
+
+#[cfg(feature = "tools")]
+impl Span {
+    /// Whether every version of it is in `other`.
+    pub(crate) fn is_within(self, other: Span) -> bool {
+        let ends = other.to.is_none_or(|end| self.to.is_some_and(|to| to <= end));
+        other.from <= self.from && ends
+    }
+
+    /// Whether a version is in both.
+    pub(crate) fn meets(self, other: Span) -> bool {
+        let to = self.to.into_iter().chain(other.to).min();
+        to.is_none_or(|to| self.from.max(other.from) < to)
+    }
+}
+
 record! {
     /// One comparison.
     #[derive(Debug, Clone, Copy)]
@@ -67,6 +92,20 @@ impl Requirement {
             to = to.into_iter().chain(term.end(names_pre)).min();
         }
         to.is_some_and(|to| from >= to)
+    }
+
+    /// The versions for which it holds; `None` where it names a pre-release, so that more than their numbers count.
+    #[cfg(feature = "tools")]
+    pub(crate) fn span(self, block: Block<'_>) -> Option<Span> {
+        let mut span = Span { from: [0; 3], to: None };
+        for term in block.list(self.terms) {
+            if term.pre.is_some() {
+                return None;
+            }
+            span.from = span.from.max(term.start()?);
+            span.to = span.to.into_iter().chain(term.end(false)).min();
+        }
+        Some(span)
     }
 
     /// Whether `text` is a version for which all comparisons hold.

@@ -92,12 +92,13 @@ pub(super) fn advise(policy: &Policy, plan: &Plan, at: &mut At<'_>) {
         .map(|(position, (written, segment))| Good { position, written, segment })
         .collect();
     network::trusted(policy, at);
+    value::sources(policy, at);
     layer::warn(policy, &good, at);
     hash::warn(policy, &good, at);
     let at = &mut at.key("releases");
     for release in &good {
         let at = &mut at.index(release.position);
-        rule::warn(release, &policy.identity.normalize, at);
+        rule::warn(release, policy, at);
         value::places(release.written, &policy.identity.normalize, at);
         lane::warn(release, at);
         share::warn(release, at);

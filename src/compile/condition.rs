@@ -190,6 +190,7 @@ impl Compiler<'_> {
 
     fn percent(&mut self, written: &PercentTest, at: &mut At<'_>) -> Tree {
         let PercentTest { salt, from, to } = written;
+        let errors = at.errors();
         match salt {
             Some(salt) => check::salt(salt, &mut at.key("salt")),
             None => {
@@ -211,7 +212,7 @@ impl Compiler<'_> {
             at.key("to").error(Problem::Invalid, shown, "must be more than `from`");
         }
         let salt = self.arena.keep(salt.as_deref().unwrap_or_default());
-        if (from, to) == (0, bucket::COUNT) {
+        if (from, to) == (0, bucket::COUNT) && at.errors() == errors {
             at.warning("this holds everybody who has a gray id");
         }
         Tree::test(Subject::Id, Operator::Percent(condition::Buckets { salt, from, to }))

@@ -70,7 +70,7 @@ pub(super) fn hash(
     }
     if format.is_ok_and(|format| !format.is_salted()) && salt.is_some() {
         at.warning(
-            "the salt counts for nothing: the format has no {salt}, so every such split is the same one",
+            "the salt counts for nothing: the format has no {salt}, so every such split of one seed is the same one",
         );
     }
     let expanded = format.map(|format| format.expand(salt.unwrap_or_default())).unwrap_or_default();

@@ -6,11 +6,10 @@ use super::form::Form;
 use super::settled::settled;
 use super::{Steps, more, network, value};
 use crate::error::At;
-use crate::policy::{Condition, Map, Normalize, TextTest};
+use crate::policy::{Condition, Map, Policy, TextTest};
 
-/// Warns of what is hardly meant in the condition that stands at `at`; `ids` is how gray ids are spelled. Says whether the condition,
-/// or one inside it, holds always or never.
-pub(super) fn warn(written: &Condition, ids: &Normalize, steps: &mut Steps, at: &mut At<'_>) -> bool {
+/// Warns of what is hardly meant in the condition that stands at `at`. Says whether it, or a condition inside it, holds always or never.
+pub(super) fn warn(written: &Condition, policy: &Policy, steps: &mut Steps, at: &mut At<'_>) -> bool {
     let named: [(_, &Map<TextTest>); 5] = [
         ("header", &written.header),
         ("cookie", &written.cookie),
@@ -18,39 +17,40 @@ pub(super) fn warn(written: &Condition, ids: &Normalize, steps: &mut Steps, at: 
         ("label", &written.label),
         ("claim", &written.claim),
     ];
-    let test = |key: &str, test: &TextTest, at: &mut At<'_>| {
+    let mut is_settled = false;
+    let mut test = |key: &str, name: &str, test: &TextTest, at: &mut At<'_>| {
         twice(test, at);
-        value::warn(key, test, ids, at);
+        is_settled |= value::warn(key, name, test, policy, at);
     };
     for (key, tests) in named {
         let at = &mut at.key(key);
         for (name, written) in tests.iter() {
-            test(key, written, &mut at.key(name));
+            test(key, name, written, &mut at.key(name));
         }
     }
     let single =
         [("path", &written.path), ("method", &written.method), ("host", &written.host), ("id", &written.id)];
     for (key, written) in single {
         if let Some(written) = written {
-            test(key, written, &mut at.key(key));
+            test(key, "", written, &mut at.key(key));
         }
     }
     network::warn(&written.source, "source", steps, at);
     let mut each = |key: &str, conditions: &[Condition]| -> Vec<bool> {
         let mut at = at.key(key);
         let each = conditions.iter().enumerate();
-        each.map(|(index, condition)| warn(condition, ids, steps, &mut at.index(index))).collect()
+        each.map(|(index, condition)| warn(condition, policy, steps, &mut at.index(index))).collect()
     };
     let (all, any) = (each("all", &written.all), each("any", &written.any));
     branches(&written.any, &any, steps, &mut at.key("any"));
-    let mut is_settled = all.contains(&true) || any.contains(&true);
+    is_settled |= all.contains(&true) || any.contains(&true);
     if let Some(condition) = &written.not {
-        is_settled |= warn(condition, ids, steps, &mut at.key("not"));
+        is_settled |= warn(condition, policy, steps, &mut at.key("not"));
     }
     // What a single test says has been said.
     let form = Form::of(written);
     is_settled |= form.known().is_some();
-    if !is_settled && let Some(holds) = settled(written, &form, steps) {
+    if !is_settled && let Some(holds) = settled(&Form::Known(true), written, &form, steps) {
         is_settled = true;
         at.warning(if holds {
             "this always holds: whatever is sent, one of its branches does"
@@ -59,6 +59,15 @@ pub(super) fn warn(written: &Condition, ids: &Normalize, steps: &mut Steps, at: 
         });
     }
     is_settled
+}
+
+/// Warns of a condition that always or never holds where a release governs; `places` is what that matches, and `at` is the condition.
+pub(super) fn warn_of_places(places: &Form<'_>, written: &Condition, steps: &mut Steps, at: &mut At<'_>) {
+    match settled(places, written, &Form::of(written), steps) {
+        Some(true) => at.warning("this always holds: every request that the release matches passes it"),
+        Some(false) => at.warning("this can never hold: no request that the release matches passes it"),
+        None => {}
+    }
 }
 
 /// A text that stands twice in a list, said once for the list.

@@ -33,8 +33,8 @@ pub(super) fn warn(good: &[Good<'_>], at: &mut At<'_>) {
         if forced.contains(set.name) {
             let mut at = at.index(set.release.position);
             at.key(set.key).key("cookie").warning(
-                "a release has this cookie as an override: where it is believed, what tells the group forces it from then on, \
-                 and elsewhere it is removed; give it another name",
+                "a release has this cookie as an override: where it is believed it forces a lane of that release, and where it is \
+                 not it is removed; give it another name",
             );
         }
         let alike = by_name.entry((set.name, set.path, set.domain)).or_default();

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Steps;
-use super::text::{Operator, Texts};
+use super::text::{Expression, Kind, Operator, Texts};
+use super::{Good, Steps};
 use crate::address::Network;
 use crate::condition::Case;
 use crate::hash::Buckets;
 use crate::number::Range;
+use crate::pattern::{HostKind, PathKind};
 use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
 use crate::split::buckets_of_percent;
 
@@ -54,6 +55,33 @@ impl<'p> Form<'p> {
     /// The form of what holds where a condition does not.
     pub(super) fn of_opposite(written: &'p Condition) -> Self {
         Form::new(written, false)
+    }
+
+    /// The form of what a release matches: one of its hosts, and one of its paths.
+    pub(super) fn of_places(release: &Good<'p>) -> Self {
+        let (block, matches) = (release.segment.block(), release.segment.head().matches);
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        let form = |key, operator| Form::Holds(Test { subject: Subject::named(key, ""), operator });
+        let hosts = matches.hosts(block).map(|host| match host.kind {
+            HostKind::Any => Form::Known(true),
+            HostKind::Exact => Form::one_of("host", "", std::iter::once(text(host.host))),
+            HostKind::Suffix => {
+                let suffix = format!(".{}", text(host.host));
+                form("host", Operator::Suffix(suffix.into(), Case::Kept))
+            }
+        });
+        let paths = matches.paths(block).map(|path| {
+            let whole = Form::one_of("path", "", std::iter::once(text(path.path)));
+            match path.kind {
+                PathKind::Exact => whole,
+                PathKind::Prefix if path.path.is_empty() => Form::Known(true),
+                PathKind::Prefix => {
+                    let below = format!("{}/", text(path.path));
+                    Form::Any(vec![whole, form("path", Operator::Prefix(below.into(), Case::Kept))])
+                }
+            }
+        });
+        Form::All(vec![Form::Any(hosts.collect()), Form::Any(paths.collect())])
     }
 
     /// The form of a list of which one must hold.
@@ -182,9 +210,9 @@ fn operator<'p>(written: &'p TextTest, key: &str) -> Operator<'p> {
         TextTest { one_of: Some(texts), .. } => {
             Operator::OneOf(Texts { texts: texts.iter().map(folded).collect(), case })
         }
-        TextTest { prefix: Some(text), .. } => Operator::Prefix(text, case),
-        TextTest { suffix: Some(text), .. } => Operator::Suffix(text, case),
-        TextTest { contains: Some(text), .. } => Operator::Contains(text, case),
+        TextTest { prefix: Some(text), .. } => Operator::Prefix(text.into(), case),
+        TextTest { suffix: Some(text), .. } => Operator::Suffix(text.into(), case),
+        TextTest { contains: Some(text), .. } => Operator::Contains(text.into(), case),
         TextTest { present: Some(true), .. } => Operator::Present,
         TextTest { present: Some(false), .. } => Operator::Absent,
         TextTest { number: Some(text), .. } => range(text).map_or(Operator::Unknown, Operator::Number),
@@ -195,8 +223,10 @@ fn operator<'p>(written: &'p TextTest, key: &str) -> Operator<'p> {
             })
         }
         TextTest { semver: Some(text), .. } => Operator::Version(text),
-        TextTest { regex: Some(text), .. } => Operator::Regex(text),
-        TextTest { glob: Some(text), .. } => Operator::Glob(text, separator(key)),
+        TextTest { regex: Some(text), .. } => Operator::Pattern(Expression::new(text, Kind::Regex)),
+        TextTest { glob: Some(text), .. } => {
+            Operator::Pattern(Expression::new(text, Kind::Glob(separator(key))))
+        }
         _ => Operator::Unknown,
     }
 }

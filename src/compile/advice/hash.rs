@@ -6,10 +6,11 @@ use std::collections::{HashMap, HashSet};
 use super::{Good, more};
 use crate::compile::gate::HOLDOUT_SEED;
 use crate::error::At;
-use crate::gate::Outside;
+use crate::gate::{Gate, Outside};
 use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
 use crate::plan::{Head, Mode};
 use crate::policy::{Condition, PercentTest, Policy, Rule};
+use crate::split::Hasher;
 
 /// Something that is drawn by a hash.
 #[derive(Clone, Copy)]
@@ -77,9 +78,16 @@ fn draws<'g, 'p>(release: &'g Good<'p>) -> impl Iterator<Item = (Text<'p>, Draw<
     let gates = block.list(gates).filter(|gate| gate.to.saturating_sub(gate.from) < gate.buckets);
     let gates = gates.map(|gate| (gate.hasher, gate.buckets, Some(gate.outside)));
     split.into_iter().chain(gates).map(move |(hasher, buckets, gate)| {
-        let text = (block.text(hasher.before), block.text(hasher.after));
-        (text, Draw { release, scheme: kind(hasher.scheme, buckets), seed: hasher.scheme.seed, gate })
+        (
+            text_of(release, &hasher),
+            Draw { release, scheme: kind(hasher.scheme, buckets), seed: hasher.scheme.seed, gate },
+        )
     })
+}
+
+fn text_of<'p>(release: &Good<'p>, hasher: &Hasher) -> Text<'p> {
+    let block = release.segment.block();
+    (block.text(hasher.before), block.text(hasher.after))
 }
 
 /// The scheme as far as it says who comes before whom: multiply-shift keeps the order of the hash, whatever the number of
@@ -98,13 +106,32 @@ fn are_on_together(one: &Good<'_>, other: &Good<'_>) -> bool {
     one.segment.head().during.meets(&other.segment.head().during)
 }
 
+/// Whether two experiments have nobody in common: they are of one layer, or have different parts of all users.
+fn share_no_user(one: &Good<'_>, other: &Good<'_>) -> bool {
+    let (own, others) = (one.segment.head(), other.segment.head());
+    let parts_of = |release: &Good<'_>| -> Vec<Gate> {
+        release.segment.block().list(release.segment.head().gates).collect()
+    };
+    let others_parts = parts_of(other);
+    let is_apart = |gate: &Gate| {
+        others_parts.iter().any(|part| {
+            let is_same_hash = text_of(one, &gate.hasher) == text_of(other, &part.hasher)
+                && gate.hasher.scheme == part.hasher.scheme
+                && gate.buckets == part.buckets;
+            is_same_hash && (gate.to <= part.from || part.to <= gate.from)
+        })
+    };
+    own.layer.is_some() && own.layer == others.layer || parts_of(one).iter().any(is_apart)
+}
+
 /// Said once for all that are alike. Canaries that go hand in hand are a choice that people make.
 fn splits_alike(splits: &[Draw<'_, '_>], at: &mut At<'_>) {
     let mix = |one: &Draw<'_, '_>, other: &Draw<'_, '_>| {
         let (own, others) = (one.release.segment.head(), other.release.segment.head());
-        let share_no_user = own.layer.is_some() && own.layer == others.layer;
         let is_experiment = own.mode == Mode::Ab || others.mode == Mode::Ab;
-        is_experiment && !share_no_user && are_on_together(one.release, other.release)
+        is_experiment
+            && are_on_together(one.release, other.release)
+            && !share_no_user(one.release, other.release)
     };
     let later = splits.iter().enumerate().find_map(|(index, later)| {
         let mut before = splits.iter().take(index).take(COMPARED);
@@ -215,7 +242,7 @@ fn of_release<'d, 'g, 'p>(draws: &'d [Draw<'g, 'p>], position: usize) -> &'d [Dr
 fn not_spread(release: &Good<'_>) -> String {
     let release = release.shown();
     format!(
-        "{release} splits users by the same hash: whoever is drawn here is not spread over its lanes; write another salt"
+        "{release} splits users by the same hash: who is drawn here and which of its lanes they get goes hand in hand; write another salt"
     )
 }
 
@@ -283,7 +310,8 @@ fn test_alike(
         lane.is_some() && candidates.any(|candidate| candidate.lane.as_ref() == lane)
     };
     let is_mixed = |split: &&Draw<'_, '_>| {
-        split.release.segment.head().mode == Mode::Ab && are_on_together(release, split.release)
+        let is_experiment = [release, split.release].iter().any(|one| one.segment.head().mode == Mode::Ab);
+        is_experiment && are_on_together(release, split.release)
     };
     let gate = of_release(&alike.gates, release.position).first().and_then(Place::of);
     if let Some(split) = of_release(&alike.splits, release.position).first() {

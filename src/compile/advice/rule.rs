@@ -7,7 +7,7 @@ use crate::condition::Jump;
 use crate::error::At;
 use crate::limits;
 use crate::plan::{LanePair, Rule};
-use crate::policy::{Follow, Normalize};
+use crate::policy::{Follow, Policy};
 use crate::window::Window;
 
 /// A rule with its condition; the preview of a blue-green release is the first one.
@@ -26,12 +26,15 @@ struct Earlier<'p> {
     why: String,
 }
 
-/// Warns of rules of a release that are never reached, and of what conditions say for nothing; `ids` is how gray ids are spelled, and
-/// `at` is the release.
-pub(super) fn warn(release: &Good<'_>, ids: &Normalize, at: &mut At<'_>) {
+/// Warns of rules of a release that are never reached, and of what its conditions say for nothing; `at` is the release.
+pub(super) fn warn(release: &Good<'_>, policy: &Policy, at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
+    let places = Form::of_places(release);
     release.conditions(at, &mut |condition, _, at| {
-        condition::warn(condition, ids, steps, at);
+        let is_settled = condition::warn(condition, policy, steps, at);
+        if !is_settled && places.known().is_none() {
+            condition::warn_of_places(&places, condition, steps, at);
+        }
     });
     let rules = rules(release);
     let earlier = if rules.is_empty() { Vec::new() } else { earlier(release) };
@@ -59,6 +62,23 @@ pub(super) fn warn(release: &Good<'_>, ids: &Normalize, at: &mut At<'_>) {
             Some(index) => at.key("rules").index(index).warning(why),
             None => at.key("blueGreen").key("preview").warning(why),
         }
+    }
+    audience(release, &rules, steps, at);
+}
+
+/// An experiment whose audience all goes to a rule.
+fn audience(release: &Good<'_>, rules: &[Written<'_>], steps: &mut Steps, at: &mut At<'_>) {
+    let Some(audience) = release.written.ab.as_ref().and_then(|ab| ab.audience.as_ref()) else { return };
+    let form = Form::All(vec![Form::of_places(release), Form::of(audience)]);
+    let on = release.segment.head().during;
+    let mut taken = |rule: &&Written<'_>| {
+        rule.rule.when != Jump::HOLDS && contains(&rule.during, &on) && form.implies(&rule.form, steps)
+    };
+    if let Some(rule) = rules.iter().find(|rule| taken(rule)) {
+        let shown = &rule.shown;
+        at.key("ab").key("audience").warning(format_args!(
+            "the split gives the experiment nobody: {shown} holds whenever this does, and comes first"
+        ));
     }
 }
 
@@ -108,7 +128,8 @@ fn rules<'p>(release: &Good<'p>) -> Vec<Written<'p>> {
     let compiled = release.segment.rules();
     let during = |rule: &Rule| meet(&rule.during, &release.segment.head().during);
     let all = preview.into_iter().chain(written).zip(compiled);
-    all.map(|((shown, when), rule)| Written { shown, form: Form::of(when), during: during(&rule), rule })
+    let form = |when| Form::All(vec![Form::of_places(release), Form::of(when)]);
+    all.map(|((shown, when), rule)| Written { shown, form: form(when), during: during(&rule), rule })
         .collect()
 }
 

@@ -4,12 +4,17 @@ use super::Steps;
 use super::form::{Form, Test};
 use crate::policy::Condition;
 
-/// Whether it is certain that a condition always holds, or never does; `None` where it may depend on the request. `form` is that of the
-/// condition.
-pub(super) fn settled(written: &Condition, form: &Form<'_>, steps: &mut Steps) -> Option<bool> {
-    if is_impossible(&[form], steps) {
+/// Whether it is certain of all requests of which `given` holds that a condition does, or that it does not; `None` where it may
+/// depend on the request. `form` is that of the condition.
+pub(super) fn settled(
+    given: &Form<'_>,
+    written: &Condition,
+    form: &Form<'_>,
+    steps: &mut Steps,
+) -> Option<bool> {
+    if is_impossible(&[given, form], steps) {
         Some(false)
-    } else if is_impossible(&[&Form::of_opposite(written)], steps) {
+    } else if is_impossible(&[given, &Form::of_opposite(written)], steps) {
         Some(true)
     } else {
         None

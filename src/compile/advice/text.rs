@@ -1,11 +1,12 @@
 //! Tests compared: whether one holds wherever another does, and whether the two exclude each other.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use Operator::{
-    Absent, Contains, Glob, Networks, Number, OneOf, Percent, Prefix, Present, Regex, Remainder, Suffix,
-    Unknown, Version,
+    Absent, Contains, Networks, Number, OneOf, Pattern, Percent, Prefix, Present, Remainder, Suffix, Unknown,
+    Version,
 };
 
 use super::Steps;
@@ -16,21 +17,20 @@ use crate::bucket::Bucket;
 use crate::condition::Case;
 use crate::number::{self, Range};
 use crate::regex::Program;
-use crate::version::Requirement;
+use crate::version::{Requirement, Span};
 
 /// What must hold of a text, or of what else a subject is.
 pub(super) enum Operator<'p> {
     Present,
     Absent,
     OneOf(Texts<'p>),
-    Prefix(&'p str, Case),
-    Suffix(&'p str, Case),
-    Contains(&'p str, Case),
+    Prefix(Cow<'p, str>, Case),
+    Suffix(Cow<'p, str>, Case),
+    Contains(Cow<'p, str>, Case),
     Number(Range),
     Remainder(u64, Range),
     Version(&'p str),
-    Regex(&'p str),
-    Glob(&'p str, Option<u8>),
+    Pattern(Expression<'p>),
     Networks(Vec<Option<Network>>),
     Percent {
         salt: &'p str,
@@ -47,8 +47,47 @@ pub(super) struct Texts<'p> {
     pub(super) case: Case,
 }
 
-/// What running an expression or reading a version costs, in steps.
-const COSTLY: usize = 1000;
+/// What must match a text.
+pub(super) struct Expression<'p> {
+    text: &'p str,
+    kind: Kind,
+    /// Compiled when it is first asked, since most are not.
+    compiled: OnceCell<Option<(Arena, Program)>>,
+}
+
+/// The language of an expression.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Regex,
+    /// A glob, with what its `*` does not go over.
+    Glob(Option<u8>),
+}
+
+impl<'p> Expression<'p> {
+    /// The expression that is written so.
+    pub(super) fn new(text: &'p str, kind: Kind) -> Self {
+        Expression { text, kind, compiled: OnceCell::new() }
+    }
+
+    fn matches(&self, text: &[u8], steps: &mut Steps) -> Option<bool> {
+        let cost = if self.compiled.get().is_some() { MATCHED } else { COMPILED };
+        steps.take(cost).then_some(())?;
+        let compiled = self.compiled.get_or_init(|| {
+            let mut arena = Arena::default();
+            let program = match self.kind {
+                Kind::Regex => Program::compile(self.text, &mut arena),
+                Kind::Glob(separator) => Program::compile_glob(self.text, separator, &mut arena),
+            };
+            Some((arena, program.ok()?))
+        });
+        let (arena, program) = compiled.as_ref()?;
+        Some(program.is_match(arena.block(), text))
+    }
+}
+
+/// What compiling an expression costs, in steps; and matching by it, or reading a version.
+const COMPILED: usize = 10_000;
+const MATCHED: usize = 100;
 
 impl Test<'_> {
     /// Whether it is certain that `other` holds wherever this does.
@@ -82,9 +121,11 @@ impl Test<'_> {
             (Remainder(divisor, range), Remainder(other_divisor, other)) => {
                 divisor == other_divisor && range.is_within(*other)
             }
-            (Version(text), Version(other)) | (Regex(text), Regex(other)) => text == other,
-            (Glob(text, separator), Glob(other, other_separator)) => {
-                (text, separator) == (other, other_separator)
+            (Version(text), Version(other)) => {
+                text == other || versions(text, other).is_some_and(|(one, other)| one.is_within(other))
+            }
+            (Pattern(expression), Pattern(other)) => {
+                (expression.text, expression.kind) == (other.text, other.kind)
             }
             (Networks(networks), Networks(others)) => {
                 let lies_in = |one: &Option<Network>, other: &Option<Network>| {
@@ -126,6 +167,9 @@ impl Test<'_> {
                 ends.is_some_and(|(one, other)| !either(*case, *other_case).same(&one, &other))
             }
             (Number(range), Number(other)) => !range.meets(*other),
+            (Version(text), Version(other)) => {
+                versions(text, other).is_some_and(|(one, other)| !one.meets(other))
+            }
             (Remainder(divisor, range), Remainder(other_divisor, other)) => {
                 divisor == other_divisor && !range.meets(*other)
             }
@@ -178,9 +222,6 @@ impl Operator<'_> {
     /// Whether it holds of a text, or of one of its spellings where `spellings` ignores case; `None` where that is not known.
     fn holds(&self, text: &str, spellings: Case, steps: &mut Steps) -> Option<bool> {
         let bytes = text.as_bytes();
-        if let Version(_) | Regex(_) | Glob(..) = self {
-            steps.take(COSTLY).then_some(())?;
-        }
         match self {
             OneOf(texts) => Some(match either(texts.case, spellings) {
                 Case::Kept => texts.texts.contains(text),
@@ -205,20 +246,12 @@ impl Operator<'_> {
                 Some(remainder.is_some_and(|remainder| range.holds_whole(remainder)))
             }
             Version(written) => {
+                steps.take(MATCHED).then_some(())?;
                 let mut arena = Arena::default();
                 let requirement = Requirement::compile(written, &mut arena)?;
                 Some(requirement.holds(arena.block(), bytes))
             }
-            Regex(expression) => {
-                let mut arena = Arena::default();
-                let program = Program::compile(expression, &mut arena).ok()?;
-                Some(program.is_match(arena.block(), bytes))
-            }
-            Glob(expression, separator) => {
-                let mut arena = Arena::default();
-                let program = Program::compile_glob(expression, *separator, &mut arena).ok()?;
-                Some(program.is_match(arena.block(), bytes))
-            }
+            Pattern(expression) => expression.matches(bytes, steps),
             Percent { salt, from, to } => {
                 let bucket = u32::from(Bucket::of(salt.as_bytes(), bytes).get());
                 Some((*from..*to).contains(&bucket))
@@ -226,6 +259,15 @@ impl Operator<'_> {
             Present | Absent | Networks(_) | Unknown => None,
         }
     }
+}
+
+/// The versions for which two requirements hold; `None` where one of them names a pre-release, and more than numbers count.
+fn versions(one: &str, other: &str) -> Option<(Span, Span)> {
+    let span = |text: &str| {
+        let mut arena = Arena::default();
+        Requirement::compile(text, &mut arena)?.span(arena.block())
+    };
+    span(one).zip(span(other))
 }
 
 /// Whether every text that is `text` under `case` is `part` under `wanted`.
