@@ -444,6 +444,26 @@ mod tests {
             }
         }
 
+        #[cfg(feature = "tools")]
+        #[test]
+        fn spans_of_two_requirements_lie_as_their_versions_do(one in vec(comparison(), 1..3), other in vec(comparison(), 1..3)) {
+            let (one, other) = (one.join(", "), other.join(", "));
+            let span = |text: &str| Taken::parse(text).and_then(|taken| taken.1.span(taken.0.block()));
+            let Some((own, others)) = span(&one).zip(span(&other)) else { return Ok(()) };
+            // As above, and none of these holds of a pre-release.
+            if one.contains("184467") || other.contains("184467") {
+                return Ok(());
+            }
+            let taken = |text: &str| Taken::parse(text).unwrap();
+            let (one, other) = (taken(&one), taken(&other));
+            let versions = (0..125).map(|at| format!("{}.{}.{}", at / 25, at / 5 % 5, at % 5));
+            let held: Vec<_> = versions.map(|version| (one.holds(version.as_bytes()), other.holds(version.as_bytes()))).collect();
+            prop_assert_eq!(own.meets(others), held.contains(&(true, true)));
+            prop_assert!(!own.is_within(others) || !held.contains(&(true, false)));
+            let is_something = held.iter().any(|(one, _)| *one);
+            prop_assert!(own.is_within(others) || !is_something || held.contains(&(true, false)));
+        }
+
         #[test]
         fn any_text_is_a_requirement_where_cargo_reads_one(text in "[0-2.*x<>=~^, a+-]{0,9}", bytes in any::<Vec<u8>>()) {
             let ours = Taken::parse(&text);
