@@ -4,8 +4,10 @@ use super::Good;
 use crate::arena::Arena;
 use crate::compile::hash::hash;
 use crate::error::{At, Path, PolicyErrors};
-use crate::policy::{Ab, Candidate, Hash, Layout, Ramp, Traffic};
+use crate::plan::Head;
+use crate::policy::{Ab, Candidate, Hash, Layout, Point, Ramp, Traffic};
 use crate::split::equal_parts;
+use crate::time::Timestamp;
 
 /// Warns of shares of a release that are nothing; `at` is the release.
 pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
@@ -21,8 +23,13 @@ pub(super) fn warn(release: &Good<'_>, at: &mut At<'_>) {
         let at = &mut at.key("candidates");
         no_room(release, canary.hash.as_ref(), canary.candidates.len(), slots, at);
         for (index, candidate) in canary.candidates.iter().enumerate() {
-            ramp(candidate, &mut at.index(index));
+            ramp(candidate, release.segment.head().during.until, &mut at.index(index));
         }
+    }
+    let Head { drain, during, .. } = release.segment.head();
+    if drain.zip(during.from).is_some_and(|(drain, from)| drain <= from) {
+        let at = &mut at.key("blueGreen");
+        at.key("drain").key("until").warning("nobody is drained: this is over before the release is on");
     }
 }
 
@@ -61,10 +68,21 @@ fn layout(written: Option<&Hash>) -> Layout {
     hash(written, 0, None, &mut Arena::default(), &mut At::new(Path::Root, &mut errors)).layout
 }
 
-fn ramp(candidate: &Candidate, at: &mut At<'_>) {
+/// A ramp of a release that is on until then.
+fn ramp(candidate: &Candidate, until: Option<Timestamp>, at: &mut At<'_>) {
     let Some(ramp) = &candidate.ramp else { return };
     let (Ramp::Steps(points) | Ramp::Linear(points)) = ramp;
-    if points.iter().all(|point| point.percent == Some(0.0)) {
+    let is_nothing = |point: &Point| point.percent == Some(0.0);
+    let is_too_late = |point: &Point| {
+        let from = point.at.as_deref().and_then(Timestamp::parse);
+        from.zip(until).is_some_and(|(from, until)| until <= from)
+    };
+    if points.iter().all(is_nothing) {
         at.key("ramp").warning("the share never leaves 0; write a point above it");
+    } else if matches!(ramp, Ramp::Steps(_))
+        && points.iter().all(|point| is_nothing(point) || is_too_late(point))
+    {
+        at.key("ramp")
+            .warning("the share never leaves 0 while the release is on: its first step is when that is over");
     }
 }
