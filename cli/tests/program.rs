@@ -530,3 +530,18 @@ fn standard_input_is_read_once() {
         assert!(text(&output.stderr).contains("standard input can only be one of the files"));
     }
 }
+
+#[test]
+fn sync_replaces_no_file_that_it_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let next = folder.path().join("next.yaml");
+    std::fs::write(&next, "language: 1\n").expect("a file");
+    let path = next.to_str().expect("text");
+    let arguments =
+        ["sync", "envoy", "--from", ".", "--trust", "edge", "--shadow", path, "-o", path, "--once"];
+    let output = graylane(&arguments, "");
+    let (code, out, told) = told(&output);
+    assert_eq!((code, out), (Some(2), ""), "{told}");
+    assert!(told.contains("would be replaced by what is rendered from it"), "{told}");
+    assert_eq!(std::fs::read_to_string(&next).expect("a file"), "language: 1\n");
+}

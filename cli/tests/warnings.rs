@@ -145,6 +145,19 @@ fn a_long_list_takes_no_warning_from_what_is_elsewhere() {
 }
 
 #[test]
+fn hosts_and_rules_are_not_so_many_that_a_rule_that_is_twice_goes_unseen() {
+    let hosts: Vec<String> = (0..100).map(|index| format!("h{index}.example.com")).collect();
+    let rule = |name: String, value: usize| json!({"name": name, "when": {"header": {"x-a": {"exact": format!("v{value}")}}}, "lane": "B"});
+    let mut rules: Vec<Value> = (0..400).map(|index| rule(format!("r{index}"), index)).collect();
+    rules.push(rule("again".to_owned(), 0));
+    let release = json!({"name": "shop", "match": {"hosts": hosts, "paths": [{"prefix": "/a"}]}, "respond": {"cache": "none"},
+        "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "A"}, "rules": rules});
+    let (_, warnings) = plan_and_warnings(&json!({"language": 1, "releases": [release]}));
+    let paths: Vec<&str> = warnings.iter().map(|(path, _)| &**path).collect();
+    assert_eq!(paths, ["releases[0].rules[400]"], "{warnings:#?}");
+}
+
+#[test]
 fn of_a_condition_with_a_mistake_nothing_is_said_that_follows_from_it() {
     let text = r#"{language: 1, releases: [{name: shop, match: {}, lanes: [{name: A}, {name: B}],
         blueGreen: {active: A}, respond: {cache: none}, rules: [

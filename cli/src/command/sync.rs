@@ -229,6 +229,7 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
     input::is_read_once(filter.files().map(PathBuf::as_path))?;
+    super::render::is_another_file(output, filter.files())?;
     let keys = input::keys(filter.keys.as_deref())?;
     let filter = filter.filter(keys.as_ref())?;
     let (Some(filter), Some(keys)) = (filter, keys.unwrap_or_default().good()) else {

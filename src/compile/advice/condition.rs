@@ -61,15 +61,6 @@ pub(super) fn warn(written: &Condition, policy: &Policy, steps: &mut Steps, at: 
     is_settled
 }
 
-/// Warns of a condition that always or never holds where a release governs; `places` is what that matches, and `at` is the condition.
-pub(super) fn warn_of_places(places: &Form<'_>, written: &Condition, steps: &mut Steps, at: &mut At<'_>) {
-    match settled(places, written, &Form::of(written), steps) {
-        Some(true) => at.warning("this always holds: every request that the release matches passes it"),
-        Some(false) => at.warning("this can never hold: no request that the release matches passes it"),
-        None => {}
-    }
-}
-
 /// A text that stands twice in a list, said once for the list.
 fn twice(written: &TextTest, at: &mut At<'_>) {
     let Some(texts) = &written.one_of else { return };

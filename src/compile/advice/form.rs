@@ -6,12 +6,14 @@ use std::collections::HashSet;
 use super::text::{Expression, Kind, Operator, Texts};
 use super::{Good, Steps};
 use crate::address::Network;
+use crate::arena::Arena;
 use crate::condition::Case;
 use crate::hash::Buckets;
 use crate::number::Range;
 use crate::pattern::{HostKind, PathKind};
 use crate::policy::{Condition, Map, PercentTest, RemainderTest, TextTest};
 use crate::split::buckets_of_percent;
+use crate::version::Requirement;
 
 /// A condition; what must not hold is carried down to its tests.
 pub(super) enum Form<'p> {
@@ -62,26 +64,27 @@ impl<'p> Form<'p> {
         let (block, matches) = (release.segment.block(), release.segment.head().matches);
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
         let form = |key, operator| Form::Holds(Test { subject: Subject::named(key, ""), operator });
-        let hosts = matches.hosts(block).map(|host| match host.kind {
-            HostKind::Any => Form::Known(true),
-            HostKind::Exact => Form::one_of("host", "", std::iter::once(text(host.host))),
+        let one_of = |key, texts: Vec<&'p [u8]>| Form::one_of(key, "", texts.into_iter().map(text));
+        let exact = matches.hosts(block).filter(|host| host.kind == HostKind::Exact).map(|host| host.host);
+        let mut hosts = vec![one_of("host", exact.collect())];
+        hosts.extend(matches.hosts(block).filter_map(|host| match host.kind {
+            HostKind::Any => Some(Form::Known(true)),
+            HostKind::Exact => None,
             HostKind::Suffix => {
                 let suffix = format!(".{}", text(host.host));
-                form("host", Operator::Suffix(suffix.into(), Case::Kept))
+                Some(form("host", Operator::Suffix(suffix.into(), Case::Kept)))
             }
-        });
-        let paths = matches.paths(block).map(|path| {
-            let whole = Form::one_of("path", "", std::iter::once(text(path.path)));
-            match path.kind {
-                PathKind::Exact => whole,
-                PathKind::Prefix if path.path.is_empty() => Form::Known(true),
-                PathKind::Prefix => {
-                    let below = format!("{}/", text(path.path));
-                    Form::Any(vec![whole, form("path", Operator::Prefix(below.into(), Case::Kept))])
-                }
+        }));
+        let mut paths = vec![one_of("path", matches.paths(block).map(|path| path.path).collect())];
+        paths.extend(matches.paths(block).filter_map(|path| match path.kind {
+            PathKind::Exact => None,
+            PathKind::Prefix if path.path.is_empty() => Some(Form::Known(true)),
+            PathKind::Prefix => {
+                let below = format!("{}/", text(path.path));
+                Some(form("path", Operator::Prefix(below.into(), Case::Kept)))
             }
-        });
-        Form::All(vec![Form::Any(hosts.collect()), Form::Any(paths.collect())])
+        }));
+        Form::All(vec![Form::Any(hosts), Form::Any(paths)])
     }
 
     /// The form of a list of which one must hold.
@@ -149,6 +152,15 @@ impl<'p> Form<'p> {
         }
     }
 
+    /// Whether it is certain that `other` holds of every request for which this does, and `given` too.
+    pub(super) fn implies_given(&self, given: &Form<'_>, other: &Form<'_>, steps: &mut Steps) -> bool {
+        match other {
+            Form::All(others) => others.iter().all(|other| self.implies_given(given, other, steps)),
+            Form::Any(others) if others.iter().any(|other| self.implies_given(given, other, steps)) => true,
+            _ => self.implies(other, steps) || given.implies(other, steps),
+        }
+    }
+
     /// What is known of it without a request: `None` when it depends.
     pub(super) fn known(&self) -> Option<bool> {
         let settled = |forms: &[Form<'_>], end: bool| {
@@ -189,8 +201,16 @@ fn text<'p>(subject: Subject<'p>, written: &'p TextTest, holds: bool) -> Form<'p
         return Form::Known(wanted == holds);
     }
     let operator = operator(written, subject.key);
-    // No number is in the range; that has been said.
-    if matches!(&operator, Operator::Number(range) | Operator::Remainder(_, range) if range.is_empty()) {
+    // That nothing is in it has been said.
+    let is_nothing = match &operator {
+        Operator::Number(range) | Operator::Remainder(_, range) => range.is_empty(),
+        Operator::Version(text) => {
+            let mut arena = Arena::default();
+            Requirement::compile(text, &mut arena).is_some_and(|versions| versions.is_empty(arena.block()))
+        }
+        _ => false,
+    };
+    if is_nothing {
         return Form::Known(!holds);
     }
     signed(Test { subject, operator }, holds)

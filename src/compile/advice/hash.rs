@@ -224,8 +224,13 @@ fn gates_alike(policy: &Policy, gates: &[Draw<'_, '_>], splits: &[Draw<'_, '_>],
     for gate in gates {
         let Some(place) = Place::of(gate).filter(|place| !told.contains(place)) else { continue };
         let own = of_release(splits, gate.release.position).first();
-        let together =
-            || splits.iter().take(COMPARED).find(|split| are_on_together(gate.release, split.release));
+        let together = || {
+            splits.iter().take(COMPARED).find(|split| {
+                let is_shared = !matches!(place, Place::Own(_));
+                are_on_together(gate.release, split.release)
+                    && (is_shared || !share_no_user(gate.release, split.release))
+            })
+        };
         let Some(split) = own.or_else(together) else { continue };
         told.insert(place);
         place.warn(policy, gate.release.position, at, &not_spread(split.release));
@@ -311,7 +316,9 @@ fn test_alike(
     };
     let is_mixed = |split: &&Draw<'_, '_>| {
         let is_experiment = [release, split.release].iter().any(|one| one.segment.head().mode == Mode::Ab);
-        is_experiment && are_on_together(release, split.release)
+        // Rules come before the parts of experiments.
+        let may_meet = rule.is_some() || !share_no_user(release, split.release);
+        is_experiment && may_meet && are_on_together(release, split.release)
     };
     let gate = of_release(&alike.gates, release.position).first().and_then(Place::of);
     if let Some(split) = of_release(&alike.splits, release.position).first() {

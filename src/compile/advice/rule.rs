@@ -1,6 +1,7 @@
 //! Rules that no request ever reaches: something before them takes every request of which they hold.
 
 use super::form::Form;
+use super::settled::settled;
 use super::{Good, Steps, condition};
 use crate::arena::Text;
 use crate::condition::Jump;
@@ -15,9 +16,21 @@ struct Written<'p> {
     /// Where it stands, for messages.
     shown: String,
     form: Form<'p>,
+    /// Whether it always or never holds where the release governs; `None` where that is not certain.
+    holds: Option<bool>,
     rule: Rule,
     /// When it counts: its time as far as it is the release's.
     during: Window,
+}
+
+impl Written<'_> {
+    fn always_holds(&self) -> bool {
+        self.rule.when == Jump::HOLDS || self.holds == Some(true)
+    }
+
+    fn never_holds(&self) -> bool {
+        self.rule.when == Jump::FAILS || self.holds == Some(false)
+    }
 }
 
 /// Something that comes before the rules: where it holds, no rule is asked.
@@ -29,33 +42,42 @@ struct Earlier<'p> {
 /// Warns of rules of a release that are never reached, and of what its conditions say for nothing; `at` is the release.
 pub(super) fn warn(release: &Good<'_>, policy: &Policy, at: &mut At<'_>) {
     let steps = &mut Steps(limits::COMPARISONS);
-    let places = Form::of_places(release);
-    release.conditions(at, &mut |condition, _, at| {
-        let is_settled = condition::warn(condition, policy, steps, at);
-        if !is_settled && places.known().is_none() {
-            condition::warn_of_places(&places, condition, steps, at);
+    let places = &Form::of_places(release);
+    let mut known = Vec::new();
+    let mut of_audience = None;
+    release.conditions(at, &mut |condition, rule, at| {
+        let is_told = condition::warn(condition, policy, steps, at);
+        let holds = settled(places, condition, &Form::of(condition), steps);
+        match holds.filter(|_| !is_told) {
+            Some(true) => at.warning("this always holds: every request that the release matches passes it"),
+            Some(false) => at.warning("this can never hold: no request that the release matches passes it"),
+            None => {}
         }
+        // An experiment has no preview, and what has one no audience.
+        if release.written.ab.is_some() && rule.is_none() { of_audience = holds } else { known.push(holds) }
     });
-    let rules = rules(release);
+    let rules = rules(release, known);
     let earlier = if rules.is_empty() { Vec::new() } else { earlier(release) };
     let previews = usize::from(release.preview().is_some());
     let mut is_told = false;
     for (index, rule) in rules.iter().enumerate() {
         // That it can never hold has been said.
-        if rule.rule.when == Jump::FAILS {
+        if rule.never_holds() {
             continue;
         }
         let (before, after) = rules.split_at(index);
-        let before: Vec<&Written<'_>> =
-            before.iter().filter(|before| contains(&before.during, &rule.during)).collect();
-        let always = before.iter().find(|before| before.rule.when == Jump::HOLDS);
+        let before: Vec<&Written<'_>> = before
+            .iter()
+            .filter(|before| !before.never_holds() && contains(&before.during, &rule.during))
+            .collect();
+        let always = before.iter().find(|before| before.always_holds());
         let why = match always {
             _ if is_empty(&rule.during) => {
                 Some("never counts: the release is not on at any time at which this rule is".to_owned())
             }
             // Said once: of whatever follows it is true as well.
             Some(always) => (!std::mem::replace(&mut is_told, true)).then(|| always_before(always, after)),
-            None => taken_before(rule, &earlier, &before, steps),
+            None => taken_before(rule, places, &earlier, &before, steps),
         };
         let Some(why) = why else { continue };
         match index.checked_sub(previews) {
@@ -63,16 +85,25 @@ pub(super) fn warn(release: &Good<'_>, policy: &Policy, at: &mut At<'_>) {
             None => at.key("blueGreen").key("preview").warning(why),
         }
     }
-    audience(release, &rules, steps, at);
+    if of_audience != Some(false) {
+        audience(release, places, &rules, steps, at);
+    }
 }
 
 /// An experiment whose audience all goes to a rule.
-fn audience(release: &Good<'_>, rules: &[Written<'_>], steps: &mut Steps, at: &mut At<'_>) {
+fn audience(
+    release: &Good<'_>,
+    places: &Form<'_>,
+    rules: &[Written<'_>],
+    steps: &mut Steps,
+    at: &mut At<'_>,
+) {
     let Some(audience) = release.written.ab.as_ref().and_then(|ab| ab.audience.as_ref()) else { return };
-    let form = Form::All(vec![Form::of_places(release), Form::of(audience)]);
+    let form = Form::of(audience);
     let on = release.segment.head().during;
     let mut taken = |rule: &&Written<'_>| {
-        rule.rule.when != Jump::HOLDS && contains(&rule.during, &on) && form.implies(&rule.form, steps)
+        let depends = !rule.always_holds() && !rule.never_holds();
+        depends && contains(&rule.during, &on) && form.implies_given(places, &rule.form, steps)
     };
     if let Some(rule) = rules.iter().find(|rule| taken(rule)) {
         let shown = &rule.shown;
@@ -84,8 +115,7 @@ fn audience(release: &Good<'_>, rules: &[Written<'_>], steps: &mut Steps, at: &m
 
 /// Why none of the rules from the first of `after` on is reached: one before them always holds.
 fn always_before(always: &Written<'_>, after: &[Written<'_>]) -> String {
-    let is_taken =
-        |rule: &&Written<'_>| rule.rule.when != Jump::FAILS && contains(&always.during, &rule.during);
+    let is_taken = |rule: &&Written<'_>| !rule.never_holds() && contains(&always.during, &rule.during);
     let others = match after.iter().skip(1).filter(is_taken).count() {
         0 => String::new(),
         1 => ", nor is a rule after it".to_owned(),
@@ -97,16 +127,19 @@ fn always_before(always: &Written<'_>, after: &[Written<'_>]) -> String {
 /// Why a rule is not reached, if it is certain that it is not.
 fn taken_before(
     rule: &Written<'_>,
+    places: &Form<'_>,
     earlier: &[Earlier<'_>],
     before: &[&Written<'_>],
     steps: &mut Steps,
 ) -> Option<String> {
-    if let Some(earlier) = earlier.iter().find(|earlier| rule.form.implies(&earlier.form, steps)) {
+    if let Some(earlier) =
+        earlier.iter().find(|earlier| rule.form.implies_given(places, &earlier.form, steps))
+    {
         return Some(format!("never reached: {}", earlier.why));
     }
-    let before = before.iter().find(|before| rule.form.implies(&before.form, steps))?;
+    let before = before.iter().find(|before| rule.form.implies_given(places, &before.form, steps))?;
     let shown = &before.shown;
-    Some(if before.form.implies(&rule.form, steps) {
+    Some(if before.form.implies_given(places, &rule.form, steps) {
         format!("never reached: {shown} holds of the same requests; remove one of the two")
     } else if shown == PREVIEW {
         format!("never reached: {shown} holds whenever this does; narrow that, or remove this rule")
@@ -118,8 +151,8 @@ fn taken_before(
 /// The preview, as messages name it.
 const PREVIEW: &str = "blueGreen.preview";
 
-/// The rules in the order in which they are tried.
-fn rules<'p>(release: &Good<'p>) -> Vec<Written<'p>> {
+/// The rules in the order in which they are tried; `known` says of each whether it always or never holds, where that is certain.
+fn rules<'p>(release: &Good<'p>, known: Vec<Option<bool>>) -> Vec<Written<'p>> {
     let preview = release.preview().map(|when| (PREVIEW.to_owned(), when));
     let written = release.written.rules.iter().enumerate().filter_map(|(index, rule)| {
         let name = rule.name.as_deref().unwrap_or_default();
@@ -128,9 +161,15 @@ fn rules<'p>(release: &Good<'p>) -> Vec<Written<'p>> {
     let compiled = release.segment.rules();
     let during = |rule: &Rule| meet(&rule.during, &release.segment.head().during);
     let all = preview.into_iter().chain(written).zip(compiled);
-    let form = |when| Form::All(vec![Form::of_places(release), Form::of(when)]);
-    all.map(|((shown, when), rule)| Written { shown, form: form(when), during: during(&rule), rule })
-        .collect()
+    let all = all.zip(known.into_iter().chain(std::iter::repeat(None)));
+    all.map(|(((shown, when), rule), holds)| Written {
+        shown,
+        form: Form::of(when),
+        holds,
+        during: during(&rule),
+        rule,
+    })
+    .collect()
 }
 
 /// What is tried before any rule and takes whatever it holds of: overrides, the label, lists of ids.

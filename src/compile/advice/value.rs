@@ -149,14 +149,8 @@ fn first_never(texts: &[String], can_be: impl Fn(&str) -> bool) -> Option<(usize
 }
 
 /// Warns of a test under a key of a condition, and of a name where the key has names, that nothing can pass, and of texts in its list
-/// that nothing is; `at` is the test. Says whether there was something.
+/// that nothing is; `at` is the test. Says whether the test as a whole was found to hold always or never.
 pub(super) fn warn(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<'_>) -> bool {
-    let before = at.warnings();
-    tell(key, name, written, policy, at);
-    at.warnings() > before
-}
-
-fn tell(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<'_>) {
     if let Some(holds) = is_settled(key, name, written, policy) {
         let holds_or_not = if holds { "always holds" } else { "can never hold" };
         match key {
@@ -166,11 +160,11 @@ fn tell(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<
             "id" => at.key("present").warning(format_args!(
                 "this {holds_or_not}: whoever brings no id is given one first (identity.absent: issue)"
             )),
-            _ => at.warning(format_args!("this {holds_or_not}: every path begins with /")),
+            _ => at.warning("this holds of every request that has a path: each begins with /"),
         }
-        return;
+        return true;
     }
-    let Some(spellings) = Spellings::of(key, &policy.identity.normalize) else { return };
+    let Some(spellings) = Spellings::of(key, &policy.identity.normalize) else { return false };
     let can_be = |text: &str, starts: bool, ends: bool| {
         let lower = if written.ignore_case { Some(text.to_ascii_lowercase()) } else { None };
         spellings.have(lower.as_deref().unwrap_or(text), starts, ends)
@@ -181,6 +175,7 @@ fn tell(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<
         |text: &Option<String>, starts, ends| text.as_ref().is_none_or(|text| can_be(text, starts, ends));
     let is_path = key == "path";
     let Spellings { never, said, .. } = spellings;
+    let mut is_settled = false;
     for (operator, can_hold) in [
         ("exact", operand(exact, true, true)),
         ("prefix", operand(prefix, true, false)),
@@ -201,6 +196,7 @@ fn tell(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<
         ("semver", !is_path || semver.is_none()),
     ] {
         if !can_hold {
+            is_settled = true;
             at.key(operator).warning(format_args!("{never}: {said}"));
         }
     }
@@ -208,6 +204,7 @@ fn tell(key: &str, name: &str, written: &TextTest, policy: &Policy, at: &mut At<
     if let Some((index, more)) = listed {
         at.key("in").index(index).warning(format_args!("{never}{more}: {said}"));
     }
+    is_settled
 }
 
 /// Whether what is looked at says by itself that a test always or never holds.
@@ -228,13 +225,13 @@ fn is_settled(key: &str, name: &str, written: &TextTest, policy: &Policy) -> Opt
     }
 }
 
-/// Warns of sources of ids that are never asked; `at` is the policy.
+/// Warns of sources of ids that are hardly ever asked; `at` is the policy.
 pub(super) fn sources(policy: &Policy, at: &mut At<'_>) {
     let sources = &policy.identity.sources;
     let first = sources.iter().position(|source| *source == IdSource::SourceAddress);
     if let Some(first) = first.filter(|first| first + 1 < sources.len()) {
         at.key("identity").key("sources").index(first + 1).warning(format_args!(
-            "never asked: every request has a source address, sources[{first}]; write that last"
+            "asked only where a request has no address, as on a Unix socket: sources[{first}] is before it; write that last"
         ));
     }
 }
