@@ -31,7 +31,8 @@ written! {
         Cookie(String) = "cookie",
         /// A claim of a token that Envoy has verified, by name, see `claims`.
         Claim(String) = "claim",
-        /// Several of them together, all of which must be there (a list that a token claims is not): the id is the hash of them, 32 hexadecimal digits.
+        /// Several of them together, all of which must be there (a list that a token claims is not): the id is the hash of them, 32
+        /// hexadecimal digits.
         Composite(Vec<IdSource>) = "composite",
     }
 }

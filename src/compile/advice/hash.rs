@@ -233,7 +233,7 @@ fn gates_alike(policy: &Policy, gates: &[Draw<'_, '_>], splits: &[Draw<'_, '_>],
         };
         let Some(split) = own.or_else(together) else { continue };
         told.insert(place);
-        place.warn(policy, gate.release.position, at, &not_spread(split.release));
+        place.warn(policy, gate.release.position, at, &dealt_alike(split.release));
     }
 }
 
@@ -244,7 +244,7 @@ fn of_release<'d, 'g, 'p>(draws: &'d [Draw<'g, 'p>], position: usize) -> &'d [Dr
     draws.get(start..end).unwrap_or_default()
 }
 
-fn not_spread(release: &Good<'_>) -> String {
+fn dealt_alike(release: &Good<'_>) -> String {
     let release = release.shown();
     format!(
         "{release} splits users by the same hash: who is drawn here and which of its lanes they get goes hand in hand; write another salt"
@@ -323,11 +323,11 @@ fn test_alike(
     let gate = of_release(&alike.gates, release.position).first().and_then(Place::of);
     if let Some(split) = of_release(&alike.splits, release.position).first() {
         if !is_early(split) {
-            at.warning(not_spread(split.release));
+            at.warning(dealt_alike(split.release));
         }
     } else if let Some(gate) = gate {
         at.warning(hand_in_hand(gate, policy));
     } else if let Some(split) = alike.splits.iter().take(COMPARED).find(is_mixed) {
-        at.warning(format_args!("{}, unless the same users are meant", not_spread(split.release)));
+        at.warning(format_args!("{}, unless the same users are meant", dealt_alike(split.release)));
     }
 }

@@ -238,21 +238,19 @@ pub(super) fn sources(policy: &Policy, at: &mut At<'_>) {
 
 /// Warns of ids in the lists of a release, and of its paths, that no request has; `at` is the release.
 pub(super) fn places(release: &Release, ids: &Normalize, at: &mut At<'_>) {
+    let (Some(path), Some(id)) = (Spellings::of("path", ids), Spellings::of("id", ids)) else { return };
     let paths = release.matches.iter().flat_map(|matches| &matches.paths);
     let texts = paths.map(|(PathMatch::Exact(text) | PathMatch::Prefix(text))| text);
-    for (index, text) in texts.enumerate() {
-        if let Some(path) = Spellings::of("path", ids).filter(|path| !path.have(text, true, false)) {
-            let said = path.said;
-            at.key("match")
-                .key("paths")
-                .index(index)
-                .warning(format_args!("no request has a path like this: {said}"));
-        }
+    for (index, _) in texts.enumerate().filter(|(_, text)| !path.have(text, true, false)) {
+        let said = path.said;
+        at.key("match")
+            .key("paths")
+            .index(index)
+            .warning(format_args!("no request has a path like this: {said}"));
     }
-    let Some(spellings) = Spellings::of("id", ids) else { return };
     let list = |listed: &[String], at: &mut At<'_>| {
-        if let Some((index, more)) = first_never(listed, |id| spellings.have(id, true, true)) {
-            let said = spellings.said;
+        if let Some((index, more)) = first_never(listed, |listed| id.have(listed, true, true)) {
+            let said = id.said;
             at.index(index).warning(format_args!(
                 "no id that is read here is this{more}: {said}; list it in lower case too"
             ));

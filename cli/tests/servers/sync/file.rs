@@ -20,13 +20,18 @@ async fn until_served(envoy: &Envoy, bridge: &Bridge, host: &str, lane: &str) ->
     served.await.map_err(|fault| fault.context(bridge.said()))
 }
 
+/// An Envoy with its lanes, which are there as long as they are held.
+async fn envoy_with_lanes() -> Result<(Envoy, [Upstream; 2])> {
+    let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
+    let mut bootstrap = Bootstrap::load("lane-header")?;
+    bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
+    Ok((Envoy::on(bootstrap).start().await?, lanes))
+}
+
 #[test]
 fn envoy_follows_what_a_folder_says_and_a_new_bridge_knows_what_was_good() -> Result<()> {
     block_on(async {
-        let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
-        let mut bootstrap = Bootstrap::load("lane-header")?;
-        bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
-        let envoy = Envoy::on(bootstrap).start().await?;
+        let (envoy, _lanes) = envoy_with_lanes().await?;
         let ground = Ground::empty();
         let file = envoy.plugin_path().display().to_string();
         let module = module()?.display().to_string();
@@ -103,10 +108,7 @@ fn configuration(file: &str) -> Value {
 #[test]
 fn what_is_counted_and_the_next_policy_stand_in_each_file_that_is_written() -> Result<()> {
     block_on(async {
-        let lanes = [Upstream::start("stable").await?, Upstream::start("v2").await?];
-        let mut bootstrap = Bootstrap::load("lane-header")?;
-        bootstrap.endpoint("stable", lanes[0].address())?.endpoint("v2", lanes[1].address())?;
-        let envoy = Envoy::on(bootstrap).start().await?;
+        let (envoy, _lanes) = envoy_with_lanes().await?;
         let ground = Ground::empty();
         let file = envoy.plugin_path().display().to_string();
         let module = telemetry_module()?.display().to_string();
