@@ -1,4 +1,4 @@
-//! Ports for servers that cannot be asked which one they got, and that come back on the same one.
+//! Ports for servers that cannot be asked which one they got, or that come back on the same one.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};

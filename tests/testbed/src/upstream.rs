@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::message::{Echo, SERVED_BY, latin1};
+use crate::port;
 
 /// Headers of a request that are read: more than Envoy lets through and adds.
 const MAX_HEADERS: usize = 256;
@@ -43,12 +44,14 @@ struct Manner {
 }
 
 impl Upstream {
-    /// A service on a free loopback port.
+    /// A service on a free loopback port, which nobody gets by chance while it is stopped: neither another server nor
+    /// whoever calls it, who would then be connected with itself.
     ///
     /// # Errors
     /// When no port can be had.
     pub async fn start(name: &str) -> Result<Self> {
-        Self::start_on(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+        let [port] = port::free()?;
+        Self::start_on(name, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
     }
 
     /// A service on a given address.

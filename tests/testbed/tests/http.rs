@@ -66,6 +66,18 @@ async fn a_service_changes_its_manner_while_it_runs() {
 }
 
 #[tokio::test]
+async fn while_a_service_is_stopped_nobody_gets_its_port_by_chance() {
+    let upstream = Upstream::start("s").await.unwrap();
+    let any = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first: u16 = any.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(
+        upstream.address().port() < first,
+        "{} is among those that anybody gets: {any}",
+        upstream.address()
+    );
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let first = Upstream::start("first").await.unwrap();
     let error = Upstream::start_on("second", first.address()).await.unwrap_err();
