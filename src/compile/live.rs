@@ -61,11 +61,11 @@ impl Live {
     pub fn under(policy: &Policy, secrets: &Map<String>) -> Result<Self, PolicyErrors> {
         let mut errors = PolicyErrors::default();
         let ids = secrets.iter().map(|(id, _)| id);
-        let secrets = keys(secrets, &mut At::new(Path::Root.key("keys"), &mut errors));
+        let secrets = keys::compile(secrets, &mut At::new(Path::Root.key("keys"), &mut errors));
         errors.conceal_keys(&Path::Root.key("keys"), ids);
         let at = &mut At::new(Path::Root, &mut errors);
         language(policy, at);
-        let settings = settings(policy, Some(secrets), at);
+        let settings = settings::compile(policy, Some(secrets), at);
         let (layers, holdout) = (policy.layers.clone(), policy.holdout.clone());
         let live = Live {
             plan: Plan { settings: settings.clone(), ..Plan::default() },
