@@ -1,16 +1,20 @@
 //! Splits, gates and `percent` tests that draw users alike because they draw by one hash: what one experiment finds is then mixed
 //! with what another does, and a part of all users is no fair sample of them.
 
+mod percent;
+mod place;
+
 use std::collections::{HashMap, HashSet};
 
 use super::{Good, more};
-use crate::compile::gate::HOLDOUT_SEED;
 use crate::error::At;
 use crate::gate::{Gate, Outside};
 use crate::hash::{Algorithm, Buckets, Reduction, Scheme};
 use crate::plan::{Head, Mode};
-use crate::policy::{Condition, PercentTest, Policy, Rule};
+use crate::policy::Policy;
 use crate::split::Hasher;
+
+use place::Place;
 
 /// Something that is drawn by a hash.
 #[derive(Clone, Copy)]
@@ -56,18 +60,13 @@ pub(super) fn warn(policy: &Policy, good: &[Good<'_>], at: &mut At<'_>) {
         parts_alike(policy, &alike.gates, at);
     }
     let native = kind(Scheme::NATIVE, Buckets::NATIVE);
+    let drawn_by = |salt: &str| {
+        let text = format!("{salt}:");
+        all.get(*by_hash.get(&((text.as_bytes(), &[]), native))?)
+    };
     let at = &mut at.key("releases");
     for release in on() {
-        release.conditions(&mut at.index(release.position), &mut |condition, rule, at| {
-            percents(condition, at, &mut |test, at| {
-                let Some(salt) = &test.salt else { return };
-                let text = format!("{salt}:");
-                let alike = by_hash.get(&((text.as_bytes(), &[]), native)).and_then(|index| all.get(*index));
-                if let Some(alike) = alike {
-                    test_alike(policy, release, rule, alike, &mut at.key("salt"));
-                }
-            });
-        });
+        percent::warn(policy, release, &drawn_by, &mut at.index(release.position));
     }
 }
 
@@ -166,57 +165,6 @@ fn salt_of(release: &Good<'_>, at: &mut At<'_>, warning: &str) {
     }
 }
 
-/// Where a gate is written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
-    /// In the holdout of the policy.
-    Holdout,
-    /// In a layer, by its position.
-    Layer(usize),
-    /// Under a key of the experiment.
-    Own(&'static str),
-}
-
-impl Place {
-    /// The place of a gate; `None` of a split.
-    fn of(draw: &Draw<'_, '_>) -> Option<Self> {
-        let layer = draw.release.segment.head().layer.and_then(|layer| usize::try_from(layer).ok());
-        Some(match (draw.gate?, layer) {
-            // Both holdouts are drawn by the native hash; the seed of the experiment's own is another.
-            (Outside::Holdout, _) if draw.seed == HOLDOUT_SEED => Place::Own("holdout"),
-            (Outside::Holdout, _) => Place::Holdout,
-            (Outside::Layer, Some(layer)) => Place::Layer(layer),
-            _ => Place::Own("traffic"),
-        })
-    }
-
-    /// The place as messages name it.
-    fn shown(self, policy: &Policy) -> String {
-        match self {
-            Place::Holdout => "the holdout of the policy".to_owned(),
-            Place::Layer(layer) => {
-                let name = policy.layers.get(layer).and_then(|layer| layer.name.as_deref());
-                format!("layers[{layer}] ({})", name.unwrap_or_default())
-            }
-            Place::Own(key) => format!("ab.{key}"),
-        }
-    }
-
-    /// Warns here, in a release of that position if it is in one; `at` is the policy.
-    fn warn(self, policy: &Policy, release: usize, at: &mut At<'_>, warning: &str) {
-        match self {
-            Place::Holdout => at.key("holdout").key("salt").warning(warning),
-            Place::Layer(layer) => {
-                let has_salt = policy.layers.get(layer).is_some_and(|layer| layer.salt.is_some());
-                let mut layers = at.key("layers");
-                let mut at = layers.index(layer);
-                if has_salt { at.key("salt").warning(warning) } else { at.warning(warning) }
-            }
-            Place::Own(key) => at.key("releases").index(release).key("ab").key(key).warning(warning),
-        }
-    }
-}
-
 /// Who is in an experiment, drawn as the lanes of a release are: whoever is in is then mostly of one lane. Said once for each
 /// kind of gate, since layers and the holdout of the policy are gates of many releases.
 fn gates_alike(policy: &Policy, gates: &[Draw<'_, '_>], splits: &[Draw<'_, '_>], at: &mut At<'_>) {
@@ -281,53 +229,5 @@ fn parts_alike(policy: &Policy, gates: &[Draw<'_, '_>], at: &mut At<'_>) {
         if let Some(other) = others.find(|other| is_other(*other)) {
             place.warn(policy, release, at, &hand_in_hand(other, policy));
         }
-    }
-}
-
-/// Hands each `percent` test of a condition to `each`; `at` is the condition.
-fn percents(written: &Condition, at: &mut At<'_>, each: &mut dyn FnMut(&PercentTest, &mut At<'_>)) {
-    if let Some(test) = &written.percent {
-        each(test, &mut at.key("percent"));
-    }
-    for (key, conditions) in [("all", &*written.all), ("any", &*written.any)] {
-        let at = &mut at.key(key);
-        for (index, condition) in conditions.iter().enumerate() {
-            percents(condition, &mut at.index(index), each);
-        }
-    }
-    if let Some(condition) = &written.not {
-        percents(condition, &mut at.key("not"), each);
-    }
-}
-
-/// Warns of a `percent` test of a release that is drawn as these are; `rule` is the rule that it is of, and `at` is its salt.
-fn test_alike(
-    policy: &Policy,
-    release: &Good<'_>,
-    rule: Option<&Rule>,
-    alike: &Alike<'_, '_>,
-    at: &mut At<'_>,
-) {
-    // A rule that gives a candidate the first users early goes hand in hand with what the canary does later.
-    let is_early = |split: &Draw<'_, '_>| {
-        let mut candidates = split.release.written.canary.iter().flat_map(|canary| &canary.candidates);
-        let lane = rule.and_then(|rule| rule.lane.as_ref());
-        lane.is_some() && candidates.any(|candidate| candidate.lane.as_ref() == lane)
-    };
-    let is_mixed = |split: &&Draw<'_, '_>| {
-        let is_experiment = [release, split.release].iter().any(|one| one.segment.head().mode == Mode::Ab);
-        // Rules come before the parts of experiments.
-        let may_meet = rule.is_some() || !share_no_user(release, split.release);
-        is_experiment && may_meet && are_on_together(release, split.release)
-    };
-    let gate = of_release(&alike.gates, release.position).first().and_then(Place::of);
-    if let Some(split) = of_release(&alike.splits, release.position).first() {
-        if !is_early(split) {
-            at.warning(dealt_alike(split.release));
-        }
-    } else if let Some(gate) = gate {
-        at.warning(hand_in_hand(gate, policy));
-    } else if let Some(split) = alike.splits.iter().take(COMPARED).find(is_mixed) {
-        at.warning(format_args!("{}, unless the same users are meant", dealt_alike(split.release)));
     }
 }
