@@ -27,15 +27,15 @@ fn failing(name: &str) -> String {
 
 /// What is needed of a guard when a request has ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Watch {
+pub(crate) struct Sample {
     guard: Guard,
     /// A hash of the gray id; 0 where it is all the same.
     id: u32,
 }
 
-impl Watch {
+impl Sample {
     pub(crate) fn new(guard: Guard, id: Option<&[u8]>) -> Self {
-        Watch { guard, id: guard.hash_of(id) }
+        Sample { guard, id: guard.hash_of(id) }
     }
 }
 
@@ -103,7 +103,7 @@ impl Guarded {
     }
 
     /// Counts a request that has ended.
-    pub(crate) fn count(&self, Watch { guard, id }: Watch, outcome: Outcome, micros: u64) {
+    pub(crate) fn count(&self, Sample { guard, id }: Sample, outcome: Outcome, micros: u64) {
         let (attempts, errors) = outcome.attempts();
         let is_slow = attempts > 0
             && outcome.class() != Class::Informational

@@ -3,15 +3,18 @@
 //! Series are named when a policy comes, and their names come from it alone. The host never frees one, so there is a most of them
 //! in a process, and all VMs name the same.
 
+mod counted;
+mod lane;
+
+pub(crate) use counted::{SHADOWED, lanes_counted, line};
+
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::{Rc, Weak};
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use graylane::arena::LaneId;
-use graylane::decision::{Decision, Entry, Reason};
+use graylane::decision::{Decision, Entry};
 use graylane::exposure::{self, Told};
 use graylane::guard::Guard;
 use graylane::identity::GrayId;
@@ -19,10 +22,13 @@ use graylane::limits;
 use graylane::pages::Reader;
 use graylane::plan::{Plan, Segment};
 use graylane::policy;
-use graylane::series::{Class, GRPC_STATUSES, OVERFLOW, Outcome, Series, UNKNOWN, lanes};
-use graylane_host::{self as host, Level, Metric};
+use graylane::series::{Outcome, UNKNOWN, lanes};
+use graylane_host::{self as host, Level};
 
-use crate::guard::{Guarded, Watch};
+use crate::guard::Sample;
+
+use counted::COUNTED;
+use lane::{LANES, Lanes, OTHERS, add};
 
 /// Since when the releases of a plan are what they are.
 #[derive(Clone, Copy)]
@@ -46,177 +52,6 @@ impl Since<'_> {
         match self {
             Since::Configured => true,
             Since::TakenOver(reader) => reader.generation_of(release) > since,
-        }
-    }
-}
-
-/// The series of one lane, as the host knows them.
-#[derive(Debug, Default)]
-struct Lane {
-    requests: [Option<Metric>; Reason::ALL.len()],
-    responses: [Option<Metric>; Class::ALL.len()],
-    grpc_responses: [Option<Metric>; GRPC_STATUSES as usize + 1],
-    attempts: Option<Metric>,
-    failures: Option<Metric>,
-    fallbacks: Option<Metric>,
-    duration: Option<Metric>,
-    /// For as long as a plan has it guarded.
-    guard: Weak<Guarded>,
-}
-
-impl Lane {
-    fn at(&mut self, series: Series) -> Option<&mut Option<Metric>> {
-        match series {
-            Series::Requests(reason) => self.requests.get_mut(reason as usize),
-            Series::Responses(class) => self.responses.get_mut(class as usize),
-            Series::GrpcResponses(status) => self.grpc_responses.get_mut(usize::from(status)),
-            Series::Attempts => Some(&mut self.attempts),
-            Series::Failures => Some(&mut self.failures),
-            Series::Fallbacks => Some(&mut self.fallbacks),
-            Series::Duration => Some(&mut self.duration),
-        }
-    }
-
-    /// Names what has no name yet.
-    fn define(&mut self, series: impl Iterator<Item = Series>, release: &[u8], lane: &[u8]) {
-        for series in series {
-            let Some(place) = self.at(series).filter(|place| place.is_none()) else { continue };
-            let name = series.name(release, lane);
-            let define = if series == Series::Duration { host::histogram } else { host::counter };
-            *place = define(&name);
-        }
-    }
-
-    /// Counts how a request has ended.
-    fn count(&self, outcome: Outcome, micros: u64) {
-        let (attempts, failures) = outcome.attempts();
-        add(self.responses.get(outcome.class() as usize), 1);
-        add(Some(&self.attempts), attempts);
-        add(Some(&self.failures), failures);
-        if let Some(status) = outcome.grpc_status {
-            add(self.grpc_responses.get(usize::from(status)), 1);
-        }
-        if let Some(duration) = self.duration.filter(|_| outcome.class() != Class::Informational) {
-            duration.set(micros);
-        }
-    }
-
-    /// The guard that all plans of this VM share.
-    fn guarded(&mut self, release: &[u8], lane: &[u8]) -> Option<Rc<Guarded>> {
-        if let Some(known) = self.guard.upgrade() {
-            return Some(known);
-        }
-        let new = Rc::new(Guarded::define(release, lane)?);
-        self.guard = Rc::downgrade(&new);
-        Some(new)
-    }
-}
-
-/// All series of this VM.
-#[derive(Debug, Default)]
-struct Lanes {
-    /// The first is for all lanes that have no series of their own.
-    lanes: Vec<Lane>,
-    /// Where those of a lane stand, by [`line()`].
-    places: BTreeMap<Vec<u8>, u32>,
-}
-
-/// Where the series for all others stand.
-const OTHERS: u32 = 0;
-
-thread_local! {
-    static LANES: RefCell<Lanes> = RefCell::default();
-}
-
-/// Under which key all VMs share which lanes have series, a [`line()`] each: a VM that comes later, as the one in which Envoy tries a
-/// configuration, knows nothing of those before, and what the host counts does not go.
-const COUNTED: Counted = Counted { key: "graylane.counted_lanes", guarded: limits::GUARDED_LANES };
-
-/// The same for those of a shadow.
-pub(crate) const SHADOWED: Counted = Counted { key: "graylane.shadowed_lanes", guarded: 0 };
-
-/// Lanes that have series in this process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Counted {
-    key: &'static str,
-    /// So many that are guarded have some at least.
-    guarded: usize,
-}
-
-/// A lane of a release as one line, in the place of what `out` has; neither name has a space or ends a line.
-pub(crate) fn line<'l>(release: &[u8], lane: &[u8], out: &'l mut Vec<u8>) -> &'l [u8] {
-    out.clear();
-    out.extend_from_slice(release);
-    out.push(b' ');
-    out.extend_from_slice(lane);
-    out
-}
-
-impl Counted {
-    /// Those of these lanes that have series, besides all others that have some: as long as there is room the first that come, guarded
-    /// ones before others.
-    pub(crate) fn of(self, segments: &[&Segment], most: usize) -> BTreeSet<Vec<u8>> {
-        let set = |text: &[u8]| -> BTreeSet<Vec<u8>> {
-            let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            lines.map(<[u8]>::to_vec).collect()
-        };
-        let counted = host::change_shared(self.key, |text| {
-            let (mut known, mut new, mut buffer) = (set(text), text.to_vec(), Vec::new());
-            let all = || {
-                segments.iter().flat_map(|segment| lanes(segment).map(move |(id, lane)| (segment, id, lane)))
-            };
-            let guarded = all().filter(|(segment, id, _)| Guard::of(segment, *id).is_some());
-            let guarded = guarded.map(|lane| (lane, most.max(self.guarded)));
-            for ((segment, _, lane), most) in guarded.chain(all().map(|lane| (lane, most))) {
-                if known.len() >= most {
-                    continue;
-                }
-                let line = line(segment.name(), lane, &mut buffer);
-                if known.insert(line.to_vec()) {
-                    new.extend_from_slice(line);
-                    new.push(b'\n');
-                }
-            }
-            (new.len() > text.len()).then_some(new)
-        });
-        set(&counted)
-    }
-}
-
-impl Lanes {
-    fn lane(&self, place: u32) -> Option<&Lane> {
-        self.lanes.get(place as usize)
-    }
-
-    /// Where the series of a lane stand, which are named where they are not; its guard is one of `guards` then.
-    fn place(
-        &mut self,
-        segment: &Segment,
-        (id, lane): (LaneId, &[u8]),
-        key: &[u8],
-        asked: policy::Metrics,
-        guards: &mut Vec<Rc<Guarded>>,
-    ) -> u32 {
-        let at = self.places.get(key).copied().unwrap_or_else(|| {
-            self.lanes.push(Lane::default());
-            u32::try_from(self.lanes.len() - 1).unwrap_or_default()
-        });
-        if let Some(place) = self.lanes.get_mut(at as usize) {
-            place.define(Series::of(segment, asked), segment.name(), lane);
-            let guard = Guard::of(segment, id).and_then(|_| place.guarded(segment.name(), lane));
-            guards.extend(guard);
-        }
-        self.places.insert(key.to_vec(), at);
-        at
-    }
-
-    /// Names the series of all lanes that have none of their own.
-    fn define_overflow(&mut self, asked: policy::Metrics) {
-        if self.lanes.is_empty() {
-            self.lanes.push(Lane::default());
-        }
-        if let Some(others) = self.lanes.first_mut() {
-            others.define(Series::of_overflow(asked), OVERFLOW, OVERFLOW);
         }
     }
 }
@@ -259,7 +94,7 @@ struct Known {
 #[derive(Debug, Clone, Copy)]
 struct Part {
     served: u32,
-    watch: Option<Watch>,
+    sample: Option<Sample>,
 }
 
 /// A request of which it is counted how it ends.
@@ -270,11 +105,6 @@ pub(crate) struct Begun {
     /// Whether more than guards are told; a VM may have series that a configuration before has asked for.
     counts_ends: bool,
     parts: ArrayVec<Part, { limits::GOVERNING }>,
-}
-
-/// How many lanes may have series of their own.
-pub(crate) fn lanes_counted(metrics: policy::Metrics) -> usize {
-    metrics.lanes.map_or(limits::COUNTED_LANES, |most| most as usize)
 }
 
 impl Telemetry {
@@ -350,7 +180,7 @@ impl Telemetry {
             let table = self.table.try_borrow().ok()?;
             let place = *table.releases.get(release as usize)?.places.get(lane.position())?;
             LANES.with_borrow(|all| {
-                let guarded = all.lanes.get(place as usize)?.guard.upgrade()?;
+                let guarded = all.lane(place)?.guard.upgrade()?;
                 Some(guarded.turns_away(&guard, segment.name(), id))
             })
         };
@@ -373,8 +203,9 @@ impl Telemetry {
                 add(all.lane(at(assigned)).map(|lane| &lane.fallbacks), 1);
             }
             let guard = plan.release(entry.release).and_then(|segment| Guard::of(segment, lane));
-            let watch = guard.filter(|_| series.guard.strong_count() > 0).map(|guard| Watch::new(guard, id));
-            (watch.is_some() || !self.asked.requests_only).then_some(Part { served, watch })
+            let sample =
+                guard.filter(|_| series.guard.strong_count() > 0).map(|guard| Sample::new(guard, id));
+            (sample.is_some() || !self.asked.requests_only).then_some(Part { served, sample })
         };
         let parts: ArrayVec<Part, { limits::GOVERNING }> =
             LANES.with_borrow(|all| decision.entries.iter().filter_map(|entry| part(all, entry)).collect());
@@ -403,8 +234,8 @@ impl Begun {
                 if self.counts_ends {
                     lane.count(outcome, micros);
                 }
-                if let Some((watch, guarded)) = part.watch.zip(lane.guard.upgrade()) {
-                    guarded.count(watch, outcome, micros);
+                if let Some((sample, guarded)) = part.sample.zip(lane.guard.upgrade()) {
+                    guarded.count(sample, outcome, micros);
                 }
             }
         });
@@ -414,10 +245,4 @@ impl Begun {
 /// The status of a gRPC call. Of one whose client has left before there was any Envoy says UNKNOWN, by the status of HTTP alone.
 fn grpc_status() -> Option<u8> {
     host::grpc_status().filter(|status| *status != UNKNOWN || !host::client_has_left())
-}
-
-fn add(metric: Option<&Option<Metric>>, count: u32) {
-    if let Some(Some(metric)) = metric.filter(|_| count > 0) {
-        metric.add(count.into());
-    }
 }

@@ -33,10 +33,10 @@ pub(super) fn split(
     match layout {
         Layout::Slots => {
             let Buckets::Count(buckets) = buckets else { return none(hasher) };
-            let mut layer = Layer { buckets, key, slots: Vec::new(), arena, taken: Vec::new() };
+            let mut laid_out = LaidOut { buckets, key, slots: Vec::new(), arena, taken: Vec::new() };
             let has_holes = asked.iter().any(|asked| asked.is_base && !asked.slots.is_empty());
-            layer.lay(asked, at);
-            let slots = layer.slots;
+            laid_out.lay(asked, at);
+            let slots = laid_out.slots;
             Split { hasher, buckets, slots: arena.list(slots), has_holes }
         }
         Layout::Stacked => stacked(asked, hash, key, arena, at),
@@ -99,7 +99,7 @@ fn weight(written: Option<f64>, at: &mut At<'_>) -> Option<u32> {
 }
 
 /// Slots as they are laid out.
-struct Layer<'a> {
+struct LaidOut<'a> {
     buckets: u32,
     /// What a share is called.
     key: &'a str,
@@ -110,7 +110,7 @@ struct Layer<'a> {
     taken: Vec<(usize, u32, u32)>,
 }
 
-impl Layer<'_> {
+impl LaidOut<'_> {
     fn lay(&mut self, asked: &[Asked<'_>], at: &mut At<'_>) {
         let some = asked.iter().any(|asked| !asked.slots.is_empty());
         let all_have_slots = asked.iter().any(|asked| asked.is_base && !asked.slots.is_empty());
