@@ -138,14 +138,18 @@ pub fn read(yaml: &str) -> Result<Value, PolicyErrors> {
     Ok(json(&node))
 }
 
+/// What a plugin tells of requests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Telemetry {
+    /// Whether each decision is left for the access log.
+    pub access_log: bool,
+    /// What is counted by release and lane.
+    pub metrics: Metrics,
+}
+
 /// The configuration of a plugin, as Envoy hands it to the module; with keys it holds secrets.
-pub fn plugin_configuration(
-    trust: Trust,
-    access_log: bool,
-    metrics: Metrics,
-    keys: &Keys,
-    policy: &Value,
-) -> Value {
+pub fn plugin_configuration(trust: Trust, telemetry: Telemetry, keys: &Keys, policy: &Value) -> Value {
+    let Telemetry { access_log, metrics } = telemetry;
     let mut configuration = Map::new();
     configuration.insert("trust".to_owned(), json!(trust));
     if access_log {
@@ -226,9 +230,10 @@ releases:
     fn the_module_takes_what_is_rendered() {
         let metrics = Metrics { lanes: Some(7), ..Metrics::default() };
         let policy = read(POLICY).unwrap();
-        let configuration = plugin_configuration(Trust::Edge, false, metrics, &Keys::default(), &policy);
+        let telemetry = Telemetry { access_log: true, metrics };
+        let configuration = plugin_configuration(Trust::Edge, telemetry, &Keys::default(), &policy);
         let loaded = graylane::load(configuration.to_string().as_bytes());
-        assert_eq!((loaded.trust, loaded.metrics), (Trust::Edge, metrics));
+        assert_eq!((loaded.trust, loaded.access_log, loaded.metrics), (Trust::Edge, true, metrics));
         assert_eq!(loaded.plan.unwrap().version(), 7);
     }
 

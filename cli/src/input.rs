@@ -8,7 +8,7 @@ use graylane::compile;
 use graylane::plan::Plan;
 use graylane::policy::{Metrics, Policy, Trust};
 use graylane_cli::check::{Checked, Good, Report, check};
-use graylane_cli::document::{self, Form};
+use graylane_cli::document::{self, Form, Telemetry};
 use graylane_cli::findings::File;
 use graylane_cli::keys::{self, Keys};
 use graylane_cli::manifests::Manifests;
@@ -145,9 +145,9 @@ pub(crate) fn compiled_with_keys(path: &Path, keys: &Path) -> Result<Option<(Pol
     let Some(WithKeys { json, policy, keys, .. }) = policy_with_keys(path, Some(keys))? else {
         return Ok(None);
     };
-    // Whom the listener believes, and what it counts, is no part of the plan.
+    // Whom the listener believes, and what it tells, is no part of the plan.
     let configuration =
-        document::plugin_configuration(Trust::Edge, false, Metrics::default(), &keys, &json).to_string();
+        document::plugin_configuration(Trust::Edge, Telemetry::default(), &keys, &json).to_string();
     Ok(Some((policy, graylane::load(configuration.as_bytes()).plan?)))
 }
 

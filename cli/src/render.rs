@@ -12,10 +12,10 @@ mod plugin;
 
 use anyhow::{Context, Result};
 use graylane::plan::Plan;
-use graylane::policy::Metrics;
 use serde_json::{Map, Value, json};
 use serde_saphyr::ser_options;
 
+use crate::document::Telemetry;
 use crate::facts::{Gateway, Mesh, Service};
 use crate::keys::Keys;
 use crate::manifests::Object;
@@ -41,14 +41,14 @@ pub struct Source<'s> {
     pub policy: &'s Value,
     /// The secrets of the policy, by their ids.
     pub keys: &'s Keys,
-    /// What the plugins count by release and lane.
-    pub metrics: Metrics,
+    /// What the plugins tell of requests.
+    pub telemetry: Telemetry,
     /// The objects that are there, of which what is not about lanes is kept.
     pub existing: &'s [Object],
 }
 
 impl<'s> Source<'s> {
-    /// One of a policy, as it is written and as it decides. Nothing is there yet, and plugins count what they count unasked.
+    /// One of a policy, as it is written and as it decides. Nothing is there yet, and plugins tell what they tell unasked.
     pub fn of(mesh: &'s Mesh, policy: &'s Value, plan: &'s Plan, keys: &'s Keys) -> Self {
         let names = plan.names();
         Source {
@@ -59,7 +59,7 @@ impl<'s> Source<'s> {
             id_header: &names.id,
             policy,
             keys,
-            metrics: Metrics::default(),
+            telemetry: Telemetry::default(),
             existing: &[],
         }
     }

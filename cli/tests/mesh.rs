@@ -485,7 +485,7 @@ fn secrets_are_asked_for_where_the_policy_is_part_of_what_is_rendered() {
 }
 
 #[test]
-fn what_is_counted_stands_in_every_plugin() {
+fn what_is_told_of_requests_stands_in_every_plugin() {
     let folder = folder();
     let facts = fs::read_to_string(data("facts.yaml")).unwrap();
     let more = "module: {url: 'file:///etc/graylane.wasm'}
@@ -494,11 +494,11 @@ gateway: {name: ingress, namespace: istio-ingress, labels: {istio: ingress}}\n";
     fs::write(folder.path().join("metrics.yaml"), "grpcStatus: true\nlanes: 200\n").unwrap();
     for arguments in [["istio", "wasm-plugin"], ["istio", "envoy-filter"], ["gateway-api", "wasm-plugin"]] {
         let [form, extension] = arguments;
-        let arguments = [form, "--extension", extension, "--metrics", "metrics.yaml"];
+        let arguments = [form, "--extension", extension, "--access-log", "--metrics", "metrics.yaml"];
         let rendered: Vec<Value> = objects(folder.path(), &arguments).into_iter().map(opened).collect();
-        let counted = Value::from(rendered).to_string();
-        let counted = counted.matches(r#""metrics":{"lanes":200,"grpcStatus":true}"#).count();
-        assert_eq!(counted, 2, "{form} {extension}");
+        let told = Value::from(rendered).to_string();
+        let told = told.matches(r#""accessLog":true,"metrics":{"lanes":200,"grpcStatus":true}"#).count();
+        assert_eq!(told, 2, "{form} {extension}");
     }
     fs::write(folder.path().join("metrics.yaml"), "grpcstatus: true\n").unwrap();
     let (code, out, told) = render(folder.path(), &["istio", "--metrics", "metrics.yaml"]);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use graylane::error::PolicyErrors;
 use graylane::plan::Plan;
-use graylane::policy::{Metrics, Trust};
-use graylane_cli::document;
+use graylane::policy::Trust;
+use graylane_cli::document::{self, Telemetry};
 use graylane_cli::keys::Keys;
 use graylane_testbed::{Context, Error, PluginFile, Result, bail, module, root};
 use serde_json::Value;
@@ -54,9 +54,9 @@ impl Document {
     /// # Errors
     /// Every mistake in it.
     pub(crate) fn revision(&self) -> Result<Revision> {
-        let (metrics, keys) = (Metrics::default(), Keys::default());
+        let telemetry = Telemetry { access_log: true, ..Telemetry::default() };
         let configuration =
-            document::plugin_configuration(TRUST, true, metrics, &keys, &self.value).to_string();
+            document::plugin_configuration(TRUST, telemetry, &Keys::default(), &self.value).to_string();
         let plan = graylane::load(configuration.as_bytes()).plan.map_err(Error::new)?;
         let plugin = PluginFile::checked_in()?.module(&module()?)?.configuration(&configuration)?;
         Ok(Revision { plan, plugin })

@@ -27,6 +27,7 @@ use graylane::bucket::murmur3_x86_32;
 use graylane::compile::size_advice;
 use graylane::error::PolicyErrors;
 use graylane::handover;
+use graylane::policy;
 use graylane_host::{self as host, Level};
 
 /// The root context of a plugin.
@@ -50,7 +51,7 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
         let (trust, access_log) = (loaded.trust, loaded.access_log);
         let watched = loaded.watch.as_deref().map(Watched::named);
         let telemetry = TELEMETRY.then(|| Telemetry::new(loaded.metrics));
-        let asks_for_shadow = loaded.shadow.is_some();
+        let asks_for_more = loaded.shadow.is_some() || loaded.metrics != policy::Metrics::default();
         let (next, most) = (loaded.shadow.filter(|_| TELEMETRY), lanes_counted(loaded.metrics));
         let runtime = |plan| {
             let shadow = if TELEMETRY { next.map(|next| Shadow::new(next, &plan, most)) } else { None };
@@ -59,10 +60,10 @@ impl<const TELEMETRY: bool> RootContext for Root<TELEMETRY> {
         };
         let is_accepted = match loaded.plan {
             Ok(plan) => {
-                if !TELEMETRY && (plan.asks_for_telemetry() || asks_for_shadow) {
+                if !TELEMETRY && (plan.asks_for_telemetry() || asks_for_more) {
                     let line = format!(
-                        "graylane {plugin}: this module guards no lane, tells no exposures and decides by no shadow, \
-                         as the configuration asks for: graylane-telemetry.wasm does"
+                        "graylane {plugin}: this module counts and guards no lane, tells no exposures and decides by no shadow, as \
+                         the configuration asks for: graylane-telemetry.wasm does"
                     );
                     host::log(Level::Warn, &line);
                 }

@@ -1,6 +1,5 @@
 //! The guard of a lane, on a real Envoy: it trips on all workers, and the lane is used again once it is well.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -284,16 +283,23 @@ fn a_lane_that_the_policy_has_no_more_has_not_tripped() -> Result<()> {
 }
 
 #[test]
-fn a_module_that_guards_nothing_says_so() -> Result<()> {
+fn a_module_that_guards_and_counts_nothing_says_so() -> Result<()> {
     block_on(async {
         let asks = "as the configuration asks for: graylane-telemetry.wasm does";
-        let with =
-            |module: PathBuf| plugin(&json!({}), &[guarded(&json!({"errorPercent": 5}))])?.module(&module);
-        let stage = Stage::start("lane-header", with(graylane_testbed::module()?)?).await?;
-        served_by(&stage.ask(&get()).await?, "v2").map_err(graylane_testbed::Error::msg)?;
-        assert!(stage.envoy.log()?.contains(asks), "{}", stage.envoy.log()?);
-        let stage = Stage::start("lane-header", with(graylane_testbed::telemetry_module()?)?).await?;
-        assert!(!stage.envoy.log()?.contains(asks), "{}", stage.envoy.log()?);
+        let (alone, with) = (graylane_testbed::module()?, graylane_testbed::telemetry_module()?);
+        let unguarded = canary("shop.example.com");
+        for (metrics, release, module, is_asked) in [
+            (json!({}), guarded(&json!({"errorPercent": 5})), &alone, true),
+            (json!({}), guarded(&json!({"errorPercent": 5})), &with, false),
+            (json!({"lanes": 20}), unguarded.clone(), &alone, true),
+            (json!({"lanes": 20}), unguarded.clone(), &with, false),
+            (json!({}), unguarded, &alone, false),
+        ] {
+            let stage = Stage::start("lane-header", plugin(&metrics, &[release])?.module(module)?).await?;
+            stage.ask(&get()).await?;
+            let log = stage.envoy.log()?;
+            assert_eq!(log.contains(asks), is_asked, "{metrics} {module:?}: {log}");
+        }
         Ok(())
     })
 }

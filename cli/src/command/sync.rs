@@ -246,15 +246,15 @@ fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
     input::is_read_once(iter::once(facts).chain(plugin.files()).map(PathBuf::as_path))?;
     let mesh = input::checked(facts, |text, form| facts::check_plugins(text, form, needs))?;
     let keys = input::keys(plugin.keys.as_deref())?.unwrap_or_default().good();
-    let metrics = input::metrics(plugin.metrics.as_deref())?;
-    let (Some(mut mesh), Some(keys), Some(metrics)) = (mesh, keys, metrics) else {
+    let telemetry = plugin.telemetry()?;
+    let (Some(mut mesh), Some(keys), Some(telemetry)) = (mesh, keys, telemetry) else {
         return Ok(Outcome::Bad);
     };
     if let Some(gateway) = mesh.gateway.as_mut().filter(|_| *gateway_api) {
         gateway.labels.clear();
     }
     let target =
-        Istio::new(mesh, plugin.extension.into(), keys, metrics, *force_conflicts, OF_ALL.to_owned());
+        Istio::new(mesh, plugin.extension.into(), keys, telemetry, *force_conflicts, OF_ALL.to_owned());
     run(common, common.source(Some(etcd))?, Target::Istio(Box::new(target)), None, OF_ALL)
 }
 

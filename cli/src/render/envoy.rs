@@ -1,9 +1,9 @@
 //! For Envoy alone: the filter with its whole configuration, as a file for its extension config discovery (ECDS).
 
-use graylane::policy::{Metrics, Trust};
+use graylane::policy::Trust;
 use serde_json::{Value, json};
 
-use crate::document::plugin_configuration;
+use crate::document::{Telemetry, plugin_configuration};
 use crate::keys::Keys;
 
 /// What of the filter is not the policy.
@@ -15,10 +15,8 @@ pub struct Filter {
     pub module: String,
     /// Whom the listener believes.
     pub trust: Trust,
-    /// Whether each decision is left for the access log.
-    pub access_log: bool,
-    /// What is counted by release and lane.
-    pub metrics: Metrics,
+    /// What it tells of requests.
+    pub telemetry: Telemetry,
     /// The name of a watch whose policy is in force as soon as it has one.
     pub watch: Option<String>,
     /// The policy that may come next.
@@ -33,7 +31,7 @@ const CONFIGURATION: &str = "/resources/0/typed_config/config/configuration/valu
 impl Filter {
     /// A response of one resource, the filter.
     pub fn discovery_response(&self, keys: &Keys, policy: &Value) -> Value {
-        let mut configuration = plugin_configuration(self.trust, self.access_log, self.metrics, keys, policy);
+        let mut configuration = plugin_configuration(self.trust, self.telemetry, keys, policy);
         if let (Some(watch), Some(map)) = (&self.watch, configuration.as_object_mut()) {
             map.insert("watch".to_owned(), watch.as_str().into());
         }

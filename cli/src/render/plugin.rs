@@ -130,7 +130,7 @@ fn object(source: &Source<'_>, module: &Module, target: &Target<'_>, extension: 
     let namespace = target.namespace();
     let policy = target.policy(source);
     let keys = source.keys.named_in(&policy);
-    let configuration = document::plugin_configuration(trust, false, source.metrics, &keys, &policy);
+    let configuration = document::plugin_configuration(trust, source.telemetry, &keys, &policy);
     let (api, kind, loads) = match extension {
         Extension::WasmPlugin => {
             ("extensions.istio.io/v1alpha1", "WasmPlugin", wasm_plugin(module, configuration))

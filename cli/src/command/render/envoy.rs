@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use graylane_cli::document::Telemetry;
 use graylane_cli::keys;
 use graylane_cli::place::{Existing, place};
 use graylane_cli::render::envoy::Filter;
@@ -92,8 +93,7 @@ impl FilterOptions {
             name: name.clone(),
             module: module.clone(),
             trust: (*trust).into(),
-            access_log: *access_log,
-            metrics,
+            telemetry: Telemetry { access_log: *access_log, metrics },
             watch: watch.clone(),
             shadow,
         }))

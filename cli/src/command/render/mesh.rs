@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use graylane::plan::Plan;
-use graylane::policy::Metrics;
 use graylane_cli::check::Severity;
+use graylane_cli::document::Telemetry;
 use graylane_cli::facts::{self, Mesh, Needs};
 use graylane_cli::keys::Keys;
 use graylane_cli::manifests::Object;
@@ -94,7 +94,10 @@ pub(crate) struct PluginOptions {
     pub(crate) keys: Option<PathBuf>,
     /// What graylane-telemetry.wasm counts by release and lane (YAML or JSON): `{lanes: 200, grpcStatus: true}`
     #[arg(long, value_name = "FILE")]
-    pub(crate) metrics: Option<PathBuf>,
+    metrics: Option<PathBuf>,
+    /// Leave each decision for the access log
+    #[arg(long)]
+    access_log: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -152,6 +155,12 @@ impl PluginOptions {
     /// The files that it is made of.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.keys, &self.metrics].into_iter().flatten()
+    }
+
+    /// What the plugin tells of requests; none where its metrics have mistakes, which are told.
+    pub(crate) fn telemetry(&self) -> Result<Option<Telemetry>> {
+        let metrics = input::metrics(self.metrics.as_deref())?;
+        Ok(metrics.map(|metrics| Telemetry { access_log: self.access_log, metrics }))
     }
 
     pub(crate) fn loads_a_file(&self) -> bool {
@@ -235,7 +244,7 @@ struct Read<'o> {
     mesh: Mesh,
     policy: Value,
     keys: Keys,
-    metrics: Metrics,
+    telemetry: Telemetry,
     plan: Plan,
     files: Vec<&'o PathBuf>,
 }
@@ -252,7 +261,7 @@ impl<'o> Read<'o> {
         let of_plugin = plugin.into_iter().flat_map(PluginOptions::files);
         let files: Vec<_> = [policy, facts].into_iter().chain(of_plugin).chain(existing).collect();
         input::is_read_once(files.iter().map(|path| path.as_path()))?;
-        let metrics = input::metrics(plugin.and_then(|plugin| plugin.metrics.as_deref()))?;
+        let telemetry = plugin.map_or(Ok(Some(Telemetry::default())), PluginOptions::telemetry)?;
         let read = if common.remove || !needs.keys {
             input::policy_without_keys(policy)?
         } else {
@@ -262,13 +271,13 @@ impl<'o> Read<'o> {
             return Ok(None);
         };
         let mesh = input::checked(facts, |text, form| facts::check(text, form, &policy, &plan, needs))?;
-        let good = mesh.zip(metrics);
-        Ok(good.map(|(mesh, metrics)| Read { mesh, policy: json, keys, metrics, plan, files }))
+        let good = mesh.zip(telemetry);
+        Ok(good.map(|(mesh, telemetry)| Read { mesh, policy: json, keys, telemetry, plan, files }))
     }
 
     fn source<'s>(&'s self, existing: &'s [Object]) -> Source<'s> {
-        let Read { mesh, policy, keys, metrics, plan, .. } = self;
-        Source { existing, metrics: *metrics, ..Source::of(mesh, policy, plan, keys) }
+        let Read { mesh, policy, keys, telemetry, plan, .. } = self;
+        Source { existing, telemetry: *telemetry, ..Source::of(mesh, policy, plan, keys) }
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use graylane::compile::{compile, size_advice};
 use graylane::plan::Plan;
-use graylane::policy::{Metrics, Policy};
+use graylane::policy::Policy;
 use serde_json::{Value as Json, json};
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 use super::super::backoff::Backoff;
 use super::{Written, after, documents};
+use crate::document::Telemetry;
 use crate::facts::Mesh;
 use crate::keys::Keys;
 use crate::kubectl::{self, Ended};
@@ -35,7 +36,7 @@ pub struct Istio {
     mesh: Mesh,
     extension: Extension,
     keys: Keys,
-    metrics: Metrics,
+    telemetry: Telemetry,
     /// Whether fields that somebody else has written are taken over.
     takes_over: bool,
     /// The author of all of it.
@@ -68,7 +69,7 @@ impl Istio {
         mesh: Mesh,
         extension: Extension,
         keys: Keys,
-        metrics: Metrics,
+        telemetry: Telemetry,
         takes_over: bool,
         author: String,
     ) -> Self {
@@ -78,7 +79,7 @@ impl Istio {
             mesh,
             extension,
             keys,
-            metrics,
+            telemetry,
             takes_over,
             author,
             live,
@@ -187,7 +188,8 @@ impl Istio {
     fn compared(&self, policy: &Policy, version: u64) -> Result<(Vec<Plugin>, Vec<Plugin>)> {
         let plan = compile(policy).context("what is in force is no policy as a whole")?;
         let policy = json!(Policy { version, ..policy.clone() });
-        let source = Source { metrics: self.metrics, ..Source::of(&self.mesh, &policy, &plan, &self.keys) };
+        let source =
+            Source { telemetry: self.telemetry, ..Source::of(&self.mesh, &policy, &plan, &self.keys) };
         let all = plugins(&source, self.extension);
         let (mut changed, mut unchanged) = (Vec::new(), Vec::new());
         for mut new in all.into_iter().map(|object| Plugin::of(object, self.extension)) {

@@ -24,7 +24,7 @@ services:
 ";
 
 #[test]
-fn what_is_counted_stands_in_each_plugin() -> Result<()> {
+fn what_is_told_of_requests_stands_in_each_plugin() -> Result<()> {
     let ground = Ground::empty();
     ground.write("kubectl", KUBECTL);
     std::fs::set_permissions(ground.path("kubectl"), std::fs::Permissions::from_mode(0o755))?;
@@ -36,7 +36,7 @@ fn what_is_counted_stands_in_each_plugin() -> Result<()> {
         ("envoy-filter", "/spec/configPatches/1/patch/value/typed_config/config/configuration/value"),
     ] {
         let mut sync = ground.bare_command(&["sync", "istio", "--from", "policies", "--facts", "facts.yaml"]);
-        sync.args(["--extension", extension, "--metrics", "metrics.yaml", "--once"]);
+        sync.args(["--extension", extension, "--access-log", "--metrics", "metrics.yaml", "--once"]);
         let ran = Ran::from(sync.env("KUBECTL", ground.path("kubectl")).output()?);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         let applied: Value = serde_json::from_str(&ground.read("applied.json"))?;
@@ -45,7 +45,8 @@ fn what_is_counted_stands_in_each_plugin() -> Result<()> {
             Value::String(text) => serde_json::from_str(text)?,
             configuration => configuration.clone(),
         };
-        assert_eq!(configuration["metrics"], json!({"lanes": 20}), "{extension}: {applied:#}");
+        let told = json!([configuration["accessLog"], configuration["metrics"]]);
+        assert_eq!(told, json!([true, {"lanes": 20}]), "{extension}: {applied:#}");
     }
     ground.write("metrics.yaml", "lane: 20\n");
     let ran = ground.bare(&[
