@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use graylane::node::Node;
+use graylane::time::Timestamp;
 use graylane_document::{Content, Key, Keyring, Secret};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -43,6 +44,7 @@ use target::{Rest, Target, Written};
 
 /// As often a pass is tried again where somebody else writes meanwhile.
 const TRIES: usize = 5;
+
 /// How documents are made.
 #[derive(Debug)]
 pub struct Rules {
@@ -123,10 +125,9 @@ impl Sync {
         let mut since = Instant::now();
         let mut retry: Option<Instant> = None;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let never = Instant::now();
         tokio::pin!(following, stop);
         loop {
-            let at = retry.or(self.due).unwrap_or(never);
+            let next = retry.or(self.due);
             tokio::select! {
                 () = &mut stop => break,
                 () = &mut following => bail!("the source is not followed any more"),
@@ -138,7 +139,7 @@ impl Sync {
                         continue;
                     }
                 },
-                () = sleep_until(at), if at != never => {}
+                () = come(next) => {}
                 () = self.target.changed(), if entries.is_some() && retry.is_none() => since = Instant::now(),
             }
             let Some(entries) = &entries else { continue };
@@ -234,21 +235,9 @@ impl Sync {
         }
         // Settings first, then releases: where they do not fit into one transaction, what comes later may need what comes before.
         drafts.sort_by_key(|(draft, _)| std::cmp::Reverse(rank(&draft.key)));
-        let mut is_whole = true;
-        let outlook = loop {
-            let outlook = Outlook::of(&held, &drafts, keyring.as_ref().filter(|_| !is_merged), now)?;
-            let in_the_way = outlook.in_the_way(&drafts);
-            if in_the_way.is_empty() {
-                break outlook;
-            }
-            is_whole = false;
-            // What is taken away may be what the refused takes the place of.
-            drafts
-                .retain(|(draft, _)| !in_the_way.contains_key(&draft.key) && !plan.gone.contains(&draft.key));
-            for (key, told) in in_the_way {
-                plan.refuse(&key, &told);
-            }
-        };
+        let asked = drafts.len();
+        let outlook = admit(&held, &mut drafts, keyring.as_ref().filter(|_| !is_merged), now, &mut plan)?;
+        let is_whole = drafts.len() == asked;
         let lost = if is_merged { lost(&held, &drafts, &outlook) } else { BTreeMap::new() };
         for (key, told) in &lost {
             plan.refuse(key, told);
@@ -345,6 +334,36 @@ impl Sync {
 
     fn line(&self, line: &str) {
         (self.tell)(&format!("graylane sync: {line}\n"));
+    }
+}
+
+/// Comes at a time; never, where there is none.
+async fn come(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What will be in force, and leaves out and refuses the drafts that cannot be.
+fn admit(
+    held: &Held,
+    drafts: &mut Vec<(Draft, Past)>,
+    keyring: Option<&Keyring>,
+    now: Timestamp,
+    plan: &mut Plan<'_>,
+) -> Result<Outlook> {
+    loop {
+        let outlook = Outlook::of(held, drafts, keyring, now)?;
+        let in_the_way = outlook.in_the_way(drafts);
+        if in_the_way.is_empty() {
+            return Ok(outlook);
+        }
+        // What is taken away may be what the refused takes the place of.
+        drafts.retain(|(draft, _)| !in_the_way.contains_key(&draft.key) && !plan.gone.contains(&draft.key));
+        for (key, told) in in_the_way {
+            plan.refuse(&key, &told);
+        }
     }
 }
 
