@@ -1,5 +1,7 @@
 //! A policy file is checked: everything that is wrong with it, each with its place in the file.
 
+mod expected;
+
 use std::collections::HashMap;
 
 use graylane::compile::check_node;
@@ -119,7 +121,8 @@ pub fn check(text: &str, form: Form) -> Checked<'_> {
     let releases = releases(&node);
     let (policy, plan, errors) = check_node(&node);
     let is_good = errors.is_empty();
-    let report = Report { findings: placed(text, found(&errors)), releases };
+    let mut report = Report { findings: placed(text, found(&errors)), releases };
+    expected::settle(text, &mut report);
     Checked { report, good: is_good.then_some(Good { node, policy, plan }) }
 }
 

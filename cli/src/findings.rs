@@ -101,8 +101,12 @@ impl File<'_> {
             let Position { line, column, .. } = position;
             let file = path.map_or_else(String::new, |path| format!("file={},", property(path)));
             let (title, message) = (property(error.problem.as_str()), data(&told_with_hint(finding)));
-            let severity = severity.as_str();
-            let _ = writeln!(out, "::{severity} {file}line={line},col={column},title={title}::{message}");
+            let level = match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Note => "notice",
+            };
+            let _ = writeln!(out, "::{level} {file}line={line},col={column},title={title}::{message}");
         }
         out
     }

@@ -35,6 +35,15 @@ impl Position {
         Position { line: line.max(1), column: column.max(1), bytes: start..start }
     }
 
+    /// The position of what was parsed.
+    pub(crate) fn of(span: &Span) -> Self {
+        Position {
+            line: span.start.line(),
+            column: span.start.col().saturating_add(1),
+            bytes: span.byte_range().unwrap_or_default(),
+        }
+    }
+
     /// Where nothing better is known.
     fn start() -> Self {
         Position { line: 1, column: 1, bytes: 0..0 }
@@ -42,7 +51,7 @@ impl Position {
 }
 
 /// The bytes of each line, without what ends it: a line feed, a carriage return, or both, as YAML has it.
-fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut rest = Some(0);
     std::iter::from_fn(move || {
         let start = rest?;
@@ -334,13 +343,8 @@ impl<'t> Building<'t> {
     }
 
     fn add(&mut self, content: Content<'t>, anchor: usize, span: &Span) -> usize {
-        let position = Position {
-            line: span.start.line(),
-            column: span.start.col().saturating_add(1),
-            bytes: span.byte_range().unwrap_or_default(),
-        };
         let place = self.positions.places.len();
-        self.positions.places.push(Place { position, content });
+        self.positions.places.push(Place { position: Position::of(span), content });
         if anchor > 0 {
             self.anchors.insert(anchor, place);
         }

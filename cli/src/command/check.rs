@@ -25,6 +25,8 @@ audience and match place, no policy tells: graylane simulate --against counts us
 
 Shares are those of the time of --at. Where lanes keep their slots, the guarantee is proved for all later times as well.
 
+A warning is a note where a comment of the YAML file expects it, at the end of its line or above it: `# graylane: expected` and why.
+
 Exit codes: 0 all policies are good; 1 a policy has a mistake, or with --strict a warning, or a change is not meant, or OLD has a
 mistake; 2 a file could not be read.
 
