@@ -98,6 +98,7 @@ pub(crate) fn status(options: &Options) -> Result<Outcome> {
     if !etcd.is_named() && envoy.is_empty() && file.is_empty() {
         bail!("say what is asked: --etcd URL, --envoy ADMIN-URL or --file FILE");
     }
+    input::is_read_once(file.iter().chain(signers).map(PathBuf::as_path))?;
     let keyring = match keyring(signers.as_deref())? {
         Ok(keyring) => keyring,
         Err(outcome) => return Ok(outcome),

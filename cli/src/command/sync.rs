@@ -187,6 +187,12 @@ impl fmt::Display for Where {
 }
 
 impl Common {
+    /// Refuses standard input for two of its files and others that are given beside.
+    fn is_read_once<'p>(&'p self, others: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
+        let own = [&self.zookeeper_user_file, &self.signers].into_iter().flatten();
+        input::is_read_once(own.chain(others).map(PathBuf::as_path))
+    }
+
     /// The source; an etcd is one where the target is another.
     fn source(&self, etcd: Option<&etcd::Etcd>) -> Result<Source> {
         let user = self.zookeeper_user_file.as_deref().map(input::read).transpose()?;
@@ -221,6 +227,7 @@ pub(crate) fn sync(sync: &Sync) -> Result<Outcome> {
 
 fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
     let EtcdOptions { common, author, key, id, no_history, etcd } = options;
+    common.is_read_once(key.iter())?;
     let secret = key.as_deref().map(secret).transpose()?.zip(id.clone());
     let target = Etcd::new(etcd.access()?, etcd.prefix.clone(), !no_history);
     run(common, common.source(None)?, Target::Etcd(Box::new(target)), secret, author)
@@ -228,7 +235,7 @@ fn into_etcd(options: &EtcdOptions) -> Result<Outcome> {
 
 fn into_file(options: &EnvoyOptions) -> Result<Outcome> {
     let EnvoyOptions { common, filter, etcd, output, mode } = options;
-    input::is_read_once(filter.files().map(PathBuf::as_path))?;
+    common.is_read_once(filter.files())?;
     super::render::is_another_file(output, filter.files())?;
     let keys = input::keys(filter.keys.as_deref())?;
     let filter = filter.filter(keys.as_ref())?;
@@ -243,7 +250,7 @@ fn into_mesh(options: &IstioOptions) -> Result<Outcome> {
     let IstioOptions { common, facts, plugin, gateway_api, force_conflicts, etcd } = options;
     let needs =
         Needs { module_file: plugin.loads_a_file(), gateway_labels: !gateway_api, ..Needs::default() };
-    input::is_read_once(iter::once(facts).chain(plugin.files()).map(PathBuf::as_path))?;
+    common.is_read_once(iter::once(facts).chain(plugin.files()))?;
     let mesh = input::checked(facts, |text, form| facts::check_plugins(text, form, needs))?;
     let keys = input::keys(plugin.keys.as_deref())?.unwrap_or_default().good();
     let telemetry = plugin.telemetry()?;

@@ -166,8 +166,10 @@ fn a_bridge_does_not_start_with_mistakes_in_what_stands_beside_the_policy() {
         assert!(ran.told.contains(told), "{told}: {ran:?}");
     }
     assert!(!ground.path("ecds.json").exists());
-    let ran = ground.bare(&[from.as_slice(), &["--keys", "-", "--metrics", "-"]].concat());
-    assert!(ran.code == Some(2) && ran.told.contains("standard input can only be one"), "{ran:?}");
+    for two in [["--keys", "-", "--metrics", "-"], ["--keys", "-", "--signers", "-"]] {
+        let ran = ground.bare(&[from.as_slice(), &two].concat());
+        assert!(ran.code == Some(2) && ran.told.contains("standard input can only be one"), "{ran:?}");
+    }
 }
 
 #[test]
