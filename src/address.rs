@@ -36,20 +36,20 @@ impl Network {
 
     /// Whether it is a whole address space.
     pub(crate) fn is_everything(&self) -> bool {
-        let every_v4 = Network { bits: 0xffff << 32, mask: u128::MAX << 32 };
-        self.mask == 0 || *self == every_v4
+        self.mask == 0 || self.is_v4() && self.mask == V4
     }
 
-    /// Whether it holds the addresses of both kinds.
-    #[cfg(feature = "tools")]
-    pub(crate) fn holds_all_kinds(self) -> bool {
-        self.mask == 0
+    /// Whether it is one of IPv4.
+    pub(crate) fn is_v4(&self) -> bool {
+        is_v4(self.bits) && self.mask & V4 == V4
     }
 
     /// Whether every address of it lies in `other`. Two networks lie in one another, or share no address.
     #[cfg(feature = "tools")]
     pub(crate) fn is_within(self, other: Network) -> bool {
-        self.mask & other.mask == other.mask && self.bits & other.mask == other.bits
+        self.is_v4() == other.is_v4()
+            && self.mask & other.mask == other.mask
+            && self.bits & other.mask == other.bits
     }
 
     /// Whether the text that it was read from has bits of an address behind its prefix, which count for nothing.
@@ -59,9 +59,10 @@ impl Network {
         address.is_some_and(|address| bits(address) != self.bits)
     }
 
-    /// Whether it holds `address`.
+    /// Whether it holds `address`. None of IPv6 holds one of IPv4, whatever form that comes in.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        bits(address) & self.mask == self.bits
+        let bits = bits(address);
+        bits & self.mask == self.bits && is_v4(bits) == self.is_v4()
     }
 }
 
@@ -70,9 +71,16 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = IpAddr::from(self.bits.to_be_bytes()).to_canonical();
-        let hidden = if address.is_ipv4() { 96 } else { 0 };
+        let hidden = if self.is_v4() { 96 } else { 0 };
         write!(out, "{address}/{}", self.mask.leading_ones().saturating_sub(hidden))
     }
+}
+
+/// The bits in which addresses of IPv4 are alike.
+const V4: u128 = u128::MAX << 32;
+
+fn is_v4(bits: u128) -> bool {
+    bits >> 32 == 0xffff
 }
 
 fn bits(address: IpAddr) -> u128 {
@@ -102,6 +110,10 @@ mod tests {
         assert!(!contains("2001:db8::/32", "2001:db9::1"));
         assert!(contains("::/0", "2001:db8::1"));
         assert!(contains("10.0.0.0/8", "::ffff:10.0.0.1"));
+        for network in ["::/0", "::/64", "::/80", "::ffff:0:0/95"] {
+            assert!(!contains(network, "10.0.0.1") && !contains(network, "::ffff:10.0.0.1"), "{network}");
+        }
+        assert!(contains("::/64", "::1") && contains("::ffff:10.0.0.0/104", "10.0.0.1"));
     }
 
     #[test]

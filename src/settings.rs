@@ -54,6 +54,14 @@ impl Settings {
         self.keys.as_ref()?.get(position as usize).map(|key| &*key.secret)
     }
 
+    /// Whether this is one of the places that ids are read from, or a part of one.
+    pub(crate) fn reads_id_from(&self, place: &Source) -> bool {
+        self.sources.iter().any(|source| match source {
+            Source::Composite(parts) => parts.contains(place),
+            source => source == place,
+        })
+    }
+
     /// The time that ramps follow.
     pub(crate) fn ramp_time(&self, now: Timestamp) -> Timestamp {
         if let Staleness::FrozenRamps(since) = self.staleness { now.min(since) } else { now }

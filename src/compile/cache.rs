@@ -4,7 +4,7 @@ use super::Context;
 use super::builder::Builder;
 use crate::error::{At, Problem, Quoted};
 use crate::headers;
-use crate::plan::{self, Sticky};
+use crate::plan::{self, Proof, Sticky};
 use crate::policy::{Absent, Cache, Condition, Follow, Release};
 use crate::settings::{Settings, Source};
 
@@ -68,7 +68,9 @@ impl Reads {
         let is_split = release.ab.is_some() || release.canary.is_some();
         // A guard has few gray ids try a lane that was given up.
         let is_guarded = release.guard.is_some();
-        if is_split || is_guarded || !release.deny.is_empty() || !release.allow.is_empty() {
+        // The code of a cookie is over the id.
+        let is_proven = sticky.is_some_and(|sticky| sticky.proof != Proof::None);
+        if is_split || is_guarded || is_proven || !release.deny.is_empty() || !release.allow.is_empty() {
             self.id(settings);
         }
         release.overrides.headers.iter().chain(&release.overrides.rules).for_each(|name| self.header(name));

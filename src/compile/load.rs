@@ -81,6 +81,7 @@ fn load_node(node: Node<'_>) -> Loaded {
     let bare = if errors.is_empty() { Plan::default() } else { plan.bare() };
     let trust = config.trust.unwrap_or(Trust::Edge);
     let plan = errors.into_result(plan);
+    let shadow = shadow.filter(|_| plan.is_ok());
     let frame = plan.as_ref().map(|plan| frame(node, plan)).unwrap_or_default();
     let PluginConfig { access_log, metrics, watch, .. } = config;
     Loaded { trust, access_log, metrics, watch, plan, shadow, bare, is_taken_over: false, frame }

@@ -14,7 +14,7 @@ use crate::identity;
 use crate::limits;
 use crate::plan::{Allow, Head, Mode, Overrides, Respond, Rule, Segment};
 use crate::policy::{self, Release};
-use crate::settings::{Cookie, Names, Settings};
+use crate::settings::{Cookie, Settings, Source};
 use crate::window::Window;
 use graylane_policy::seen::Seen;
 
@@ -29,7 +29,7 @@ pub(super) fn compile(release: &Release, context: &Context<'_>, at: &mut At<'_>)
     let mode = mode(release, name, context, &mut builder, at);
     let preview = preview(release, &mode, &mut builder, at);
     let rules = rules(&release.rules, &mut builder, &mut at.key("rules"));
-    let overrides = overrides(&release.overrides, &settings.names, &mut builder, &mut at.key("overrides"));
+    let overrides = overrides(&release.overrides, settings, &mut builder, &mut at.key("overrides"));
     let group_cookie = group_cookie(release, settings, &mut at.key("ab").key("cookie"));
     let arena = &mut builder.arena;
     let sticky = sticky(release, name, group_cookie.as_ref(), context, arena, &mut at.key("sticky"));
@@ -175,16 +175,27 @@ fn lists<'r>(release: &'r Release, builder: &mut Builder, at: &mut At<'_>) -> (O
     (Some(deny).filter(|_| !release.deny.is_empty()), allow)
 }
 
+/// What overrides is removed at an edge, so no id can be read from it.
+fn is_no_source(source: &Source, name: &str, settings: &Settings, at: &mut At<'_>) {
+    if settings.reads_id_from(source) {
+        let allowed =
+            "ids are read from it (identity.sources); it says who somebody is or forces a lane, not both";
+        at.error(Problem::Duplicate, Quoted(name), allowed);
+    }
+}
+
 fn overrides(
     written: &policy::Overrides,
-    names: &Names,
+    settings: &Settings,
     builder: &mut Builder,
     at: &mut At<'_>,
 ) -> Overrides {
     let header = |name: &String, at: &mut At<'_>| {
         let name = check::header_name(name, at)?;
-        if names.all().contains(&name.as_str()) {
+        if settings.names.all().contains(&name.as_str()) {
             at.error(Problem::Forbidden, Quoted(&name), "the filter itself writes this header");
+        } else {
+            is_no_source(&Source::Header(name.as_str().into()), &name, settings, at);
         }
         Some(name)
     };
@@ -197,7 +208,13 @@ fn overrides(
     let cookies: Vec<&str> = {
         let mut at = at.key("cookies");
         let listed = written.cookies.iter().enumerate();
-        listed.filter_map(|(index, name)| check::token(name, &mut at.index(index))).collect()
+        let named = listed.filter_map(|(index, name)| {
+            let at = &mut at.index(index);
+            let name = check::token(name, at)?;
+            is_no_source(&Source::Cookie(name.into()), name, settings, at);
+            Some(name)
+        });
+        named.collect()
     };
     Overrides {
         headers: builder.arena.words(headers.iter().map(String::as_str)),

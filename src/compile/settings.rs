@@ -131,7 +131,7 @@ fn sources(
         return [Source::Header(names.id.clone()), Source::Query("gray_id".into()), Source::Cookie(cookie)]
             .into();
     }
-    let sources = each_source(&identity.sources, true, &mut at.key("sources"));
+    let sources = each_source(&identity.sources, names, true, &mut at.key("sources"));
     if let Some(cookie) = cookie
         && !sources.iter().any(|source| matches!(source, Source::Cookie(name) if *name == cookie.name))
         && !at.key("sources").is_unreadable()
@@ -142,15 +142,23 @@ fn sources(
     sources.into()
 }
 
-fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Source> {
+/// A header that ids are read from: none that clients may not send.
+fn source_header(name: &str, names: &Names, at: &mut At<'_>) -> Option<Source> {
+    let name = check::header_name(name, at)?;
+    let claims = [&*names.lane, &*names.cluster, &*names.slot, &*names.group, &*names.label, headers::DEBUG];
+    if claims.into_iter().chain(headers::OVERRIDES).any(|claim| claim == name) {
+        at.error(Problem::Forbidden, Quoted(&name), "clients may not send this header, so no id comes in it");
+    }
+    Some(Source::Header(name.into()))
+}
+
+fn each_source(written: &[IdSource], names: &Names, may_nest: bool, at: &mut At<'_>) -> Vec<Source> {
     let mut sources = Vec::with_capacity(written.len());
     for (index, source) in written.iter().enumerate() {
         let at = &mut at.index(index);
         sources.extend(match source {
             IdSource::SourceAddress => Some(Source::Address),
-            IdSource::Header(name) => {
-                check::header_name(name, &mut at.key("header")).map(|name| Source::Header(name.into()))
-            }
+            IdSource::Header(name) => source_header(name, names, &mut at.key("header")),
             IdSource::Query(name) => {
                 check::token(name, &mut at.key("query")).map(|name| Source::Query(name.into()))
             }
@@ -169,7 +177,7 @@ fn each_source(written: &[IdSource], may_nest: bool, at: &mut At<'_>) -> Vec<Sou
                 if parts.len() < 2 {
                     at.error(Problem::Required, "", "at least two parts");
                 }
-                Some(Source::Composite(each_source(parts, false, at).into()))
+                Some(Source::Composite(each_source(parts, names, false, at).into()))
             }
         });
     }

@@ -39,7 +39,11 @@ pub(super) fn trusted(policy: &Policy, at: &mut At<'_>) {
     let written = &policy.trusted_sources;
     let everybody = |text: &String| {
         let network = Network::parse(text).filter(Network::is_everything)?;
-        Some(if network.holds_all_kinds() { "every client" } else { "every client with an IPv4 address" })
+        Some(if network.is_v4() {
+            "every client with an IPv4 address"
+        } else {
+            "every client with an IPv6 address"
+        })
     };
     let mut is_told = false;
     for (index, text) in written.iter().enumerate() {
