@@ -9,6 +9,7 @@ use crate::bytes::before;
 use crate::decision::{Decision, Entry, Reason};
 use crate::headers;
 use crate::identity::GrayId;
+use crate::limits;
 use crate::plan::{Cache, Head, Mode, Plan, Segment};
 use crate::policy::Follow;
 use crate::request::Pairs;
@@ -244,8 +245,17 @@ impl<'a> Writer<'a, '_> {
             let names = |name: &[u8]| element.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
             Some(element) == bare || own.clone().any(|(segment, _)| names(segment.name()))
         };
+        // The next hop reads so much and no more: there is room for our own before there is for others.
+        let room = |(count, bytes): (usize, usize), (segment, group): (&Segment, &[u8])| {
+            (count + 1, bytes + ", =".len() + segment.name().len() + group.len())
+        };
+        let (count, bytes) = own.clone().fold((0, 0), room);
         let mut groups = Vec::new();
-        for other in facts.groups().filter(|element| !is_own(element)) {
+        let others = facts.groups().filter(|element| !is_own(element));
+        for other in others.take(limits::GROUPS.saturating_sub(count)) {
+            if groups.len() + ", ".len() + other.len() + bytes > limits::LABEL {
+                break;
+            }
             extend_list(&mut groups, &[other]);
         }
         let alone = bare.filter(|_| groups.is_empty());
@@ -403,7 +413,12 @@ pub(crate) fn extend_list(list: &mut Vec<u8>, element: &[&[u8]]) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::decision::decide;
+    use crate::given::Given;
+    use crate::policy::Trust;
 
     #[test]
     fn what_is_private_keeps_what_else_was_said() {
@@ -419,6 +434,39 @@ mod tests {
                 private(values).escape_ascii().to_string(),
                 then.as_bytes().escape_ascii().to_string()
             );
+        }
+    }
+
+    #[test]
+    fn of_more_groups_than_a_hop_reads_those_that_it_sets_itself_arrive() {
+        let release = |name: &str, route: bool| {
+            json!({
+                "name": name, "match": {}, "lanes": [{"name": "A"}, {"name": "B"}],
+                "ab": {"salt": name, "groups": [{"lane": "A", "weight": 100}, {"lane": "B", "weight": 0}], "route": route},
+                "respond": {"experiment": true, "cache": "private"},
+            })
+        };
+        let releases = [release("banner", true), release("button", false)];
+        let policy = json!({"language": 1, "releases": releases}).to_string();
+        let plan = crate::compile_node(&serde_json::from_str(&policy).unwrap()).unwrap();
+        let hop = |sent: &str| {
+            let headers = [("x-gray-id", "u-1"), ("x-abtest-group", sent)].into_iter().collect();
+            let request = Given { headers, ..Given::default() };
+            let decision = decide(&plan, Trust::Mesh, &request);
+            let effects = effects(&plan, &decision);
+            let set = effects.request.iter().find(|edit| edit.name == "x-abtest-group").unwrap();
+            let Change::Set(groups) = &set.change else { panic!("{set:?}") };
+            (String::from_utf8(groups.to_vec()).unwrap(), effects.response.len())
+        };
+        let many = (0..40).map(|number| format!("e{number}=A"));
+        let long = (0..20).map(|number| format!("e{number}={}", "A".repeat(199)));
+        for sent in [many.collect::<Vec<_>>(), long.collect()] {
+            let (set, told) = hop(&sent.join(", "));
+            assert!(set.ends_with("A, banner=A, button=A") && set.len() <= limits::LABEL, "{set}");
+            assert!(set.split(", ").count() <= limits::GROUPS && told > 0, "{set}");
+            let (again, told_again) = hop(&set);
+            assert!(again.contains("banner=A") && again.contains("button=A"), "{again}");
+            assert!(told_again < told, "a client is told once: {told_again}");
         }
     }
 }
