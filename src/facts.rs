@@ -75,6 +75,16 @@ impl<'a> Facts<'a> {
         if self.admission.removed.has(name) { None } else { self.headers.get(name) }
     }
 
+    /// What is left of a header once what is not believed is removed from it: the first value, of cookies and baggage all.
+    pub(crate) fn header_left(&self, name: &[u8]) -> Option<&[u8]> {
+        let left = match name {
+            b"cookie" => self.admission.cookies.as_deref(),
+            b"baggage" => self.admission.baggage.as_deref(),
+            _ => None,
+        };
+        left.map_or_else(|| self.header(name), |left| Some(left).filter(|left| !left.is_empty()))
+    }
+
     /// Every value of a header, in order.
     pub(crate) fn headers_named<'n, N: AsRef<[u8]> + ?Sized>(
         &self,

@@ -3,6 +3,6 @@
 use crate::facts::Facts;
 
 /// The value, if the header is there and believed.
-pub(super) fn find<'a>(facts: &Facts<'a>, name: &[u8]) -> Option<&'a [u8]> {
-    facts.header(name)
+pub(super) fn find<'f>(facts: &'f Facts<'_>, name: &[u8]) -> Option<&'f [u8]> {
+    facts.header_left(name)
 }
