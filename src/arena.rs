@@ -122,7 +122,7 @@ impl<T> Record for Kept<T> {
     }
 }
 
-/// A lane of a release, by its position in the policy.
+/// A lane of a release, by its position in the release.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct LaneId(pub(crate) u8);
 

@@ -75,7 +75,7 @@ pub enum Note {
     Release(u32),
     /// The release is off.
     Off {
-        /// Whether it is its time, and `off` is written.
+        /// Whether `off` is written; otherwise it is not its time.
         is_written: bool,
     },
     /// The source of the policy has been silent for too long.

@@ -601,6 +601,9 @@ fn where_requests_are_sent_is_named_and_not_counted() {
     let lanes = "\n  no share moves anybody\n  also changed: cluster, weightedSlot, unavailable; everybody of these lanes may be served \
                  elsewhere\n";
     assert!(told.code == Some(0) && told.out.contains(lanes), "{}", told.out);
+    let mut guarded = old.clone();
+    guarded["guard"] = json!({"errorPercent": 5});
+    assert_eq!(change(&old, &guarded)["uncounted"], json!(["guard"]));
 }
 
 #[test]

@@ -89,6 +89,20 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 #[test]
+fn of_what_has_no_good_name_nothing_is_said_but_that() {
+    for (key, name) in [("query", "a b"), ("cookie", ""), ("header", "a b"), ("claim", "")] {
+        let release = json!({
+            "name": "shop", "match": {}, "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "A"},
+            "rules": [{"name": "r", "when": {key: {name: {"present": true}}}, "lane": "B"}], "respond": {"cache": "none"},
+        });
+        let text = json!({"language": 1, "releases": [release]}).to_string();
+        let node: Node<'_> = serde_json::from_str(&text).expect("a document");
+        let (_, _, errors) = graylane::compile::check_node(&node);
+        assert_eq!((errors.len(), errors.warnings().len()), (1, 0), "{key}: {errors}");
+    }
+}
+
+#[test]
 fn every_warning_is_given_with_its_path_and_no_other() -> Result<()> {
     let mut failures = Vec::new();
     for (name, Warnings { title, cases }) in files::all::<Warnings>(&root().join("tests/warnings"))? {

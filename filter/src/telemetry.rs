@@ -158,7 +158,7 @@ impl Telemetry {
                 }
             }
         });
-        if others > 0 && before.is_none() {
+        if others > 0 {
             let what =
                 "have no series of their own and are counted as _other; metrics.lanes says how many may";
             host::log(Level::Warn, &format!("graylane: {others} lanes {what}"));

@@ -124,7 +124,7 @@ impl FieldError {
     /// The words that are allowed, where they can be listed: what [`OneOf`] wrote.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let words = self.allowed.split_once("allowed: ").map(|(_, words)| words.split(", "));
-        words.into_iter().flatten()
+        words.into_iter().flatten().filter(|word| *word != MORE)
     }
 }
 
@@ -444,7 +444,13 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// Words as a list for an error: `allowed: a, b, c`.
+/// As many words are listed: as often as a name is wrong, the list is there.
+const LISTED: usize = 100;
+
+/// In place of further words.
+const MORE: &str = "…";
+
+/// Words as a list for an error: `allowed: a, b, c`, and of very many the first.
 #[derive(Debug)]
 pub struct OneOf<'a, T>(pub &'a [T]);
 
@@ -452,6 +458,9 @@ impl<T: AsRef<str>> fmt::Display for OneOf<'_, T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(if self.0.is_empty() { "there is none" } else { "allowed: " })?;
         for (index, word) in self.0.iter().enumerate() {
+            if index == LISTED {
+                return write!(out, ", {MORE}");
+            }
             if index > 0 {
                 out.write_str(", ")?;
             }
@@ -475,6 +484,9 @@ mod tests {
         assert_eq!(words(&OneOf(&["chain", "own", "none"])), "chain|own|none");
         assert_eq!(words(&format_args!("must be exactly one; {}", OneOf(&["edge", "mesh"]))), "edge|mesh");
         assert_eq!(words(&"must be text"), "");
+        let many: Vec<String> = (0..5_000).map(|number| format!("layer{number}")).collect();
+        assert_eq!(words(&OneOf(&many)).split('|').collect::<Vec<_>>(), many[..LISTED]);
+        assert!(OneOf(&many).to_string().ends_with("layer99, …"));
     }
 
     #[test]

@@ -90,7 +90,7 @@ const UNCOUNTED: &str =
 /// Whom keys of lanes move: no user needs to be named to see that.
 const ELSEWHERE: &str = "everybody of these lanes may be served elsewhere";
 /// Keys of lanes that say where its requests are sent.
-const OF_LANES: [&str; 4] = ["cluster", "weightedSlot", "unavailable", "fallback"];
+const OF_LANES: [&str; 5] = ["cluster", "weightedSlot", "unavailable", "fallback", "guard"];
 /// Said where some may be moved all the same.
 const NO_SHARE: &str = "no share moves anybody";
 

@@ -36,6 +36,7 @@ pub(super) fn of_release(before: &Release, now: &Release) -> Vec<&'static str> {
         ("drain", drain != drain_now),
         ("unavailable", lanes_differ(|one, other| one.unavailable != other.unavailable)),
         ("fallback", lanes_differ(|one, other| one.fallback != other.fallback)),
+        ("guard", before.guard != now.guard),
     ])
 }
 

@@ -209,7 +209,9 @@ pub(super) fn reduce(row: Row<'_>, system: System, kind: &str, hash: u64) -> Kno
             if buckets == 0 && system != System::GoFeatureFlag {
                 return Err(Unknown::unreadable("modulus", "more than 0"));
             }
-            u64::from(reduction.reduce(hash, buckets)) + offset
+            let number = u64::from(reduction.reduce(hash, buckets)).checked_add(offset);
+            number
+                .ok_or_else(|| Unknown::unreadable("offset", "a number that leaves room for the buckets"))?
         }
     };
     Ok(Bucket { number, offset })

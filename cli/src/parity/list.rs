@@ -70,13 +70,13 @@ fn weight(entry: &Value) -> Option<Entry<f64>> {
     }
 }
 
-/// `25 variants bucket1..bucket25, weight 4 each`
+/// `25 variants bucket1..bucket25, weight 4 each`: at most 10,000, which is more than anybody has.
 fn described(text: &str) -> Option<Vec<Entry<f64>>> {
     let (count, rest) = text.split_once(" variants ")?;
     let (names, weight) = rest.strip_suffix(" each")?.split_once(", weight ")?;
     let (first, last) = names.split_once("..")?;
     let (count, weight): (u32, f64) = (count.parse().ok()?, weight.parse().ok()?);
-    let prefix = first.strip_suffix('1')?;
+    let prefix = first.strip_suffix('1').filter(|_| count <= 10_000)?;
     (last == format!("{prefix}{count}"))
         .then(|| (1..=count).map(|index| (json!(format!("{prefix}{index}")), weight)).collect())
 }

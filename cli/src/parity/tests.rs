@@ -178,6 +178,10 @@ fn a_row_that_lacks_something_is_unknown_and_says_what() {
             json!({"system": "xxh64", "kind": "bucket", "buckets": 100}),
             "multiply-shift is for hashes of 32 bits",
         ),
+        (
+            json!({"system": "murmur3", "kind": "bucket", "modulus": 100, "offset": u64::MAX}),
+            "offset must be a number that leaves room for the buckets",
+        ),
         (json!({"kind": "hash+bucket"}), "no hash"),
         (json!({"kind": "rollout"}), "no percentage"),
         (json!({"kind": "variant"}), "no weights"),

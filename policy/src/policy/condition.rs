@@ -34,7 +34,8 @@ written! {
         host: Option<TextTest>,
         /// The gray id.
         id: Option<TextTest>,
-        /// Networks or addresses, at least one, of which one holds whoever sent the request: `10.0.0.0/8`, `2001:db8::1`.
+        /// Networks or addresses, at least one, of which one holds whoever sent the request: `10.0.0.0/8`, `2001:db8::1`. One of IPv6 holds
+        /// no address of IPv4.
         source: OneOrMore<String>,
         /// A part of all users, by a hash of the gray id.
         percent: Option<PercentTest>,

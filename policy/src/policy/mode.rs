@@ -81,9 +81,10 @@ written! {
         Native = "native",
         /// Unleash, gradual rollout; the salt is its `groupId`, by default the name of the flag.
         UnleashRollout = "unleash-rollout",
-        /// Unleash, variants, as since October 2023; the salt as for the rollout.
+        /// Unleash, variants, as since October 2023; the salt as for the rollout. Write the weights as Unleash has them: whole numbers,
+        /// as a rule 1000 together.
         UnleashVariant = "unleash-variant",
-        /// Optimizely, from a user to a variation; the salt is the id of the experiment.
+        /// Optimizely, from a user to a variation; the salt is the id of the experiment. Write the ranges of the datafile as `slots`.
         Optimizely = "optimizely",
         /// Optimizely, which experiment of a group that exclude each other; the salt is the id of the group.
         OptimizelyGroup = "optimizely-group",
@@ -97,9 +98,9 @@ written! {
         Vwo = "vwo",
         /// `FeatureHub`; the salt is the id of the feature. The first lane has one bucket of 1,000,000 more, as there.
         Featurehub = "featurehub",
-        /// `GrowthBook`, hash version 1; the salt is the seed of the experiment, by default its key.
+        /// `GrowthBook`, hash version 1; the salt is the seed of the experiment, by default its key. Write its ranges as `slots`.
         GrowthbookV1 = "growthbook-v1",
-        /// `GrowthBook`, hash version 2; the salt as for version 1.
+        /// `GrowthBook`, hash version 2; salt and slots as for version 1.
         GrowthbookV2 = "growthbook-v2",
         /// Envoy's weighted clusters with `use_hash_policy` on one header, without a salt.
         EnvoyWeighted = "envoy-weighted",
@@ -164,7 +165,8 @@ written! {
     pub struct Group {
         /// The lane of the group. Required.
         lane: Option<String> [required],
-        /// Its share of everybody in percent, in steps of 0.01. Required, except for the control group.
+        /// Its share of everybody in percent, in steps of 0.01; where lanes are stacked, a whole number, of as many as all add up to.
+        /// Required, except for the control group.
         weight: Option<f64>,
         /// The parts of the bucket space that the group may fill, one after the other; default: equal parts. See
         /// docs/architecture.md, "Slots".

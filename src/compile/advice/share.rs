@@ -5,7 +5,7 @@ use crate::arena::Arena;
 use crate::compile::hash::hash;
 use crate::error::{At, Path, PolicyErrors};
 use crate::plan::Head;
-use crate::policy::{Ab, Candidate, Hash, Layout, Point, Ramp, Traffic};
+use crate::policy::{Ab, Candidate, Hash, Layout, Point, Preset, Ramp, Traffic};
 use crate::split::equal_parts;
 use crate::time::Timestamp;
 
@@ -39,6 +39,7 @@ pub(super) fn is_all(percent: f64) -> bool {
 }
 
 fn experiment(ab: &Ab, at: &mut At<'_>) {
+    foreign_ranges(ab, at);
     if is_all(ab.holdout) {
         at.key("holdout").warning("everybody is held out: the split gives the experiment nobody");
     }
@@ -47,6 +48,19 @@ fn experiment(ab: &Ab, at: &mut At<'_>) {
         let at = &mut at.key("traffic");
         at.key("to")
             .warning("the split gives the experiment nobody: its part ends where it starts; widen it");
+    }
+}
+
+/// Groups without the ranges that another system keeps: control comes first there, and fills what others leave here.
+fn foreign_ranges(ab: &Ab, at: &mut At<'_>) {
+    use Preset::{GrowthbookV1, GrowthbookV2, Optimizely};
+    let has_ranges = ab.groups.iter().any(|group| !group.slots.is_empty());
+    let preset = ab.hash.as_ref().and_then(|hash| hash.preset);
+    let is_foreign = preset.is_some_and(|preset| matches!(preset, Optimizely | GrowthbookV1 | GrowthbookV2));
+    if is_foreign && !has_ranges && layout(ab.hash.as_ref()) == Layout::Slots {
+        at.key("groups").warning(
+            "users get other groups than there: that system has a range for each; write them as `slots`",
+        );
     }
 }
 
