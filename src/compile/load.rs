@@ -157,4 +157,17 @@ mod tests {
             assert!(told.contains(expected) && !told.contains(secret), "{told}");
         }
     }
+
+    #[test]
+    fn a_configuration_that_is_refused_has_no_shadow() {
+        let release = json!({"name": "shop", "match": {}, "lanes": [{"name": "A"}, {"name": "B"}], "blueGreen": {"active": "A"}});
+        let good = json!({"language": 1, "releases": [release]});
+        let mut bad = good.clone();
+        bad["releases"][0]["blueGreen"]["active"] = "C".into();
+        for (policy, shadow, is_good) in [(&good, &good, true), (&bad, &good, false), (&good, &bad, false)] {
+            let configuration = json!({"trust": "mesh", "policy": policy, "shadow": shadow}).to_string();
+            let loaded = load(configuration.as_bytes());
+            assert_eq!((loaded.plan.is_ok(), loaded.shadow.is_some()), (is_good, is_good), "{configuration}");
+        }
+    }
 }
