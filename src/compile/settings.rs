@@ -145,8 +145,8 @@ fn sources(
 /// A header that ids are read from: none that clients may not send.
 fn source_header(name: &str, names: &Names, at: &mut At<'_>) -> Option<Source> {
     let name = check::header_name(name, at)?;
-    let claims = [&*names.lane, &*names.cluster, &*names.slot, &*names.group, &*names.label, headers::DEBUG];
-    if claims.into_iter().chain(headers::OVERRIDES).any(|claim| claim == name) {
+    let claims = Claims::new(names, &[], std::iter::empty(), std::iter::empty());
+    if claims.headers.iter().any(|claim| **claim == *name) {
         at.error(Problem::Forbidden, Quoted(&name), "clients may not send this header, so no id comes in it");
     }
     Some(Source::Header(name.into()))
